@@ -1,0 +1,207 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"mnet-edge/quant"
+)
+
+// Check verifies the graph: every edge is mutual, definitions come before uses, types re-infer, constants hold as many
+// elements as their shape says, and the rules of the graph's Level hold. The error names every fault found.
+func (g *Graph) Check() error {
+	c := checker{defined: map[*Value]bool{}}
+	for _, v := range g.Inputs {
+		if v.Def != nil || v.Constant() {
+			c.faultf("input %q is also defined inside the graph", v.Name)
+		}
+		c.value(v)
+		c.defined[v] = true
+	}
+	for _, n := range g.Nodes {
+		c.node(n)
+		c.level(g.Level, n)
+	}
+	for _, v := range g.Outputs {
+		if !c.defined[v] {
+			c.faultf("output %q is not defined", v.Name)
+		}
+	}
+	if len(g.Inputs) == 0 || len(g.Outputs) == 0 {
+		c.faultf("%d inputs, %d outputs", len(g.Inputs), len(g.Outputs))
+	}
+	if g.Level == Ranged {
+		for v := range c.defined {
+			if !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
+				c.faultf("%q has no range", v.Name)
+			}
+		}
+	}
+	if len(c.faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("graph %q at level %v: %w", g.Name, g.Level, errors.Join(c.faults...))
+}
+
+type checker struct {
+	defined map[*Value]bool
+	faults  []error
+}
+
+func (c *checker) faultf(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf(format, args...))
+}
+
+func (c *checker) value(v *Value) {
+	if err := v.Type.check(); err != nil {
+		c.faultf("%q: %w", v.Name, err)
+		return
+	}
+	if v.Constant() {
+		if d, n := dataType(v.Data); d != v.Type.DType || n != v.Type.Elements() {
+			c.faultf("constant %q: %d elements of %v for type %v%v", v.Name, n, d, v.Type.DType, v.Type.Shape)
+		}
+	}
+}
+
+func (c *checker) node(n *Node) {
+	if n.Out == nil || n.Out.Def != n || n.Out.Constant() {
+		c.faultf("node %s does not define its output", n.Op.Name())
+		return
+	}
+	if c.defined[n.Out] {
+		c.faultf("%q is defined twice", n.Out.Name)
+	}
+	for _, v := range n.In {
+		switch {
+		case v.Constant():
+			c.value(v)
+		case !c.defined[v]:
+			c.faultf("%s %q uses %q before its definition", n.Op.Name(), n.Out.Name, v.Name)
+		}
+		if count(n.In, v) != count(v.Uses, n) {
+			c.faultf("%s %q uses %q, which does not know it", n.Op.Name(), n.Out.Name, v.Name)
+		}
+	}
+	t, err := n.Infer()
+	if err != nil {
+		c.faultf("%s %q: %w", n.Op.Name(), n.Out.Name, err)
+	} else if t.DType != n.Out.Type.DType || !slices.Equal(t.Shape, n.Out.Type.Shape) {
+		c.faultf("%s %q is %v%v, inferred %v%v", n.Op.Name(), n.Out.Name, n.Out.Type.DType, n.Out.Type.Shape, t.DType, t.Shape)
+	}
+	c.value(n.Out)
+	c.defined[n.Out] = true
+}
+
+func count[T comparable](s []T, x T) (n int) {
+	for _, y := range s {
+		if y == x {
+			n++
+		}
+	}
+	return n
+}
+
+// level checks what the graph's level asks of one node.
+func (c *checker) level(l Level, n *Node) {
+	fail := func(what string) { c.faultf("%s %q: %s", n.Op.Name(), n.Out.Name, what) }
+	if _, ok := n.Op.(BatchNorm); ok && l > Float {
+		fail("not folded")
+	}
+	if l < Quantized {
+		for _, v := range append([]*Value{n.Out}, n.In...) {
+			if v.Type.DType != Float32 {
+				fail("not float32")
+				return
+			}
+		}
+		return
+	}
+	switch n.Op.(type) {
+	case Quantize:
+		if n.Out.Type.Quant == nil {
+			fail("result without quantization")
+		}
+		return
+	case Dequantize:
+		if n.In[0].Type.Quant == nil {
+			fail("input without quantization")
+		}
+		return
+	}
+	if n.Out.Type.DType == Float32 {
+		for _, v := range n.In {
+			if v.Type.DType != Float32 {
+				fail("mixes float32 and integers")
+			}
+		}
+		return
+	}
+	if err := n.checkInteger(); err != nil {
+		fail(err.Error())
+	}
+}
+
+// checkInteger holds an integer node to the TFLite quantization specification.
+func (n *Node) checkInteger() error {
+	x, out := n.In[0].Type, n.Out.Type
+	for _, t := range []Type{x, out} {
+		if t.Quant == nil || len(t.Quant.Scale) != 1 {
+			return errors.New("an activation needs one scale and zero point")
+		}
+		if t.DType != Int8 {
+			return fmt.Errorf("%v activation: want int8", t.DType)
+		}
+	}
+	switch n.Op.(type) {
+	case Conv2D:
+		return n.checkWeights(0)
+	case DepthwiseConv2D:
+		return n.checkWeights(3)
+	case FullyConnected:
+		return n.checkWeights(0)
+	case Pad, Reshape:
+		if !x.Quant.Equal(out.Quant) {
+			return errors.New("changes the quantization")
+		}
+	}
+	return nil
+}
+
+// checkWeights: symmetric int8 weights, per tensor or per channel along axis, and an int32 bias whose scale is the
+// product of the input's and the weight's in float32.
+func (n *Node) checkWeights(axis int) error {
+	w := n.In[1].Type
+	if w.DType != Int8 || w.Quant == nil {
+		return errors.New("weights are not quantized int8")
+	}
+	if len(w.Quant.Scale) > 1 && w.Quant.Axis != axis {
+		return fmt.Errorf("weight scales along axis %d: want %d", w.Quant.Axis, axis)
+	}
+	for _, z := range w.Quant.Zero {
+		if z != 0 {
+			return errors.New("weights are not symmetric")
+		}
+	}
+	if len(n.In) < 3 {
+		return errors.New("no bias") // TFLite's int8 kernels and XNNPACK insist on one
+	}
+	b := n.In[2].Type
+	if b.DType != Int32 || b.Quant == nil || len(b.Quant.Scale) != len(w.Quant.Scale) {
+		return errors.New("bias is not int32 with as many scales as the weights")
+	}
+	for c, s := range b.Quant.Scale {
+		if s != BiasScale(n.In[0].Type.Quant, w.Quant, c) || b.Quant.Zero[c] != 0 {
+			return fmt.Errorf("bias scale %v of channel %d is not input scale x weight scale", s, c)
+		}
+	}
+	return nil
+}
+
+// BiasScale is the scale of the bias (and of the accumulator) of channel c: the float32 product of the input's and the
+// weight's scale.
+func BiasScale(x, w *quant.Params, c int) float32 {
+	sw, _ := w.At(c)
+	return float32(x.Scale[0] * sw)
+}

@@ -1,0 +1,25 @@
+// Package graph is the intermediate representation of a network on its way from a checkpoint to a .tflite file.
+//
+// A Graph is a list of Nodes in execution order. A Node applies an Op to Values and defines one Value. A Value is a
+// graph input, a constant (it has Data) or what a node computes; its Type is element type, shape and quantization, so
+// scale and zero point can't drift from the tensor they belong to. Identity is the pointer; names are for people and
+// for the file, and may repeat.
+//
+// The operators are a closed set. Activations are (N, H, W, C); x is the activation, and an optional input is last.
+//
+//	Op               inputs                        weights
+//	Conv2D           x, weight, [bias]             (O, KH, KW, I)
+//	DepthwiseConv2D  x, weight, [bias]             (1, KH, KW, C*Multiplier)
+//	FullyConnected   x (N, I), weight, [bias]      (O, I)
+//	BatchNorm        x, gamma, beta, mean, variance  (C) each; has no form in a file
+//	Activate         x                             ReLU or ReLU6 on its own
+//	Mean             x                             over Axes
+//	Pad              x                             zeros around each dimension
+//	Reshape          x
+//	Quantize         x                             float32 -> integer, or integer -> integer
+//	Dequantize       x                             integer -> float32
+//
+// A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
+// re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is
+// what tests compare. Running a graph is graph/interp's, its file form graph/tflite's.
+package graph

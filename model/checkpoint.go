@@ -1,0 +1,60 @@
+package model
+
+import "fmt"
+
+// Tensor is a dense float32 array, row-major.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+}
+
+// Weights maps a parameter's name to its values, in PyTorch's layouts.
+type Weights map[string]Tensor
+
+// Input says how a pixel becomes the network's input: (pixel - Mean) / Std, pixel in 0..255, the same for every
+// channel. Mean is a whole number, so that int8 quantization of the input is lossless: scale 1/Std, zero point Mean-128.
+type Input struct {
+	Mean float32 `json:"mean"`
+	Std  float32 `json:"std"`
+}
+
+// Checkpoint is the contract between train and convert: a network with everything needed to run it or to go on training it.
+type Checkpoint struct {
+	Spec    Spec
+	Input   Input
+	Labels  []string // Spec.Classes names, in the order of the outputs
+	Weights Weights  // every parameter of Spec.Params
+
+	Step      int64              // training steps done
+	Epoch     int                // epochs done
+	Metrics   map[string]float64 // such as "val_top1"; figures about these weights, in the unit the name says
+	Optimizer Weights            // optimizer state by name, nil when the checkpoint is for inference only
+	State     map[string]string  // what else the trainer needs to go on (random states, recipe), opaque here
+}
+
+// Check reports a spec out of range, a missing, surplus or ill-shaped parameter, or labels that do not match.
+func (c *Checkpoint) Check() error {
+	if err := c.Spec.Check(); err != nil {
+		return err
+	}
+	if !(c.Input.Std > 0) {
+		return fmt.Errorf("model: input std %v: want more than 0", c.Input.Std)
+	}
+	if len(c.Labels) != c.Spec.Classes {
+		return fmt.Errorf("model: %d labels for %d classes", len(c.Labels), c.Spec.Classes)
+	}
+	params := c.Spec.Params()
+	for _, p := range params {
+		w, ok := c.Weights[p.Name]
+		if !ok {
+			return fmt.Errorf("model: parameter %s is missing", p.Name)
+		}
+		if fmt.Sprint(w.Shape) != fmt.Sprint(p.Shape) || len(w.Data) != p.Count() {
+			return fmt.Errorf("model: parameter %s has shape %v (%d values), net %s needs %v", p.Name, w.Shape, len(w.Data), c.Spec.Name(), p.Shape)
+		}
+	}
+	if len(c.Weights) != len(params) {
+		return fmt.Errorf("model: %d parameters, net %s has %d", len(c.Weights), c.Spec.Name(), len(params))
+	}
+	return nil
+}

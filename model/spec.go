@@ -1,0 +1,214 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Net names one of the source's two networks.
+type Net string
+
+const (
+	// NetD is the depthwise separable MobileNet: each block is a 3x3 depthwise convolution and a 1x1 one.
+	NetD Net = "D"
+	// NetC is its plain sister: each block is one dense 3x3 convolution.
+	NetC Net = "C"
+)
+
+// Padding says where the zeros around a 3x3 convolution's input go. At stride 2 on even sizes the two choices
+// see mirror-image windows, so a net trained with one cannot run with the other.
+type Padding string
+
+const (
+	// PadSame is TFLite's SAME: the odd zero goes after the data (bottom, right). The exported model needs no PAD op.
+	PadSame Padding = "same"
+	// PadSymmetric is the source's: one zero on every side, as PyTorch's padding=1. Exported as PAD + VALID.
+	PadSymmetric Padding = "symmetric"
+)
+
+// stemChannels is the width of the first convolution; the width multiplier does not touch it.
+const stemChannels = 32
+
+// MaxWidth bounds Spec.Width so that no shape or parameter count overflows, whatever a file or a flag says.
+const MaxWidth = 16
+
+// blocks are the source's 13 blocks at width 1: output channels and stride.
+var blocks = [...]struct{ channels, stride int }{
+	{64, 1}, {128, 2}, {128, 1}, {256, 2}, {256, 1}, {512, 2},
+	{512, 1}, {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1},
+}
+
+// Spec fixes a network: every parameter's name and shape, every layer's geometry, follow from it alone.
+type Spec struct {
+	Net     Net     `json:"net"`
+	Width   float64 `json:"width"`    // multiplies each block's channels, rounded down; in (0, MaxWidth]
+	MidReLU bool    `json:"mid_relu"` // net D: ReLU between the depthwise and the pointwise convolution
+	Padding Padding `json:"padding"`
+	Classes int     `json:"classes"`
+	Size    int     `json:"size"` // input height and width in pixels; a multiple of 16
+}
+
+// DefaultSpec is the source's net n at width 1 for 10 classes of 32x32 images, padded as TFLite pads.
+func DefaultSpec(n Net) Spec {
+	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: 32}
+}
+
+// Check reports the first field outside its range.
+func (s Spec) Check() error {
+	switch {
+	case s.Net != NetC && s.Net != NetD:
+		return fmt.Errorf("model: net %q: want C or D", s.Net)
+	case !(s.Width > 0 && s.Width <= MaxWidth):
+		return fmt.Errorf("model: width %v: want more than 0 and at most %d", s.Width, MaxWidth)
+	case s.channels(blocks[0].channels) < 1:
+		return fmt.Errorf("model: width %v leaves a block without channels", s.Width)
+	case s.Padding != PadSame && s.Padding != PadSymmetric:
+		return fmt.Errorf("model: padding %q: want %q or %q", s.Padding, PadSame, PadSymmetric)
+	case s.Classes < 2 || s.Classes > 1<<16:
+		return fmt.Errorf("model: %d classes: want 2 to %d", s.Classes, 1<<16)
+	case s.Size < 16 || s.Size > 512 || s.Size%16 != 0:
+		return fmt.Errorf("model: input size %d: want a multiple of 16, at most 512", s.Size)
+	}
+	return nil
+}
+
+// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid".
+func (s Spec) Name() string {
+	n := string(s.Net) + "-w" + strconv.FormatFloat(s.Width, 'g', -1, 64)
+	if s.Net == NetD && !s.MidReLU {
+		n += "-nomid"
+	}
+	if s.Padding == PadSymmetric {
+		n += "-sym"
+	}
+	return n
+}
+
+func (s Spec) channels(base int) int {
+	// The tolerance keeps 0.29*100 == 28.999999999999996 from losing the channel a reader of the flag expects.
+	return int(math.Floor(float64(base)*s.Width + 1e-9))
+}
+
+// Kind is what a Layer computes.
+type Kind uint8
+
+const (
+	Conv      Kind = iota // dense convolution, kernel Kernel x Kernel
+	Depthwise             // one Kernel x Kernel filter a channel
+	Linear                // fully connected, with bias, after global average pooling
+)
+
+// Layer is one weighted layer with what follows it. A convolution has no bias and is followed by BN;
+// Linear has a bias, no BN and no ReLU.
+type Layer struct {
+	Name    string // prefix of the weight's name: "conv1", "layers.0.conv2", "linear"
+	BN      string // prefix of the batch normalization's names, "" for Linear
+	Kind    Kind
+	In, Out int // channels
+	Kernel  int
+	Stride  int
+	ReLU    bool
+	InSize  int // input height and width in pixels
+	OutSize int // output height and width in pixels
+}
+
+// Layers returns the network in execution order: the stem, the blocks, the linear classifier.
+func (s Spec) Layers() []Layer {
+	size := s.Size
+	ls := []Layer{{Name: "conv1", BN: "bn1", Kind: Conv, In: 3, Out: stemChannels, Kernel: 3, Stride: 1, ReLU: true, InSize: size, OutSize: size}}
+	in := stemChannels
+	for i, b := range blocks {
+		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", i, part) }
+		out, small := s.channels(b.channels), size/b.stride
+		if s.Net == NetD {
+			ls = append(ls,
+				Layer{Name: name("conv1"), BN: name("bn1"), Kind: Depthwise, In: in, Out: in, Kernel: 3, Stride: b.stride, ReLU: s.MidReLU, InSize: size, OutSize: small},
+				Layer{Name: name("conv2"), BN: name("bn2"), Kind: Conv, In: in, Out: out, Kernel: 1, Stride: 1, ReLU: true, InSize: small, OutSize: small})
+		} else {
+			ls = append(ls, Layer{Name: name("conv1"), BN: name("bn1"), Kind: Conv, In: in, Out: out, Kernel: 3, Stride: b.stride, ReLU: true, InSize: size, OutSize: small})
+		}
+		in, size = out, small
+	}
+	return append(ls, Layer{Name: "linear", Kind: Linear, In: in, Out: s.Classes, Kernel: 1, Stride: 1, InSize: 1, OutSize: 1})
+}
+
+// WeightShape is the shape of the layer's weight in PyTorch's layout: (O, I, H, W), (C, 1, H, W) for Depthwise,
+// (O, I) for Linear.
+func (l Layer) WeightShape() []int {
+	switch l.Kind {
+	case Depthwise:
+		return []int{l.Out, 1, l.Kernel, l.Kernel}
+	case Linear:
+		return []int{l.Out, l.In}
+	default:
+		return []int{l.Out, l.In, l.Kernel, l.Kernel}
+	}
+}
+
+// MACs is the number of multiply-accumulates the layer needs for one image.
+func (l Layer) MACs() int64 {
+	in := int64(l.In)
+	if l.Kind == Depthwise {
+		in = 1
+	}
+	return in * int64(l.Out) * int64(l.Kernel*l.Kernel) * int64(l.OutSize*l.OutSize)
+}
+
+// Param is one tensor of a checkpoint.
+type Param struct {
+	Name      string
+	Shape     []int // PyTorch's layout
+	Trainable bool  // false for BN's running statistics
+	Listed    bool  // whether the source's listing prints it (BN's four are counted, not printed)
+}
+
+// Count is the number of the parameter's elements.
+func (p Param) Count() int {
+	n := 1
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Params returns every parameter of the network, in execution order.
+func (s Spec) Params() []Param {
+	var ps []Param
+	for _, l := range s.Layers() {
+		ps = append(ps, Param{Name: l.Name + ".weight", Shape: l.WeightShape(), Trainable: true, Listed: true})
+		if l.BN == "" {
+			ps = append(ps, Param{Name: l.Name + ".bias", Shape: []int{l.Out}, Trainable: true, Listed: true})
+			continue
+		}
+		for _, f := range [...]struct {
+			field     string
+			trainable bool
+		}{{"weight", true}, {"bias", true}, {"running_mean", false}, {"running_var", false}} {
+			ps = append(ps, Param{Name: l.BN + "." + f.field, Shape: []int{l.Out}, Trainable: f.trainable})
+		}
+	}
+	return ps
+}
+
+// Counts are a network's sizes. Total counts four values a channel for each BN, as the source does;
+// Trainable leaves its two running statistics out.
+type Counts struct {
+	Total, Trainable int
+	MACs             int64 // multiply-accumulates an image
+}
+
+// Counts adds up the parameters and the work of one inference.
+func (s Spec) Counts() Counts {
+	var c Counts
+	for _, p := range s.Params() {
+		c.Total += p.Count()
+		if p.Trainable {
+			c.Trainable += p.Count()
+		}
+	}
+	for _, l := range s.Layers() {
+		c.MACs += l.MACs()
+	}
+	return c
+}
