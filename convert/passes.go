@@ -1,0 +1,202 @@
+package convert
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"mnet-edge/graph"
+)
+
+// pass is one step of a conversion. It takes a graph at level from, and leaves it at level to.
+type pass struct {
+	name     string
+	from, to graph.Level
+	wanted   func(Recipe) bool // nil: always
+	run      func(*conversion) error
+}
+
+// passes is everything that happens between a checkpoint and a file, in order. A graph that enters at a later level
+// (a float .tflite is Folded) skips what comes before.
+var passes = []pass{
+	{"fold-batch-norm", graph.Float, graph.Float, nil, foldBatchNorm},
+	{"fuse-activation", graph.Float, graph.Folded, nil, fuseActivation},
+	{"calibrate", graph.Folded, graph.Ranged, wantsInt8, calibrate},
+	{"share-range", graph.Ranged, graph.Ranged, wantsInt8, shareRange},
+	{"quantize", graph.Ranged, graph.Quantized, wantsInt8, quantize},
+	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.FloatIO }, floatIO},
+}
+
+func wantsInt8(r Recipe) bool { return r.Scheme == Int8 }
+
+// foldBatchNorm multiplies BN's gain into the weights of the convolution before it and makes the rest a bias:
+//
+//	gain = gamma / sqrt(variance + eps)      w' = w * gain      b' = (b - mean) * gain + beta
+//
+// Computed in float64 and rounded once. Source: Jacob et al. 2018, section 3.2.
+func foldBatchNorm(c *conversion) error {
+	for _, n := range slices.Clone(c.g.Nodes) {
+		bn, ok := n.Op.(graph.BatchNorm)
+		if !ok {
+			continue
+		}
+		conv := n.In[0].Def
+		axis, ok := -1, false
+		if conv != nil && len(conv.Out.Uses) == 1 && !slices.Contains(c.g.Outputs, conv.Out) {
+			axis, ok = outputAxis(conv.Op)
+		}
+		if !ok || activation(conv.Op) != graph.Linear {
+			return fmt.Errorf("%q does not follow a convolution of its own", n.Out.Name)
+		}
+		channels := n.Out.Type.Shape[len(n.Out.Type.Shape)-1]
+		gain, bias := make([]float64, channels), make([]float32, channels)
+		gamma, beta := floats(n.In[1]), floats(n.In[2])
+		mean, variance := floats(n.In[3]), floats(n.In[4])
+		for i := range channels {
+			gain[i] = float64(gamma[i]) / math.Sqrt(float64(variance[i])+float64(bn.Eps))
+			var b float64
+			if len(conv.In) > 2 {
+				b = float64(floats(conv.In[2])[i])
+			}
+			bias[i] = float32(float64((b-float64(mean[i]))*gain[i]) + float64(beta[i]))
+		}
+		w := conv.In[1]
+		scaled := make([]float32, len(floats(w)))
+		forChannels(w.Type.Shape, axis, func(channel, at int) {
+			scaled[at] = float32(float64(floats(w)[at]) * gain[channel])
+		})
+		if err := finite(scaled, bias); err != nil {
+			return fmt.Errorf("layer %q: %w", conv.Out.Name, err)
+		}
+		conv.SetInput(1, graph.Const(w.Name, w.Type, scaled))
+		conv.SetInput(2, graph.Const(conv.Out.Name+".bias", float32Type(channels), bias))
+		c.g.Replace(n.Out, conv.Out)
+		if err := c.g.Remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fuseActivation makes an activation part of the operator that feeds it, if that feeds nothing else. The value keeps
+// the operator's name, which is the layer's.
+func fuseActivation(c *conversion) error {
+	for _, n := range slices.Clone(c.g.Nodes) {
+		act, ok := n.Op.(graph.Activate)
+		if !ok {
+			continue
+		}
+		from := n.In[0].Def
+		if from == nil || len(from.Out.Uses) > 1 || slices.Contains(c.g.Outputs, from.Out) || activation(from.Op) != graph.Linear {
+			continue
+		}
+		switch op := from.Op.(type) {
+		case graph.Conv2D:
+			op.Act = act.Act
+			from.Op = op
+		case graph.DepthwiseConv2D:
+			op.Act = act.Act
+			from.Op = op
+		case graph.FullyConnected:
+			op.Act = act.Act
+			from.Op = op
+		default:
+			continue
+		}
+		c.g.Replace(n.Out, from.Out)
+		if err := c.g.Remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareRange gives the two ends of an operator that only moves data one range, the union of both, so that the
+// operator needs no requantization. Zeros added by a PAD are in every range already.
+func shareRange(c *conversion) error {
+	for changed := true; changed; {
+		changed = false
+		for _, n := range c.g.Nodes {
+			switch n.Op.(type) {
+			case graph.Pad, graph.Reshape:
+				a, b := n.In[0].Range, n.Out.Range
+				union := graph.Interval{Min: min(a.Min, b.Min), Max: max(a.Max, b.Max)}
+				if *a != union || *b != union {
+					n.In[0].Range, n.Out.Range = &union, &union
+					changed = true
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// floatIO puts a QUANTIZE behind each input and a DEQUANTIZE before each output.
+func floatIO(c *conversion) error {
+	g := c.g
+	for i, old := range g.Inputs {
+		in := &graph.Value{Name: old.Name, Type: float32Type(old.Type.Shape...)}
+		q := g.Insert(g.Nodes[0], old.Name+".int8", graph.Quantize{To: old.Type.DType}, in)
+		q.Type.Quant = old.Type.Quant
+		g.Replace(old, q)
+		g.Inputs[i] = in
+	}
+	for i, old := range g.Outputs {
+		g.Outputs[i] = g.Insert(nil, old.Name+".float", graph.Dequantize{}, old)
+	}
+	return nil
+}
+
+// outputAxis is the dimension of the operator's weight that counts output channels; false if it has no weight.
+func outputAxis(op graph.Op) (int, bool) {
+	switch op.(type) {
+	case graph.Conv2D, graph.FullyConnected:
+		return 0, true
+	case graph.DepthwiseConv2D:
+		return 3, true
+	}
+	return 0, false
+}
+
+// activation is what is fused into an operator.
+func activation(op graph.Op) graph.Activation {
+	switch op := op.(type) {
+	case graph.Conv2D:
+		return op.Act
+	case graph.DepthwiseConv2D:
+		return op.Act
+	case graph.FullyConnected:
+		return op.Act
+	}
+	return graph.Linear
+}
+
+// forChannels calls f for every element of a tensor with its index along axis.
+func forChannels(shape []int, axis int, f func(channel, at int)) {
+	total, inner := 1, 1
+	for i, d := range shape {
+		total *= d
+		if i > axis {
+			inner *= d
+		}
+	}
+	for at := range total {
+		f(at/inner%shape[axis], at)
+	}
+}
+
+// floats is the data of a float32 constant; Check has made sure that below level Quantized there are no others.
+func floats(v *graph.Value) []float32 {
+	return v.Data.([]float32)
+}
+
+func finite(slices ...[]float32) error {
+	for _, s := range slices {
+		for i, x := range s {
+			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+				return fmt.Errorf("value %v at %d", x, i)
+			}
+		}
+	}
+	return nil
+}

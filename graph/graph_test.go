@@ -1,0 +1,184 @@
+package graph
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"mnet-edge/quant"
+)
+
+func floatType(shape ...int) Type { return Type{DType: Float32, Shape: shape} }
+
+// small is a float network with every operator that a checkpoint lowers to.
+func small() *Graph {
+	g := New("small")
+	x := g.Input("input", floatType(1, 5, 5, 2))
+	x = g.Apply("pad", Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x)
+	x = g.Apply("conv", Conv2D{Window: Dense(2, Valid)}, x, Const("conv.weight", floatType(3, 3, 3, 2), make([]float32, 54)))
+	var bn []*Value
+	for _, name := range []string{"gamma", "beta", "mean", "variance"} {
+		bn = append(bn, Const(name, floatType(3), make([]float32, 3)))
+	}
+	x = g.Apply("bn", BatchNorm{Eps: 1e-5}, append([]*Value{x}, bn...)...)
+	x = g.Apply("relu", Activate{Act: ReLU}, x)
+	x = g.Apply("pool", Mean{Axes: []int{1, 2}}, x)
+	x = g.Apply("logits", FullyConnected{}, x, Const("fc.weight", floatType(4, 3), make([]float32, 12)), Const("fc.bias", floatType(4), make([]float32, 4)))
+	g.Outputs = []*Value{x}
+	g.Meta = Meta{Description: "a test", Labels: []string{"a", "b", "c", "d"}, Mean: []float32{121}, Std: []float32{64}}
+	return g
+}
+
+// integer is a quantized convolution whose every part satisfies Check.
+func integer() *Graph {
+	g := New("integer")
+	g.Level = Quantized
+	x := g.Input("x", Type{Int8, []int{1, 4, 4, 2}, quant.PerTensor(0.5, -3)})
+	w := Const("w", Type{Int8, []int{1, 3, 3, 2}, quant.PerChannel([]float32{0.25, 0.125}, 3)}, make([]int8, 18))
+	b := Const("b", Type{Int32, []int{2}, quant.PerChannel([]float32{0.125, 0.0625}, 0)}, make([]int32, 2))
+	y := g.Apply("y", DepthwiseConv2D{Window: Dense(1, Same), Act: ReLU6}, x, w, b)
+	y.Type.Quant = quant.PerTensor(0.25, -128)
+	g.Outputs = []*Value{y}
+	return g
+}
+
+func TestPrint(t *testing.T) {
+	const wantFloat = `graph "small" float
+input = input : float32[1,5,5,2]
+pad = pad(input) before=[0 1 1 0] after=[0 1 1 0] : float32[1,7,7,2]
+conv.weight = const 84957f6d : float32[3,3,3,2]
+conv = conv2d(pad, conv.weight) stride=2 pad=valid : float32[1,3,3,3]
+gamma = const 7bd5c66f : float32[3]
+beta = const 7bd5c66f : float32[3]
+mean = const 7bd5c66f : float32[3]
+variance = const 7bd5c66f : float32[3]
+bn = batch_norm(conv, gamma, beta, mean, variance) eps=1e-05 : float32[1,3,3,3]
+relu = activate(bn) act=relu : float32[1,3,3,3]
+pool = mean(relu) axes=[1 2] : float32[1,3]
+fc.weight = const f288b395 : float32[4,3]
+fc.bias = const ecbb4b55 : float32[4]
+logits = fully_connected(pool, fc.weight, fc.bias) : float32[1,4] -> output
+description "a test"
+normalization mean=[121] std=[64]
+labels ["a" "b" "c" "d"]
+`
+	const wantInteger = `graph "integer" quantized
+x = input : int8[1,4,4,2] {0.5:-3}
+w = const 671bcf4d : int8[1,3,3,2] {2 scales 0.125..0.25 axis 3 c1c00f94}
+b = const 6522df69 : int32[2] {2 scales 0.0625..0.125 axis 0 7dfad2bd}
+y = depthwise_conv2d(x, w, b) stride=1 pad=same act=relu6 : int8[1,4,4,2] {0.25:-128} -> output
+`
+	for _, c := range []struct {
+		g    *Graph
+		want string
+	}{{small(), wantFloat}, {integer(), wantInteger}} {
+		if err := c.g.Check(); err != nil {
+			t.Error(err)
+		}
+		if got := c.g.String(); got != c.want {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
+
+// Names may be empty or repeat; the text still tells values apart.
+func TestPrintNames(t *testing.T) {
+	g := New("")
+	x := g.Input("x", floatType(2))
+	x = g.Apply("x", Activate{Act: ReLU}, x)
+	x = g.Apply("", Activate{Act: ReLU6}, x)
+	g.Outputs = []*Value{x}
+	const want = `graph "" float
+x = input : float32[2]
+x#1 = activate(x) act=relu : float32[2]
+#2 = activate(x#1) act=relu6 : float32[2] -> output
+`
+	if got := g.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Each case breaks one thing; Check must say so, naming the value.
+func TestCheckFaults(t *testing.T) {
+	node := func(g *Graph, name string) *Node {
+		for _, n := range g.Nodes {
+			if n.Out.Name == name {
+				return n
+			}
+		}
+		panic(name)
+	}
+	for _, c := range []struct {
+		name  string
+		g     *Graph
+		spoil func(g *Graph)
+		want  string
+	}{
+		{"stored shape", small(), func(g *Graph) { node(g, "conv").Out.Type.Shape = []int{1, 2, 2, 3} }, `"conv" is float32[1 2 2 3], inferred float32[1 3 3 3]`},
+		{"kernel too large", small(), func(g *Graph) { g.Inputs[0].Type.Shape = []int{1, 0, 5, 2} }, `"input": dimension 0`},
+		{"short constant", small(), func(g *Graph) { node(g, "logits").In[1].Data = make([]float32, 11) }, `constant "fc.weight": 11 elements`},
+		{"order", small(), func(g *Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }, `conv2d "conv" uses "pad" before its definition`},
+		{"use list", small(), func(g *Graph) { node(g, "pool").In[0].Uses = nil }, `mean "pool" uses "relu", which does not know it`},
+		{"no output", small(), func(g *Graph) { g.Outputs = nil }, `0 outputs`},
+		{"foreign output", small(), func(g *Graph) { g.Outputs[0] = &Value{Name: "lost"} }, `output "lost" is not defined`},
+		{"twice defined", small(), func(g *Graph) { g.Nodes = append(g.Nodes, g.Nodes[0]) }, `"pad" is defined twice`},
+		{"unfolded", small(), func(g *Graph) { g.Level = Folded }, `batch_norm "bn": not folded`},
+		{"no ranges", small(), func(g *Graph) { g.Level = Ranged }, `"logits" has no range`},
+		{"overflowing shape", small(), func(g *Graph) { g.Inputs[0].Type.Shape = []int{1 << 31, 1 << 31, 1 << 31, 2} }, `has more than`},
+		{"huge padding", small(), func(g *Graph) { node(g, "pad").Op = Pad{Before: []int{0, math.MaxInt, 0, 0}, After: make([]int, 4)} }, `padding`},
+		{"zero stride", integer(), func(g *Graph) { node(g, "y").Op = DepthwiseConv2D{Window: Window{Dilation: [2]int{1, 1}}} }, `stride [0 0]`},
+		{"bias scale", integer(), func(g *Graph) { node(g, "y").In[2].Type.Quant.Scale[1] = 0.07 }, `bias scale 0.07 of channel 1`},
+		{"weight axis", integer(), func(g *Graph) { node(g, "y").In[1].Type.Quant.Axis = 0 }, `2 scales along axis 0`},
+		{"asymmetric weight", integer(), func(g *Graph) { node(g, "y").In[1].Type.Quant.Zero[0] = 1 }, `weights are not symmetric`},
+		{"zero scale", integer(), func(g *Graph) { node(g, "y").Out.Type.Quant = quant.PerTensor(0, 0) }, `scale 0 of channel 0`},
+		{"unquantized output", integer(), func(g *Graph) { node(g, "y").Out.Type.Quant = nil }, `an activation needs one scale`},
+		{"no bias", integer(), func(g *Graph) { n := node(g, "y"); n.In = n.In[:2] }, `no bias`},
+	} {
+		c.spoil(c.g)
+		if err := c.g.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// Window arithmetic against the published rule, including the stride-2 case where SAME differs from PyTorch's
+// symmetric padding.
+func TestWindow(t *testing.T) {
+	for _, c := range []struct {
+		w           Window
+		in, k       int
+		out, before int
+	}{
+		{Dense(1, Same), 32, 3, 32, 1},
+		{Dense(2, Same), 32, 3, 16, 0},
+		{Dense(2, Same), 33, 3, 17, 1},
+		{Dense(3, Same), 10, 2, 4, 0},
+		{Dense(2, Valid), 34, 3, 16, 0},
+		{Dense(1, Valid), 2, 3, 0, 0},
+		{Window{Stride: [2]int{1, 1}, Dilation: [2]int{4, 4}, Padding: Same}, 8, 3, 8, 4},
+	} {
+		if out, before := c.w.Out(0, c.in, c.k); out != c.out || before != c.before {
+			t.Errorf("%+v in %d kernel %d: %d, %d, want %d, %d", c.w, c.in, c.k, out, before, c.out, c.before)
+		}
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	g := small()
+	relu := g.Nodes[3]
+	if err := g.Remove(relu); err == nil {
+		t.Error("removed a node in use")
+	}
+	g.Replace(relu.Out, relu.In[0])
+	if err := g.Remove(relu); err != nil {
+		t.Error(err)
+	}
+	q := g.Insert(g.Nodes[0], "first", Activate{Act: ReLU6}, g.Inputs[0])
+	g.Nodes[1].SetInput(0, q)
+	if err := g.Check(); err != nil {
+		t.Error(err)
+	}
+	if g.Nodes[0] != q.Def || strings.Contains(g.String(), "act=relu :") {
+		t.Errorf("after rewriting:\n%s", g)
+	}
+}

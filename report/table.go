@@ -1,0 +1,39 @@
+package report
+
+import (
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// Table is a borderless text table.
+type Table struct{ w table.Writer }
+
+// NewTable returns a table that renders to w. With a header, all columns but the first are aligned right; without one
+// the first column is read as the names of the second.
+func NewTable(w io.Writer, header ...any) Table {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.Options{SeparateColumns: false, SeparateHeader: true}
+	t.Style().Box.PaddingLeft = ""
+	t.Style().Box.PaddingRight = "  "
+	t.Style().Format.Header = text.FormatDefault
+	t.SuppressTrailingSpaces()
+	if len(header) > 0 {
+		t.AppendHeader(header)
+		var columns []table.ColumnConfig
+		for i := 1; i < len(header); i++ {
+			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+		t.SetColumnConfigs(columns)
+	}
+	return Table{t}
+}
+
+// Row appends a row.
+func (t Table) Row(cells ...any) { t.w.AppendRow(cells) }
+
+// Render writes the table.
+func (t Table) Render() { t.w.Render() }
