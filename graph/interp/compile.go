@@ -1,0 +1,135 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+
+	"mnet-edge/graph"
+)
+
+// compiler turns nodes into functions over buffers. All decisions are taken here, once; the functions only compute.
+type compiler struct {
+	Options
+	data map[*graph.Value]any // the buffer of each input and computed value, the data of each constant
+}
+
+// alloc gives v its buffer.
+func (c *compiler) alloc(v *graph.Value) error {
+	n := v.Type.Elements()
+	switch v.Type.DType {
+	case graph.Float32:
+		c.data[v] = make([]float32, n)
+	case graph.Int8:
+		c.data[v] = make([]int8, n)
+	case graph.UInt8:
+		c.data[v] = make([]uint8, n)
+	case graph.Int16:
+		c.data[v] = make([]int16, n)
+	default:
+		return fmt.Errorf("%v tensor", v.Type.DType)
+	}
+	return nil
+}
+
+// node allocates n's value and returns what computes it.
+func (c *compiler) node(n *graph.Node) (run func(), err error) {
+	if err := c.alloc(n.Out); err != nil {
+		return nil, err
+	}
+	for _, v := range n.In {
+		if v.Constant() {
+			c.data[v] = v.Data
+		}
+	}
+	switch op := n.Op.(type) {
+	case graph.Quantize:
+		return c.quantize(n)
+	case graph.Dequantize:
+		return c.dequantize(n)
+	case graph.Pad:
+		return c.pad(n, op)
+	case graph.Reshape:
+		x, out := c.data[n.In[0]], c.data[n.Out]
+		return func() { assign(out, x) }, nil
+	}
+	if n.Out.Type.DType == graph.Float32 {
+		return c.float(n)
+	}
+	return c.integer(n)
+}
+
+// weights are the node's constant operands: weight and, where it has one, bias.
+func weights[W, B any](n *graph.Node) (w []W, bias []B, err error) {
+	for _, v := range n.In[1:] {
+		if !v.Constant() {
+			return nil, nil, fmt.Errorf("weight %q is not a constant", v.Name)
+		}
+	}
+	w, ok := n.In[1].Data.([]W)
+	if ok && len(n.In) > 2 {
+		bias, ok = n.In[2].Data.([]B)
+	}
+	if !ok {
+		return nil, nil, errors.New("weights and input differ in type")
+	}
+	return w, bias, nil
+}
+
+// window is the geometry of a convolution: x is (n, h, w, c), the result (n, oh, ow, oc), a filter (kh, kw, depth).
+// depth < c makes c/depth groups; group k has the input channels from k*depth and oc/groups of the filters. A depthwise
+// convolution has depth 1, but the filters' channels last in memory.
+type window struct {
+	n, h, w, c    int
+	oh, ow, oc    int
+	kh, kw, depth int
+	stride        [2]int // {height, width}, as the next two
+	dilation      [2]int
+	before        [2]int // zeros before the data
+}
+
+// newWindow is the geometry and the activation of a Conv2D, DepthwiseConv2D or FullyConnected node.
+func newWindow(n *graph.Node) (w window, act graph.Activation) {
+	x, filter, out := n.In[0].Type.Shape, n.In[1].Type.Shape, n.Out.Type.Shape
+	slide := func(op graph.Window, depth int) window {
+		w := window{
+			n: x[0], h: x[1], w: x[2], c: x[3],
+			oh: out[1], ow: out[2], oc: out[3],
+			kh: filter[1], kw: filter[2], depth: depth,
+			stride: op.Stride, dilation: op.Dilation,
+		}
+		for i := range 2 {
+			_, w.before[i] = op.Out(i, x[1+i], filter[1+i])
+		}
+		return w
+	}
+	switch op := n.Op.(type) {
+	case graph.Conv2D:
+		return slide(op.Window, filter[3]), op.Act
+	case graph.DepthwiseConv2D:
+		return slide(op.Window, 1), op.Act
+	case graph.FullyConnected: // the 1x1 convolution of 1x1 images
+		return window{
+			n: x[0], h: 1, w: 1, c: x[1],
+			oh: 1, ow: 1, oc: out[1],
+			kh: 1, kw: 1, depth: x[1],
+			stride: [2]int{1, 1}, dilation: [2]int{1, 1},
+		}, op.Act
+	}
+	return window{}, graph.Linear
+}
+
+// at is the position in a row or column of x that tap k of the window at position o sees; ok is false in the padding.
+func (g *window) at(axis, o, k int) (pos int, ok bool) {
+	pos = o*g.stride[axis] - g.before[axis] + k*g.dilation[axis]
+	return pos, pos >= 0 && pos < [2]int{g.h, g.w}[axis]
+}
+
+// group is the first input channel that output channel o sees.
+func (g *window) group(o int) int {
+	perGroup := g.oc / (g.c / g.depth)
+	return o / perGroup * g.depth
+}
+
+// x0 is the offset in x of the pixel (y, x) of image n; out0 that of the result's.
+func (g *window) x0(n, y, x int) int   { return ((n*g.h+y)*g.w + x) * g.c }
+func (g *window) out0(n, y, x int) int { return ((n*g.oh+y)*g.ow + x) * g.oc }

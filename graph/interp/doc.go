@@ -1,0 +1,30 @@
+// Package interp runs a graph in plain Go, float32 or int8, and says exactly what every operator means.
+//
+//	m, err := interp.New(g, interp.Options{})
+//	out, err := m.Run(image) // []int8 in, []any{[]int8} out
+//
+// It is the specification of the operators' arithmetic, the oracle that faster engines are tested against, the source
+// of the calibrator's observations (Options.Tap), and the runtime where there is no other. A result has the same bits
+// on every processor.
+//
+//	machine.go   Machine: buffers, Run, taps
+//	compile.go   from a node to a function over buffers
+//	float.go     the float32 operators        } the equation of each, in the plainest loops
+//	integer.go   the int8 operators           }
+//	layout.go    Pad, Quantize, Dequantize, and the index arithmetic of Mean
+//	rounding.go  what differs between runtimes beside the requantization itself
+//	packed.go    faster kernels of the convolutions, bit for bit those of float.go and integer.go
+//
+// The integer arithmetic is that of one runtime, chosen by Options.Rounding:
+//
+//	Double    TFLite's reference kernels, TFLite Micro
+//	DoubleUp  TFLite's kernels with ruy's (AVX2, NEON) rounding
+//	Single    TFLite built with TFLITE_SINGLE_ROUNDING
+//	Float32   XNNPACK
+//
+// Double and Float32 are held to vectors that the official runtime computed, every tensor of a network. The other two
+// have the same code with another requantizer. Float32 results of float operators are this package's own, equal to
+// other runtimes' up to the order of sums.
+//
+// Shapes are (N, H, W, C) for activations; O or oc counts a convolution's output channels.
+package interp

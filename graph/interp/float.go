@@ -1,0 +1,160 @@
+package interp
+
+import (
+	"fmt"
+	"math"
+
+	"mnet-edge/graph"
+)
+
+// The float32 operators. A sum's order is part of its result: every sum here runs over its terms in the order of the
+// weights in memory (ky, kx, i), starts at 0, and gets the bias last. Products are rounded before they are added: the
+// conversion float32(a*b) forbids the fused multiply-add that Go may use on some processors.
+
+// float returns what computes a node that takes and gives float32.
+func (c *compiler) float(n *graph.Node) (func(), error) {
+	if n.In[0].Type.DType != graph.Float32 {
+		return nil, fmt.Errorf("%v input", n.In[0].Type.DType)
+	}
+	x, out := c.data[n.In[0]].([]float32), c.data[n.Out].([]float32)
+	switch op := n.Op.(type) {
+	case graph.Conv2D, graph.FullyConnected, graph.DepthwiseConv2D:
+		return c.floatConv(n)
+	case graph.BatchNorm:
+		var p [4][]float32 // gamma, beta, mean, variance
+		for i := range p {
+			p[i] = c.data[n.In[1+i]].([]float32)
+		}
+		return func() { batchNorm(x, p[0], p[1], p[2], p[3], op.Eps, out) }, nil
+	case graph.Activate:
+		lo, hi := bounds(op.Act)
+		return func() {
+			for i, v := range x {
+				out[i] = min(max(v, lo), hi)
+			}
+		}, nil
+	case graph.Mean:
+		to, count := reduction(n.In[0].Type.Shape, op.Axes)
+		return func() { meanFloat(x, to, count, out) }, nil
+	}
+	return nil, fmt.Errorf("no float32 kernel")
+}
+
+// floatConv is a convolution of float32.
+type floatConv struct {
+	window
+	x      []float32 // (N, H, W, C)
+	w      []float32 // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
+	bias   []float32 // (OC)
+	lo, hi float32   // of the fused activation
+	out    []float32 // (N, OH, OW, OC)
+}
+
+func (c *compiler) floatConv(n *graph.Node) (func(), error) {
+	f := &floatConv{x: c.data[n.In[0]].([]float32), out: c.data[n.Out].([]float32)}
+	var act graph.Activation
+	f.window, act = newWindow(n)
+	f.lo, f.hi = bounds(act)
+	var err error
+	if f.w, f.bias, err = weights[float32, float32](n); err != nil {
+		return nil, err
+	}
+	if f.bias == nil {
+		f.bias = make([]float32, f.oc)
+	}
+	_, depthwise := n.Op.(graph.DepthwiseConv2D)
+	switch {
+	case depthwise && (c.plain || f.oc != f.c):
+		return f.depthwiseRef, nil
+	case depthwise:
+		return f.depthwiseRows, nil
+	case c.plain:
+		return f.convRef, nil
+	}
+	return f.packed(), nil
+}
+
+func bounds(act graph.Activation) (lo, hi float32) {
+	l, h := act.Bounds()
+	return float32(l), float32(h)
+}
+
+// convRef: out[n,y,x,o] = act(sum over ky, kx, i of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] * w[o,ky,kx,i] + bias[o]),
+// g being the first channel of o's group. Taps in the padding add nothing.
+func (f *floatConv) convRef() {
+	for n := range f.n {
+		for y := range f.oh {
+			for x := range f.ow {
+				for o := range f.oc {
+					var sum float32
+					for ky := range f.kh {
+						for kx := range f.kw {
+							iy, inY := f.at(0, y, ky)
+							ix, inX := f.at(1, x, kx)
+							if !inY || !inX {
+								continue
+							}
+							in := f.x0(n, iy, ix) + f.group(o)
+							w := ((o*f.kh+ky)*f.kw + kx) * f.depth
+							for i := range f.depth {
+								sum += float32(f.x[in+i] * f.w[w+i])
+							}
+						}
+					}
+					f.out[f.out0(n, y, x)+o] = f.finish(sum, o)
+				}
+			}
+		}
+	}
+}
+
+// depthwiseRef: out[n,y,x,c*M+m] = act(sum over ky, kx of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, c] * w[0,ky,kx,c*M+m]
+// + bias[c*M+m]), M being OC/C.
+func (f *floatConv) depthwiseRef() {
+	mult := f.oc / f.c
+	for n := range f.n {
+		for y := range f.oh {
+			for x := range f.ow {
+				for o := range f.oc {
+					var sum float32
+					for ky := range f.kh {
+						for kx := range f.kw {
+							iy, inY := f.at(0, y, ky)
+							ix, inX := f.at(1, x, kx)
+							if inY && inX {
+								sum += float32(f.x[f.x0(n, iy, ix)+o/mult] * f.w[(ky*f.kw+kx)*f.oc+o])
+							}
+						}
+					}
+					f.out[f.out0(n, y, x)+o] = f.finish(sum, o)
+				}
+			}
+		}
+	}
+}
+
+// finish adds the bias of channel o and applies the activation.
+func (f *floatConv) finish(sum float32, o int) float32 {
+	return min(max(sum+f.bias[o], f.lo), f.hi)
+}
+
+// batchNorm: out[...,c] = (x[...,c] - mean[c]) * (gamma[c] / sqrt(variance[c] + eps)) + beta[c].
+func batchNorm(x, gamma, beta, mean, variance []float32, eps float32, out []float32) {
+	channels := len(gamma)
+	for i, v := range x {
+		c := i % channels
+		scale := gamma[c] / float32(math.Sqrt(float64(variance[c]+eps)))
+		out[i] = float32((v-mean[c])*scale) + beta[c]
+	}
+}
+
+// meanFloat: out[j] = (sum of the x[i] with to[i] = j, in order) / count.
+func meanFloat(x []float32, to []int, count int, out []float32) {
+	clear(out)
+	for i, v := range x {
+		out[to[i]] += v
+	}
+	for j := range out {
+		out[j] /= float32(count)
+	}
+}

@@ -1,0 +1,192 @@
+package interp
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// The int8 operators. A value is real = scale * (q - zero). Sums are exact in an int32 accumulator, so their order does
+// not matter: budget proves at New, from the weights at hand, that no input can overflow one.
+
+// integer returns what computes a node that takes and gives int8.
+func (c *compiler) integer(n *graph.Node) (func(), error) {
+	x, okX := c.data[n.In[0]].([]int8)
+	out, okOut := c.data[n.Out].([]int8)
+	if !okX || !okOut {
+		return nil, fmt.Errorf("%v to %v: no such kernel", n.In[0].Type.DType, n.Out.Type.DType)
+	}
+	in, to := n.In[0].Type.Quant, n.Out.Type.Quant
+	switch op := n.Op.(type) {
+	case graph.Conv2D, graph.FullyConnected, graph.DepthwiseConv2D:
+		return c.intConv(n)
+	case graph.Activate:
+		limit := activation(c.Rounding, op.Act, to)
+		rescale := rescaler(c.Rounding, in, to)
+		return func() {
+			for i, q := range x {
+				out[i] = int8(limit.Clamp(rescale(int32(q))))
+			}
+		}, nil
+	case graph.Mean:
+		to, count := reduction(n.In[0].Type.Shape, op.Axes)
+		if count > math.MaxInt32/255 {
+			return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
+		}
+		finish := meanRequant(c.Rounding, count, in, n.Out.Type.Quant)
+		sum := make([]int32, len(out))
+		return func() { meanInt(x, to, sum, finish, out) }, nil
+	}
+	return nil, errors.New("no int8 kernel")
+}
+
+// intConv is a convolution of int8: (real) out = act(x * w + bias), bias and accumulator in units of x's scale times
+// the weight's.
+type intConv struct {
+	window
+	x     []int8 // (N, H, W, C)
+	zeroX int32
+	w     []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC). Zero points are 0
+	bias  []int32 // (OC)
+	output
+	out []int8 // (N, OH, OW, OC)
+}
+
+// output turns an accumulator into the int8 of the result.
+type output struct {
+	requant []quant.Requant // one a channel
+	zero    int32
+	limit   quant.Range // of the fused activation, less zero
+}
+
+// finish: q = clamp(requant(acc) + zero). Clamping before adding saves a saturated requant from overflowing.
+func (t *output) finish(acc int32, o int) int8 {
+	return int8(t.limit.Clamp(t.requant[o].Apply(acc)) + t.zero)
+}
+
+func (c *compiler) intConv(n *graph.Node) (func(), error) {
+	f := &intConv{x: c.data[n.In[0]].([]int8), out: c.data[n.Out].([]int8)}
+	var act graph.Activation
+	f.window, act = newWindow(n)
+	var err error
+	if f.w, f.bias, err = weights[int8, int32](n); err != nil {
+		return nil, err
+	}
+	x, w, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
+	sx, zx := x.At(0)
+	so, zo := out.At(0)
+	f.zeroX, f.zero = zx, zo
+	f.limit = activation(c.Rounding, act, out)
+	f.limit.Min -= zo
+	f.limit.Max -= zo
+	requant := quant.ConvRequant
+	if _, ok := n.Op.(graph.FullyConnected); ok && len(w.Scale) == 1 {
+		requant = quant.FullyConnectedRequant
+	}
+	for o := range f.oc {
+		sw, _ := w.At(o)
+		f.requant = append(f.requant, requant(c.Rounding, sx, sw, so))
+	}
+	_, depthwise := n.Op.(graph.DepthwiseConv2D)
+	if err := f.budget(depthwise); err != nil {
+		return nil, err
+	}
+	switch {
+	case depthwise && (c.plain || f.oc != f.c):
+		return f.depthwiseRef, nil
+	case depthwise:
+		return f.depthwiseRows(), nil
+	case c.plain:
+		return f.convRef, nil
+	}
+	return f.packed(), nil
+}
+
+// budget reports a channel o whose accumulator could leave int32. No term of its sum is larger than
+// |w| * max(127 - zeroX, zeroX + 128), so neither the sum nor any partial sum, whatever the order, exceeds
+// |bias[o]| + that bound added up. (With |w| <= 127 and no bias, depths up to 66,000 pass whatever the weights are.)
+func (f *intConv) budget(depthwise bool) error {
+	most := int64(max(quant.Int8Max-f.zeroX, f.zeroX-quant.Int8Min))
+	sum := make([]int64, f.oc)
+	for i, w := range f.w {
+		o := i / (len(f.w) / f.oc)
+		if depthwise {
+			o = i % f.oc
+		}
+		sum[o] += most * max(int64(w), -int64(w))
+	}
+	for o, b := range f.bias {
+		if sum[o]+max(int64(b), -int64(b)) > math.MaxInt32 {
+			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
+		}
+	}
+	return nil
+}
+
+// convRef: acc[n,y,x,o] = bias[o] + sum over ky, kx, i of (in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] - zeroX) *
+// w[o,ky,kx,i], g being the first channel of o's group; taps in the padding add nothing, which is to say that they see
+// real 0. out = clamp(requant(acc) + zero).
+func (f *intConv) convRef() {
+	for n := range f.n {
+		for y := range f.oh {
+			for x := range f.ow {
+				for o := range f.oc {
+					acc := f.bias[o]
+					for ky := range f.kh {
+						for kx := range f.kw {
+							iy, inY := f.at(0, y, ky)
+							ix, inX := f.at(1, x, kx)
+							if !inY || !inX {
+								continue
+							}
+							in := f.x0(n, iy, ix) + f.group(o)
+							w := ((o*f.kh+ky)*f.kw + kx) * f.depth
+							for i := range f.depth {
+								acc += (int32(f.x[in+i]) - f.zeroX) * int32(f.w[w+i])
+							}
+						}
+					}
+					f.out[f.out0(n, y, x)+o] = f.finish(acc, o)
+				}
+			}
+		}
+	}
+}
+
+// depthwiseRef: as convRef, but acc[n,y,x,c*M+m] sums (in[n, ..., c] - zeroX) * w[0,ky,kx,c*M+m], M being OC/C.
+func (f *intConv) depthwiseRef() {
+	mult := f.oc / f.c
+	for n := range f.n {
+		for y := range f.oh {
+			for x := range f.ow {
+				for o := range f.oc {
+					acc := f.bias[o]
+					for ky := range f.kh {
+						for kx := range f.kw {
+							iy, inY := f.at(0, y, ky)
+							ix, inX := f.at(1, x, kx)
+							if inY && inX {
+								acc += (int32(f.x[f.x0(n, iy, ix)+o/mult]) - f.zeroX) * int32(f.w[(ky*f.kw+kx)*f.oc+o])
+							}
+						}
+					}
+					f.out[f.out0(n, y, x)+o] = f.finish(acc, o)
+				}
+			}
+		}
+	}
+}
+
+// meanInt: sum[j] = the sum of the x[i] with to[i] = j; out[j] = finish(sum[j]).
+func meanInt(x []int8, to []int, sum []int32, finish func(int32) int8, out []int8) {
+	clear(sum)
+	for i, q := range x {
+		sum[to[i]] += int32(q)
+	}
+	for j, s := range sum {
+		out[j] = finish(s)
+	}
+}

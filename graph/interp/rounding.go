@@ -1,0 +1,89 @@
+package interp
+
+import (
+	"math"
+	"math/bits"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// What the runtimes disagree on beside the requantization of an accumulator. Float32 is XNNPACK throughout; the others
+// are TFLite's formulas with the Rounding's product.
+
+// activation is the range of an int8 output under a fused activation. A bound f is round(f/scale) + zero: TFLite rounds
+// half away from zero before adding, XNNPACK half to even after. They differ on ties only.
+func activation(r quant.Rounding, act graph.Activation, p *quant.Params) quant.Range {
+	lo, hi := act.Bounds()
+	scale, zero := p.At(0)
+	if r != quant.Float32 {
+		return quant.Activation(lo, hi, scale, zero)
+	}
+	bound := func(real float64) int32 {
+		q := float32(float32(real)/scale) + float32(zero)
+		return int32(math.RoundToEven(float64(min(max(q, quant.Int8Min), quant.Int8Max))))
+	}
+	return quant.Range{Min: bound(lo), Max: bound(hi)}
+}
+
+// quantizer turns a real number into an integer of quantization p within [lo, hi], NaN into the zero point.
+// TFLite: round half away(x / scale) + zero. XNNPACK: round half to even(x * (1/scale)) + zero.
+func quantizer(r quant.Rounding, p *quant.Params, lo, hi int32) func(x float32) int32 {
+	scale, zero := p.At(0)
+	if r != quant.Float32 {
+		return func(x float32) int32 { return quant.Quantize(x, scale, zero, lo, hi) }
+	}
+	inverse := 1 / scale
+	return func(x float32) int32 {
+		y := float64(float32(x * inverse))
+		if math.IsNaN(y) {
+			return zero
+		}
+		return int32(min(max(math.RoundToEven(y)+float64(zero), float64(lo)), float64(hi)))
+	}
+}
+
+// rescaler takes an integer of quantization from to the same real number's integer of quantization to, not yet
+// clamped. TFLite: requant((q - zero) * from/to) + zero. XNNPACK: the ratio as a multiple of 1/256, ties upward; it
+// takes ratios of 2^-8 to 2^7 only and leaves the rest to TFLite's kernel.
+func rescaler(r quant.Rounding, from, to *quant.Params) func(q int32) int32 {
+	sFrom, zFrom := from.At(0)
+	sTo, zTo := to.At(0)
+	if ratio := sFrom / sTo; r == quant.Float32 {
+		if ratio >= 1./256 && ratio <= 128 {
+			m := int32(math.RoundToEven(float64(256 * ratio)))
+			return func(q int32) int32 { return int32((int64(q-zFrom)*int64(m)+128)>>8) + zTo }
+		}
+		r = quant.Double
+	}
+	requant := quant.Rescale(r, sFrom, sTo)
+	return func(q int32) int32 {
+		return int32(min(max(int64(requant.Apply(q-zFrom))+int64(zTo), math.MinInt32), math.MaxInt32))
+	}
+}
+
+// meanRequant turns the sum of count integers of quantization in into their mean in quantization out.
+//
+// TFLite: the multiplier m of in/out takes up the division: with the largest k <= log2(count) that keeps the shift
+// within -31, m' = m*2^k / count, truncated, and the mean is requant(sum - zero*count) by m' * 2^(shift-k-31).
+// XNNPACK: round half to even(sum * f + z) in float32, f = in/out * (1/count) and z = zeroOut - zeroIn*count * f.
+func meanRequant(r quant.Rounding, count int, in, out *quant.Params) func(sum int32) int8 {
+	sIn, zIn := in.At(0)
+	sOut, zOut := out.At(0)
+	offset := zIn * int32(count)
+	if r == quant.Float32 {
+		f := float32(float32(sIn/sOut) * (1 / float32(count)))
+		z := float32(zOut) - float32(float32(offset)*f)
+		return func(sum int32) int8 {
+			y := math.RoundToEven(float64(float32(float32(sum)*f) + z))
+			return int8(min(max(y, quant.Int8Min), quant.Int8Max))
+		}
+	}
+	m := quant.NewMultiplier(float64(sIn) / float64(sOut))
+	k := min(bits.Len(uint(count))-1, 31+m.Shift)
+	m = quant.Multiplier{M: int32(int64(m.M) << k / int64(count)), Shift: m.Shift - k}
+	limit := quant.Range{Min: quant.Int8Min - zOut, Max: quant.Int8Max - zOut}
+	return func(sum int32) int8 {
+		return int8(limit.Clamp(r.Apply(sum-offset, m)) + zOut)
+	}
+}

@@ -1,0 +1,367 @@
+package tflite
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// ErrFormat is wrapped by every error of Decode: the bytes are not a model this package takes. The error names the
+// tensor or operator, or the byte.
+var ErrFormat = errors.New("not a usable TFLite model")
+
+// ErrUnsupported is wrapped, beside ErrFormat, where the model may be sound but uses what the graph has no form for.
+var ErrUnsupported = errors.New("outside the supported set")
+
+// maxNodes bounds the operators of a model.
+const maxNodes = 1 << 14
+
+// Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
+// graph.Check. Its level follows from its content: Quantized where any activation is of integers; Ranged where every
+// activation has a range; else Folded. Bytes that anyone made give an error, and take memory in proportion to their
+// number. No reference to b is kept.
+func Decode(b []byte) (*graph.Graph, error) {
+	f, model := open(b, modelID)
+	d := &decoder{f: f}
+	g, err := d.model(model)
+	if f.err != nil { // came first, whatever else it led to
+		err = f.err
+		if d.where != "" {
+			err = fmt.Errorf("%s: %w", d.where, err)
+		}
+	}
+	if err == nil {
+		err = g.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tflite: %w: %w", ErrFormat, err)
+	}
+	return g, nil
+}
+
+type decoder struct {
+	f       *file
+	where   string // the part being read
+	codes   []table
+	buffers []table
+	tensors []table
+	values  []*graph.Value // of each tensor once it is known
+}
+
+func (d *decoder) model(model table) (*graph.Graph, error) {
+	if v := model.uint32(modelVersion); v != schemaVersion {
+		return nil, fmt.Errorf("schema version %d: want %d", v, schemaVersion)
+	}
+	subgraphs := model.tables(modelSubgraphs)
+	if len(subgraphs) != 1 {
+		return nil, fmt.Errorf("%d subgraphs, want 1: %w", len(subgraphs), ErrUnsupported)
+	}
+	sub := subgraphs[0]
+	d.codes, d.buffers = model.tables(modelOperatorCodes), model.tables(modelBuffers)
+	d.tensors = sub.tables(subgraphTensors)
+	d.values = make([]*graph.Value, len(d.tensors))
+	g := graph.New(sub.string(subgraphName))
+	for _, i := range sub.int32s(subgraphInputs) {
+		v, err := d.undefined(i)
+		if err != nil {
+			return nil, fmt.Errorf("input: %w", err)
+		}
+		d.values[i] = v
+		g.Inputs = append(g.Inputs, v)
+	}
+	operators := sub.tables(subgraphOperators)
+	if len(operators) > maxNodes {
+		return nil, fmt.Errorf("%d operators: at most %d are read", len(operators), maxNodes)
+	}
+	for i, o := range operators {
+		if err := d.node(g, i, o); err != nil || d.f.err != nil {
+			return nil, err
+		}
+	}
+	d.where = ""
+	for _, i := range sub.int32s(subgraphOutputs) {
+		v, err := d.value(i)
+		if err != nil {
+			return nil, fmt.Errorf("output: %w", err)
+		}
+		g.Outputs = append(g.Outputs, v)
+	}
+	g.Level = level(g)
+	return g, d.meta(g, model)
+}
+
+func level(g *graph.Graph) graph.Level {
+	ranged := true
+	for _, v := range g.Values() {
+		if v.Constant() {
+			continue
+		}
+		if v.Type.DType != graph.Float32 {
+			return graph.Quantized
+		}
+		ranged = ranged && v.Range != nil
+	}
+	if ranged {
+		return graph.Ranged
+	}
+	return graph.Folded
+}
+
+// node decodes operator i and appends it to the graph.
+func (d *decoder) node(g *graph.Graph, i int, o table) error {
+	d.where = fmt.Sprintf("operator %d", i)
+	ins, outs := o.int32s(operatorInputs), o.int32s(operatorOutputs)
+	code, err := d.code(o.uint32(operatorCode))
+	if err != nil {
+		return fmt.Errorf("operator %d: %w", i, err)
+	}
+	where := fmt.Sprintf("operator %d %s", i, builtinName(code))
+	if len(outs) > 0 {
+		where += fmt.Sprintf(" giving %s", d.tensorName(outs[0]))
+	}
+	d.where = where
+	c := codecFor(code)
+	if c == nil {
+		return fmt.Errorf("%s: %w", where, ErrUnsupported)
+	}
+	if len(outs) != 1 || len(ins) == 0 || len(ins) > maxRank {
+		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
+	}
+	if t := o.uint8(operatorOptionsType); t != 0 && t != c.options {
+		return fmt.Errorf("%s: options of kind %d: want %d", where, t, c.options)
+	}
+	for len(ins) > 1 && ins[len(ins)-1] == -1 { // an optional input left out
+		ins = ins[:len(ins)-1]
+	}
+	in := make([]*graph.Value, len(ins))
+	for k, t := range ins {
+		if in[k], err = d.value(t); err != nil {
+			return fmt.Errorf("%s: input %d: %w", where, k, err)
+		}
+	}
+	out, err := d.undefined(outs[0])
+	if err != nil {
+		return fmt.Errorf("%s: output: %w", where, err)
+	}
+	call := &call{options: o.table(operatorOptions), in: in, out: out.Type}
+	op, err := c.decode(call)
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	v := g.Apply(out.Name, op, d.bias(op, out.Name, call.in)...)
+	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
+	d.values[outs[0]] = v
+	return nil
+}
+
+// code is the builtin operator of an operator code. Old files have it in a byte, which is 127 where it does not fit.
+func (d *decoder) code(i uint32) (int32, error) {
+	if int64(i) >= int64(len(d.codes)) {
+		return 0, fmt.Errorf("operator code %d of %d", i, len(d.codes))
+	}
+	t := d.codes[i]
+	code := max(int32(t.int8(codeDeprecated)), t.int32(codeBuiltin))
+	if code == customOp {
+		return 0, fmt.Errorf("custom operator %q: %w", t.string(codeCustom), ErrUnsupported)
+	}
+	return code, nil
+}
+
+// bias gives an integer operator that has weights but no bias one of zeros, which changes nothing: its kernels want
+// one. A bias whose scale is the product of input and weight scale but for rounding gets exactly their float32 product;
+// runtimes compute with the product anyway, and converters compute the bias scale in other precisions.
+func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Value {
+	switch op.(type) {
+	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
+	default:
+		return in
+	}
+	if len(in) < 2 || in[0].Type.Quant == nil || in[1].Type.Quant == nil || len(in[0].Type.Quant.Scale) != 1 {
+		return in
+	}
+	x, w := in[0].Type.Quant, in[1].Type.Quant
+	d.f.charge(0, len(w.Scale), 4) // weights of many operators may be one tensor
+	scales := make([]float32, len(w.Scale))
+	for c := range scales {
+		scales[c] = graph.BiasScale(x, w, c)
+	}
+	q := quant.PerChannel(scales, 0)
+	if len(in) == 2 {
+		shape := in[1].Type.Shape
+		channels := shape[0]
+		if _, ok := op.(graph.DepthwiseConv2D); ok {
+			channels = shape[len(shape)-1]
+		}
+		d.f.charge(0, channels, 4)
+		if d.f.err != nil {
+			return in
+		}
+		t := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: q}
+		return append(in, graph.Const(name+"/bias", t, make([]int32, channels)))
+	}
+	if b := in[2]; b.Type.Quant != nil && slices.EqualFunc(b.Type.Quant.Scale, scales, near) {
+		q.Zero = b.Type.Quant.Zero
+		b.Type.Quant = q
+	}
+	return in
+}
+
+// near allows what TFLite's kernels do for the scale of a bias.
+func near(a, b float32) bool {
+	return math.Abs(float64(a)-float64(b)) <= 1e-6*min(float64(a), float64(b))
+}
+
+func (d *decoder) tensorName(i int32) string {
+	if i < 0 || int(i) >= len(d.tensors) {
+		return fmt.Sprintf("tensor %d", i)
+	}
+	return fmt.Sprintf("tensor %d %q", i, d.tensors[i].string(tensorName))
+}
+
+// value is the value of a tensor that is used: a constant, or one already defined.
+func (d *decoder) value(i int32) (*graph.Value, error) {
+	if i < 0 || int(i) >= len(d.tensors) {
+		return nil, fmt.Errorf("tensor %d of %d", i, len(d.tensors))
+	}
+	if v := d.values[i]; v != nil {
+		return v, nil
+	}
+	v, data, err := d.tensor(i)
+	if err == nil && len(data) == 0 {
+		err = errors.New("used before an operator gives it")
+	}
+	if err == nil {
+		v.Data, err = constant(v.Type, data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.tensorName(i), err)
+	}
+	d.values[i] = v
+	return v, nil
+}
+
+// undefined is a new value for a tensor that becomes an input or is given by an operator.
+func (d *decoder) undefined(i int32) (*graph.Value, error) {
+	if i < 0 || int(i) >= len(d.tensors) {
+		return nil, fmt.Errorf("tensor %d of %d", i, len(d.tensors))
+	}
+	v, data, err := d.tensor(i)
+	switch {
+	case err != nil:
+	case d.values[i] != nil:
+		err = errors.New("given twice")
+	case len(data) > 0:
+		err = errors.New("has data, but is no constant")
+	default:
+		return v, nil
+	}
+	return nil, fmt.Errorf("%s: %w", d.tensorName(i), err)
+}
+
+// tensor reads the type of tensor i, and its data if it is constant.
+func (d *decoder) tensor(i int32) (*graph.Value, []byte, error) {
+	t := d.tensors[i]
+	v := &graph.Value{Name: t.string(tensorName)}
+	code := t.int8(tensorType)
+	dtype, ok := dtypes[code]
+	switch {
+	case !ok:
+		return nil, nil, fmt.Errorf("elements of %s: %w", typeName(code), ErrUnsupported)
+	case t.bool(tensorVariable) || t.has(tensorSparsity) || t.uint32(tensorExternal) != 0:
+		return nil, nil, fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
+	}
+	shape, err := shapeOf(t.int32s(tensorShape))
+	if err != nil {
+		return nil, nil, err
+	}
+	v.Type = graph.Type{DType: dtype, Shape: shape}
+	if err := quantizationOf(v, t.table(tensorQuantization)); err != nil {
+		return nil, nil, err
+	}
+	data, err := d.buffer(t.uint32(tensorBuffer))
+	return v, data, err
+}
+
+// shapeOf checks a shape so far that its number of elements is a number.
+func shapeOf(dims []int32) ([]int, error) {
+	if len(dims) > maxRank {
+		return nil, fmt.Errorf("%d dimensions: at most %d", len(dims), maxRank)
+	}
+	var shape []int
+	n := 1
+	for _, d := range dims {
+		if d < 1 || int(d) > graph.MaxElements/n {
+			return nil, fmt.Errorf("shape %v", dims)
+		}
+		n *= int(d)
+		shape = append(shape, int(d))
+	}
+	return shape, nil
+}
+
+// quantizationOf sets quantization and range of a tensor. Scales mean nothing on a float32.
+func quantizationOf(v *graph.Value, q table) error {
+	if t := q.uint8(quantDetails); t != 0 {
+		return fmt.Errorf("quantization details of kind %d: %w", t, ErrUnsupported)
+	}
+	if lo, hi := q.float32s(quantMin), q.float32s(quantMax); len(lo) == 1 && len(hi) == 1 && lo[0] <= hi[0] {
+		v.Range = &graph.Interval{Min: lo[0], Max: hi[0]}
+	}
+	scale, zero := q.float32s(quantScale), q.int64s(quantZero)
+	if len(scale) != len(zero) {
+		return fmt.Errorf("%d scales and %d zero points", len(scale), len(zero))
+	}
+	if len(scale) == 0 || v.Type.DType == graph.Float32 {
+		return nil
+	}
+	p := &quant.Params{Scale: scale, Zero: make([]int32, len(zero)), Axis: int(q.int32(quantAxis))}
+	for i, z := range zero {
+		if p.Zero[i] = int32(z); int64(p.Zero[i]) != z {
+			return fmt.Errorf("zero point %d", z)
+		}
+	}
+	v.Type.Quant = p
+	return p.Check(v.Type.Shape, math.MinInt32, math.MaxInt32)
+}
+
+// buffer is the data of buffer i, shared with the file; buffer 0 and empty ones have none.
+func (d *decoder) buffer(i uint32) ([]byte, error) {
+	if int64(i) >= int64(len(d.buffers)) {
+		return nil, fmt.Errorf("buffer %d of %d", i, len(d.buffers))
+	}
+	b := d.buffers[i]
+	if b.uint64(bufferOffset) > 1 { // 1 is a converter's placeholder
+		return nil, fmt.Errorf("buffer %d outside the flatbuffer: %w", i, ErrUnsupported)
+	}
+	return b.bytes(bufferData), nil
+}
+
+// constant is the data of a tensor as numbers.
+func constant(t graph.Type, data []byte) (any, error) {
+	if len(data) != t.Bytes() {
+		return nil, fmt.Errorf("%d bytes of data for %v", len(data), t)
+	}
+	n := t.Elements()
+	var s any
+	switch t.DType {
+	case graph.Float32:
+		s = make([]float32, n)
+	case graph.Int8:
+		s = make([]int8, n)
+	case graph.UInt8:
+		s = make([]uint8, n)
+	case graph.Int16:
+		s = make([]int16, n)
+	case graph.Int32:
+		s = make([]int32, n)
+	case graph.Int64:
+		s = make([]int64, n)
+	}
+	_, err := binary.Decode(data, binary.LittleEndian, s)
+	return s, err
+}

@@ -1,0 +1,203 @@
+package tflite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mnet-edge/graph"
+)
+
+// maxData bounds a model's constants, names and extra entries, in bytes, so that offsets stay within a flatbuffer's.
+const maxData = 1 << 29
+
+// Encode is the graph as a .tflite file: see the package comment for what is in it. The graph may be at any level but
+// must be free of BatchNorm. The same graph gives the same bytes.
+func Encode(g *graph.Graph) ([]byte, error) {
+	if err := g.Check(); err != nil {
+		return nil, fmt.Errorf("tflite: %w", err)
+	}
+	if err := checkMeta(g); err != nil {
+		return nil, fmt.Errorf("tflite: %w", err)
+	}
+	size := dataSize(g)
+	if size > maxData {
+		return nil, fmt.Errorf("tflite: %d bytes of constants: want at most %d", size, maxData)
+	}
+	e := &encoder{
+		buffers: []obj{{}}, // buffer 0 stands for "no data"
+		index:   map[*graph.Value]int32{},
+		version: map[[2]int32]uint32{},
+		runtime: "1.5.0", // the first release that reads version 3 of the schema
+	}
+	model, err := e.model(g)
+	if err != nil {
+		return nil, fmt.Errorf("tflite: %w", err)
+	}
+	return appendLabels(finish(model, modelID, int(size)+1<<14), g.Meta.Labels)
+}
+
+func dataSize(g *graph.Graph) (n int64) {
+	for _, v := range g.Values() {
+		n += int64(len(v.Name))
+		if v.Constant() {
+			n += int64(v.Type.Bytes())
+		}
+	}
+	for name, data := range g.Meta.Extra {
+		n += int64(len(name) + len(data))
+	}
+	return n
+}
+
+type encoder struct {
+	tensors, buffers, codes, operators []obj
+
+	index   map[*graph.Value]int32 // of tensors
+	version map[[2]int32]uint32    // index of an operator code by code and version
+	runtime string                 // the oldest release that has every operator so far
+}
+
+func (e *encoder) model(g *graph.Graph) (obj, error) {
+	inputs := e.values(g.Inputs)
+	for _, n := range g.Nodes {
+		if err := e.node(n); err != nil {
+			return nil, err
+		}
+	}
+	outputs := e.values(g.Outputs)
+	entries := []obj{
+		{entryName: runtimeEntry, entryBuffer: e.buffer(slices.Concat([]byte(e.runtime), make([]byte, 16))[:16])},
+		{entryName: infoEntry, entryBuffer: e.buffer(finish(info(g), metadataID, 1<<10))},
+	}
+	for _, name := range sortedKeys(g.Meta.Extra) {
+		entries = append(entries, obj{entryName: name, entryBuffer: e.buffer(g.Meta.Extra[name])})
+	}
+	subgraph := obj{
+		subgraphTensors: e.tensors, subgraphInputs: inputs, subgraphOutputs: outputs,
+		subgraphOperators: e.operators, subgraphName: g.Name,
+	}
+	signature := obj{
+		signatureInputs: tensorMap("input", g.Inputs, inputs), signatureOutputs: tensorMap("output", g.Outputs, outputs),
+		signatureKey: "serving_default",
+	}
+	return obj{
+		modelVersion: uint32(schemaVersion), modelOperatorCodes: e.codes, modelSubgraphs: []obj{subgraph},
+		modelDescription: g.Meta.Description, modelBuffers: e.buffers, modelMetadata: entries,
+		modelSignatures: []obj{signature},
+	}, nil
+}
+
+// tensorMap names tensors for a signature; where the graph's names are missing or repeat, a number tells them apart.
+func tensorMap(kind string, values []*graph.Value, index []int32) []obj {
+	maps, taken := []obj{}, map[string]bool{}
+	for i, v := range values {
+		name := v.Name
+		if name == "" || taken[name] {
+			name = kind + "_" + strconv.Itoa(i)
+		}
+		taken[name] = true
+		maps = append(maps, obj{mapName: name, mapIndex: uint32(index[i])})
+	}
+	return maps
+}
+
+func (e *encoder) node(n *graph.Node) error {
+	c := codecOf(n.Op)
+	if c == nil {
+		return fmt.Errorf("%s %q has no form in a file", n.Op.Name(), n.Out.Name)
+	}
+	options, operands := c.encode(n)
+	operator := obj{
+		operatorCode:        e.code(c, n),
+		operatorInputs:      e.values(slices.Concat(n.In, operands)),
+		operatorOutputs:     e.values([]*graph.Value{n.Out}),
+		operatorOptionsType: c.options,
+		operatorOptions:     options,
+	}
+	if c.options == 0 {
+		operator = operator[:operatorOptionsType]
+	}
+	e.operators = append(e.operators, operator)
+	return nil
+}
+
+// code is the index of the operator code for the node, and notes the release it asks for.
+func (e *encoder) code(c *codec, n *graph.Node) uint32 {
+	version := int32(c.version(n))
+	if r := c.since[version-1]; older(e.runtime, r) {
+		e.runtime = r
+	}
+	key := [2]int32{c.code, version}
+	i, ok := e.version[key]
+	if !ok {
+		i = uint32(len(e.codes))
+		e.version[key] = i
+		e.codes = append(e.codes, obj{codeDeprecated: int8(min(c.code, 127)), codeVersion: version, codeBuiltin: c.code})
+	}
+	return i
+}
+
+// older compares release numbers part by part.
+func older(a, b string) bool {
+	number := func(s string) (n [3]int) {
+		for i, part := range strings.SplitN(s, ".", 3) {
+			n[i], _ = strconv.Atoi(part) // ours: see codecs
+		}
+		return n
+	}
+	x, y := number(a), number(b)
+	return slices.Compare(x[:], y[:]) < 0
+}
+
+// values are the tensor indices of vs, which become tensors if they are not yet.
+func (e *encoder) values(vs []*graph.Value) []int32 {
+	is := make([]int32, len(vs))
+	for k, v := range vs {
+		i, ok := e.index[v]
+		if !ok {
+			i = int32(len(e.tensors))
+			e.index[v] = i
+			e.tensors = append(e.tensors, e.tensor(v))
+		}
+		is[k] = i
+	}
+	return is
+}
+
+func (e *encoder) tensor(v *graph.Value) obj {
+	t := obj{
+		tensorShape: int32s(v.Type.Shape), tensorType: tensorTypes[v.Type.DType], tensorName: v.Name, tensorHasRank: true,
+	}
+	if v.Constant() {
+		data, _ := binary.Append(make([]byte, 0, v.Type.Bytes()), binary.LittleEndian, v.Data) // Check knows its type
+		t[tensorBuffer] = e.buffer(data)
+	}
+	if v.Type.Quant != nil || v.Range != nil {
+		t[tensorQuantization] = quantization(v)
+	}
+	return t
+}
+
+// quantization also keeps the range of a value; a tensor without scales is not quantized.
+func quantization(v *graph.Value) obj {
+	o := make(obj, quantAxis+1)
+	if v.Range != nil {
+		o[quantMin], o[quantMax] = []float32{v.Range.Min}, []float32{v.Range.Max}
+	}
+	if q := v.Type.Quant; q != nil {
+		zero := make([]int64, len(q.Zero))
+		for i, z := range q.Zero {
+			zero[i] = int64(z)
+		}
+		o[quantScale], o[quantZero], o[quantAxis] = q.Scale, zero, int32(q.Axis)
+	}
+	return o
+}
+
+func (e *encoder) buffer(data []byte) uint32 {
+	e.buffers = append(e.buffers, obj{bufferData: blob(data)})
+	return uint32(len(e.buffers) - 1)
+}

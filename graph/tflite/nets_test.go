@@ -1,0 +1,126 @@
+package tflite_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// floatNet has every operator of a folded network: 8x8 RGB to 4 classes.
+func floatNet() *graph.Graph {
+	r := rand.New(rand.NewPCG(1, 1))
+	g := graph.New("float net")
+	g.Level = graph.Folded
+	x := g.Input("image", floats(1, 8, 8, 3))
+	x = g.Apply("pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x)
+	x = g.Apply("stem", graph.Conv2D{Window: window(2, graph.Valid), Act: graph.ReLU6}, x, weights(r, "stem/w", 6, 3, 3, 3), weights(r, "stem/b", 6))
+	x = g.Apply("dw", graph.DepthwiseConv2D{Window: window(1, graph.Same), Act: graph.ReLU}, x, weights(r, "dw/w", 1, 3, 3, 12), weights(r, "dw/b", 12))
+	wide := window(1, graph.Same)
+	wide.Dilation = [2]int{2, 3}
+	x = g.Apply("dilated", graph.DepthwiseConv2D{Window: wide}, x, weights(r, "dilated/w", 1, 3, 3, 12), weights(r, "dilated/b", 12))
+	x = g.Apply("grouped", graph.Conv2D{Window: wide}, x, weights(r, "grouped/w", 8, 1, 1, 6), weights(r, "grouped/b", 8))
+	x = g.Apply("relu", graph.Activate{Act: graph.ReLU}, x)
+	x = g.Apply("relu6", graph.Activate{Act: graph.ReLU6}, x)
+	x = g.Apply("mean", graph.Mean{Axes: []int{1, 2}, KeepDims: true}, x)
+	x = g.Apply("flat", graph.Reshape{Shape: []int{1, 8}}, x)
+	x = g.Apply("fc", graph.FullyConnected{}, x, weights(r, "fc/w", 4, 8), weights(r, "fc/b", 4))
+	g.Outputs = []*graph.Value{x}
+	return g
+}
+
+// int8Net is a quantized network with float input and two outputs, one float, and everything Meta holds.
+func int8Net() *graph.Graph {
+	r := rand.New(rand.NewPCG(2, 2))
+	g := graph.New("int8 net")
+	g.Level = graph.Quantized
+	in := g.Input("image", floats(1, 8, 8, 3))
+	x := quantized(g.Apply("image/q", graph.Quantize{To: graph.Int8}, in), 1/255.0, -128)
+	x = quantized(g.Apply("pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x), 1/255.0, -128)
+	x = quantized(integer(r, g, "stem", graph.Conv2D{Window: window(2, graph.Valid), Act: graph.ReLU6}, x, 0, 6, 3, 3, 3), 0.0235, -128)
+	x = quantized(integer(r, g, "dw", graph.DepthwiseConv2D{Window: window(1, graph.Same), Act: graph.ReLU}, x, 3, 1, 3, 3, 6), 0.05, -128)
+	x = quantized(integer(r, g, "pw", graph.Conv2D{Window: window(1, graph.Same)}, x, 0, 8, 1, 1, 6), 0.07, 3)
+	x = quantized(g.Apply("relu6", graph.Activate{Act: graph.ReLU6}, x), 0.0235, -128)
+	x = quantized(g.Apply("mean", graph.Mean{Axes: []int{1, 2}}, x), 0.02, -100)
+	x = quantized(integer(r, g, "fc", graph.FullyConnected{}, x, -1, 4, 8), 0.1, 7)
+	y := g.Apply("logits", graph.Dequantize{}, x)
+	x = quantized(g.Apply("column", graph.Reshape{Shape: []int{4, 1}}, x), 0.1, 7)
+	g.Outputs = []*graph.Value{y, x}
+	g.Meta = graph.Meta{
+		Description: "a test", Version: "v1", Author: "someone", License: "MIT",
+		Labels: []string{"airplane", "auto, mobile", "été", ""},
+		Mean:   []float32{123.675, 116.28, 103.53}, Std: []float32{58.395, 57.12, 57.375},
+		Extra: map[string][]byte{"recipe": []byte(`{"calibrator":"minmax"}`), "empty": {}},
+	}
+	return g
+}
+
+func floats(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
+
+func window(stride int, p graph.Padding) graph.Window {
+	return graph.Window{Stride: [2]int{stride, stride}, Dilation: [2]int{1, 1}, Padding: p}
+}
+
+func weights(r *rand.Rand, name string, shape ...int) *graph.Value {
+	t := floats(shape...)
+	data := make([]float32, t.Elements())
+	for i := range data {
+		data[i] = r.Float32() - 0.5
+	}
+	return graph.Const(name, t, data)
+}
+
+// integer applies an operator with int8 weights and an int32 bias, per channel along axis or with -1 per tensor.
+func integer(r *rand.Rand, g *graph.Graph, name string, op graph.Op, x *graph.Value, axis int, shape ...int) *graph.Value {
+	channels := shape[max(axis, 0)]
+	scale := []float32{0.01}
+	if axis >= 0 {
+		scale = make([]float32, channels)
+		for c := range scale {
+			scale[c] = 0.001 + r.Float32()/100
+		}
+	}
+	w := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerChannel(scale, max(axis, 0))}
+	data := make([]int8, w.Elements())
+	for i := range data {
+		data[i] = int8(r.IntN(255) - 127)
+	}
+	biasScale, bias := make([]float32, len(scale)), make([]int32, channels)
+	for c := range biasScale {
+		biasScale[c] = graph.BiasScale(x.Type.Quant, w.Quant, c)
+	}
+	for c := range bias {
+		bias[c] = int32(r.IntN(2000) - 1000)
+	}
+	b := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: quant.PerChannel(biasScale, 0)}
+	return g.Apply(name, op, x, graph.Const(name+"/w", w, data), graph.Const(name+"/b", b, bias))
+}
+
+func quantized(v *graph.Value, scale float32, zero int32) *graph.Value {
+	v.Type.Quant = quant.PerTensor(scale, zero)
+	return v
+}
+
+// ranged gives every activation of a folded network a range.
+func ranged(g *graph.Graph) *graph.Graph {
+	g.Level = graph.Ranged
+	for i, v := range g.Values() {
+		if !v.Constant() {
+			v.Range = &graph.Interval{Min: -float32(i), Max: 1.5 * float32(i)}
+		}
+	}
+	return g
+}
+
+// nets are the networks that tests go through.
+func nets(t testing.TB) map[string]*graph.Graph {
+	t.Helper()
+	m := map[string]*graph.Graph{"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet())}
+	for name, g := range m {
+		if err := g.Check(); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	return m
+}

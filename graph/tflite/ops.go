@@ -1,0 +1,346 @@
+package tflite
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"mnet-edge/graph"
+)
+
+// codec is what the file has for one operator of the graph. A new operator is a new entry of codecs.
+type codec struct {
+	op      string   // the graph operator's name; of Activate, the activation's
+	code    int32    // BuiltinOperator
+	options uint8    // the member of BuiltinOptions, 0 for none
+	since   []string // the TensorFlow release whose runtime first had version i+1
+
+	// version is the lowest version of the operator that a runtime must have.
+	// Source: TensorFlow's op_version.cc and runtime_version.cc.
+	version func(n *graph.Node) int
+	// encode gives the options, and the constants that are inputs in the file after the node's own: attributes.
+	encode func(n *graph.Node) (obj, []*graph.Value)
+	// decode is the inverse: it makes the operator from the call, and takes constants that are attributes from c.in.
+	decode func(c *call) (graph.Op, error)
+}
+
+// call is an operator of a file while it is decoded.
+type call struct {
+	options table
+	in      []*graph.Value
+	out     graph.Type
+}
+
+var codecs = []*codec{
+	{"conv2d", 3, 1, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
+	{"depthwise_conv2d", 4, 2, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
+	{"fully_connected", 9, 8, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0"}, denseVersion, encodeDense, decodeDense},
+	{"mean", 40, 27, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
+	{"pad", 34, 22, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
+	{"reshape", 22, 17, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
+	{"relu", 19, 0, []string{"1.5.0", "2.1.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU})},
+	{"relu6", 21, 0, []string{"1.5.0", "1.14.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU6})},
+	{"quantize", 114, 89, []string{"1.14.0", "1.15.0"}, quantizeVersion, plain, decodeQuantize},
+	{"dequantize", 6, 38, []string{"1.13.1", "1.14.0", "1.15.0"}, byType, plain, always(graph.Dequantize{})},
+}
+
+// codecOf is the codec of a graph operator, or nil.
+func codecOf(op graph.Op) *codec {
+	name := op.Name()
+	if a, ok := op.(graph.Activate); ok {
+		name = a.Act.String()
+	}
+	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.op == name })
+	if i < 0 {
+		return nil
+	}
+	return codecs[i]
+}
+
+// codecFor is the codec of an operator code, or nil.
+func codecFor(code int32) *codec {
+	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.code == code })
+	if i < 0 {
+		return nil
+	}
+	return codecs[i]
+}
+
+// Versions.
+
+func one(*graph.Node) int { return 1 }
+
+// byType is the common rule: 1, for int8 2, for int16 3.
+func byType(n *graph.Node) int {
+	switch n.In[0].Type.DType {
+	case graph.Int8:
+		return 2
+	case graph.Int16:
+		return 3
+	}
+	return 1
+}
+
+func convVersion(n *graph.Node) int {
+	switch x, w := n.In[0].Type, n.In[1].Type; {
+	case x.Shape[3] != w.Shape[3]: // grouped
+		return 6
+	case x.DType == graph.Int8:
+		return 3
+	}
+	return 1
+}
+
+func depthwiseVersion(n *graph.Node) int {
+	switch {
+	case n.In[0].Type.DType == graph.Int8:
+		return 3
+	case n.Op.(graph.DepthwiseConv2D).Dilation != [2]int{1, 1}:
+		return 2
+	}
+	return 1
+}
+
+func denseVersion(n *graph.Node) int {
+	switch {
+	case len(n.In) == 2: // no bias
+		return 6
+	case n.In[0].Type.DType == graph.Int8:
+		return 4
+	}
+	return 1
+}
+
+func padVersion(n *graph.Node) int {
+	if len(n.In[0].Type.Shape) > 4 {
+		return 4
+	}
+	return byType(n)
+}
+
+func quantizeVersion(n *graph.Node) int {
+	if n.Out.Type.DType == graph.Int16 {
+		return 2
+	}
+	return 1
+}
+
+// Attributes.
+
+// plain is for operators without attributes.
+func plain(*graph.Node) (obj, []*graph.Value) { return obj{}, nil }
+
+func always(op graph.Op) func(*call) (graph.Op, error) {
+	return func(*call) (graph.Op, error) { return op, nil }
+}
+
+func encodeConv(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.Conv2D)
+	return obj{
+		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+		convActivation: encodeActivation(o.Act),
+		convDilationW:  int32(o.Dilation[1]), convDilationW + 1: int32(o.Dilation[0]),
+	}, missingBias(n)
+}
+
+// missingBias gives a convolution without a bias one of zeros: TFLite's kernel refuses to do without, XNNPACK too.
+// Only float32 ones come here, see graph.Check.
+func missingBias(n *graph.Node) []*graph.Value {
+	if len(n.In) == 3 {
+		return nil
+	}
+	t := graph.Type{DType: graph.Float32, Shape: n.Out.Type.Shape[3:]}
+	return []*graph.Value{graph.Const(n.Out.Name+"/bias", t, make([]float32, t.Elements()))}
+}
+
+func decodeConv(c *call) (graph.Op, error) {
+	w, err := c.window(convDilationW)
+	if err != nil {
+		return nil, err
+	}
+	act, err := c.activation(convActivation)
+	return graph.Conv2D{Window: w, Act: act}, err
+}
+
+func encodeDepthwise(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.DepthwiseConv2D)
+	multiplier := n.In[1].Type.Shape[3] / n.In[0].Type.Shape[3]
+	return obj{
+		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+		depthMultiplier: int32(multiplier), depthActivation: encodeActivation(o.Act),
+		depthDilationW: int32(o.Dilation[1]), depthDilationW + 1: int32(o.Dilation[0]),
+	}, missingBias(n)
+}
+
+// decodeDepthwise leaves the multiplier to the shapes, as the runtime does.
+func decodeDepthwise(c *call) (graph.Op, error) {
+	w, err := c.window(depthDilationW)
+	if err != nil {
+		return nil, err
+	}
+	act, err := c.activation(depthActivation)
+	return graph.DepthwiseConv2D{Window: w, Act: act}, err
+}
+
+// window reads what Conv2DOptions and DepthwiseConv2DOptions share; dilation is the number of dilation_w_factor.
+// graph.Check bounds the numbers.
+func (c *call) window(dilation int) (graph.Window, error) {
+	p := c.options.int8(windowPadding)
+	if p != int8(graph.Same) && p != int8(graph.Valid) {
+		return graph.Window{}, fmt.Errorf("padding %d", p)
+	}
+	return graph.Window{
+		Stride:   [2]int{int(c.options.int32(windowStrideH)), int(c.options.int32(windowStrideW))},
+		Dilation: [2]int{int(c.options.int32Or(dilation+1, 1)), int(c.options.int32Or(dilation, 1))},
+		Padding:  graph.Padding(p),
+	}, nil
+}
+
+// ActivationFunctionType of each activation.
+var activations = [...]int8{graph.Linear: 0, graph.ReLU: 1, graph.ReLU6: 3}
+
+func encodeActivation(a graph.Activation) int8 { return activations[a] }
+
+func (c *call) activation(id int) (graph.Activation, error) {
+	f := c.options.int8(id)
+	if i := slices.Index(activations[:], f); i >= 0 {
+		return graph.Activation(i), nil
+	}
+	return 0, fmt.Errorf("fused activation %d: %w", f, ErrUnsupported)
+}
+
+func encodeDense(n *graph.Node) (obj, []*graph.Value) {
+	return obj{denseActivation: encodeActivation(n.Op.(graph.FullyConnected).Act)}, nil
+}
+
+func decodeDense(c *call) (graph.Op, error) {
+	if f := c.options.int8(denseFormat); f != 0 {
+		return nil, fmt.Errorf("weights format %d: %w", f, ErrUnsupported)
+	}
+	if s := c.in[0].Type.Shape; len(s) != 2 {
+		return nil, fmt.Errorf("input of shape %v, want 2 dimensions: %w", s, ErrUnsupported)
+	}
+	act, err := c.activation(denseActivation)
+	return graph.FullyConnected{Act: act}, err
+}
+
+func encodeMean(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.Mean)
+	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
+}
+
+func decodeMean(c *call) (graph.Op, error) {
+	axes, err := c.attribute("axes")
+	for i, a := range axes {
+		if a < 0 {
+			axes[i] += len(c.in[0].Type.Shape)
+		}
+	}
+	slices.Sort(axes)
+	return graph.Mean{Axes: slices.Compact(axes), KeepDims: c.options.bool(reduceKeepDims)}, err
+}
+
+func encodePad(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.Pad)
+	var pairs []int
+	for i := range o.Before {
+		pairs = append(pairs, o.Before[i], o.After[i])
+	}
+	return obj{}, []*graph.Value{operand(n, "paddings", []int{len(o.Before), 2}, pairs)}
+}
+
+func decodePad(c *call) (graph.Op, error) {
+	pairs, err := c.attribute("paddings")
+	if err != nil {
+		return nil, err
+	}
+	var o graph.Pad
+	for i := 0; i+1 < len(pairs); i += 2 {
+		o.Before, o.After = append(o.Before, pairs[i]), append(o.After, pairs[i+1])
+	}
+	return o, nil
+}
+
+func encodeReshape(n *graph.Node) (obj, []*graph.Value) {
+	shape := n.Op.(graph.Reshape).Shape
+	return obj{reshapeNewShape: int32s(shape)}, []*graph.Value{operand(n, "shape", []int{len(shape)}, shape)}
+}
+
+// decodeReshape takes the shape from the second input, or without one from the options; one dimension may be -1.
+func decodeReshape(c *call) (graph.Op, error) {
+	var shape []int
+	if len(c.in) > 1 {
+		var err error
+		if shape, err = c.attribute("shape"); err != nil {
+			return nil, err
+		}
+	} else {
+		for _, d := range c.options.int32s(reshapeNewShape) {
+			shape = append(shape, int(d))
+		}
+	}
+	if len(shape) > maxRank {
+		return nil, fmt.Errorf("shape of %d dimensions", len(shape))
+	}
+	if free := slices.Index(shape, -1); free >= 0 {
+		rest := 1
+		for i, d := range shape {
+			if i != free && (d < 1 || d > graph.MaxElements/rest) {
+				return nil, fmt.Errorf("shape %v", shape)
+			}
+			if i != free {
+				rest *= d
+			}
+		}
+		shape[free] = c.in[0].Type.Elements() / rest
+	}
+	return graph.Reshape{Shape: shape}, nil
+}
+
+func decodeQuantize(c *call) (graph.Op, error) {
+	return graph.Quantize{To: c.out.DType}, nil
+}
+
+// maxRank is the most dimensions of a tensor, as in TFLite's runtime.
+const maxRank = 8
+
+// operand is an attribute as a constant input.
+func operand(n *graph.Node, name string, shape, data []int) *graph.Value {
+	return graph.Const(n.Out.Name+"/"+name, graph.Type{DType: graph.Int32, Shape: shape}, int32s(data))
+}
+
+// attribute takes the second input, a constant of integers, from the call.
+func (c *call) attribute(name string) ([]int, error) {
+	if len(c.in) != 2 {
+		return nil, fmt.Errorf("%d inputs: want 2", len(c.in))
+	}
+	var s []int
+	switch d := c.in[1].Data.(type) {
+	case []int32:
+		for _, x := range d[:min(len(d), 2*maxRank)] {
+			s = append(s, int(x))
+		}
+	case []int64:
+		for _, x := range d[:min(len(d), 2*maxRank)] {
+			if int64(int32(x)) != x {
+				return nil, fmt.Errorf("%s: %d is no index", name, x)
+			}
+			s = append(s, int(x))
+		}
+	default:
+		return nil, errors.New(name + " is not a constant of integers")
+	}
+	if n := c.in[1].Type.Elements(); n != len(s) {
+		return nil, fmt.Errorf("%s has %d elements", name, n)
+	}
+	c.in = c.in[:1]
+	return s, nil
+}
+
+func int32s(s []int) []int32 {
+	t := make([]int32, len(s))
+	for i, x := range s {
+		t[i] = int32(x)
+	}
+	return t
+}

@@ -1,0 +1,83 @@
+package tflite
+
+import (
+	flatbuffers "github.com/google/flatbuffers/go"
+)
+
+// obj is a flatbuffers table to be written: the index is the field's number, nil an absent field. Values are bool,
+// int8, uint8, int32, uint32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero is left out;
+// fields whose default is not zero are never written as zero here.
+type obj []any
+
+// blob is a vector of bytes whose data starts at a multiple of 16 in the file.
+type blob []byte
+
+// finish is the flatbuffer with root at its root.
+func finish(root obj, id string, size int) []byte {
+	w := writer{flatbuffers.NewBuilder(size)}
+	w.FinishWithFileIdentifier(w.table(root), []byte(id))
+	return w.FinishedBytes()
+}
+
+type writer struct{ *flatbuffers.Builder }
+
+// table writes what the table refers to, then the table.
+func (w writer) table(o obj) flatbuffers.UOffsetT {
+	refs := make([]flatbuffers.UOffsetT, len(o))
+	for id, v := range o {
+		refs[id] = w.ref(v)
+	}
+	w.StartObject(len(o))
+	for id, v := range o {
+		switch v := v.(type) {
+		case bool:
+			w.PrependBoolSlot(id, v, false)
+		case int8:
+			w.PrependInt8Slot(id, v, 0)
+		case uint8:
+			w.PrependUint8Slot(id, v, 0)
+		case int32:
+			w.PrependInt32Slot(id, v, 0)
+		case uint32:
+			w.PrependUint32Slot(id, v, 0)
+		default:
+			w.PrependUOffsetTSlot(id, refs[id], 0)
+		}
+	}
+	return w.EndObject()
+}
+
+// ref writes a value that stands outside its table; scalars give 0.
+func (w writer) ref(v any) flatbuffers.UOffsetT {
+	switch v := v.(type) {
+	case string:
+		return w.CreateString(v)
+	case []int32:
+		return vector(w, v, 4, w.PrependInt32)
+	case []int64:
+		return vector(w, v, 8, w.PrependInt64)
+	case []float32:
+		return vector(w, v, 4, w.PrependFloat32)
+	case blob:
+		w.Prep(16, len(v)) // CreateByteVector on its own aligns the length, not the data
+		return w.CreateByteVector(v)
+	case obj:
+		return w.table(v)
+	case []obj:
+		refs := make([]flatbuffers.UOffsetT, len(v))
+		for i, o := range v {
+			refs[i] = w.table(o)
+		}
+		return vector(w, refs, 4, w.PrependUOffsetT)
+	}
+	return 0
+}
+
+// vector writes elements last to first, as a builder wants them.
+func vector[T any](w writer, s []T, size int, prepend func(T)) flatbuffers.UOffsetT {
+	w.StartVector(size, len(s), size)
+	for i := len(s) - 1; i >= 0; i-- {
+		prepend(s[i])
+	}
+	return w.EndVector(len(s))
+}
