@@ -31,7 +31,7 @@ demo: build ## the main job: train, convert to int8, measure; under 10 minutes
 	@bash bench/demo.sh bin/mnet-edge
 
 native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when they are there
-	@bash native/fetch.sh $(NATIVE)
+	@bash native/fetch.sh native
 
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin

@@ -1,6 +1,16 @@
 package dataset
 
-// Split is one part of a Set: N images of H x W RGB pixels with their labels.
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"iter"
+	"math"
+	"slices"
+)
+
+// Split is one part of a Set: N images of H x W RGB pixels with their labels. A part the source lacks has N = 0.
 type Split struct {
 	N, H, W int
 	Pixels  []byte   // (N, H, W, 3), 0..255
@@ -22,4 +32,167 @@ type Set struct {
 	Test    Split
 	SHA256  string // of the decoded pixels and labels, train then test: two sources of the same images agree
 	Lossy   string // what the user should know of the data's origin ("decoded from JPEG", "resized from 28x28 gray"), "" if nothing
+}
+
+// Limit returns n images spread evenly over the split: the middles of n equal stretches. Where the images lie class by class, as
+// those of class folders and fashion-mini do, the classes keep their shares to within one image. n <= 0 or n >= N
+// takes all of them and shares the split's memory.
+func (s *Split) Limit(n int) Split {
+	if n <= 0 || n >= s.N {
+		return *s
+	}
+	index := make([]int, n)
+	for i := range index {
+		index[i] = int((2*int64(i) + 1) * int64(s.N) / (2 * int64(n)))
+	}
+	return s.pick(index)
+}
+
+// Holdout divides Train into a part to learn from and a part of n images to choose by (stopping, learning rate, the
+// best checkpoint), so that Test never chooses anything. Every class gives its share of n, by largest remainder; which of its images
+// depends on the seed alone. Both parts are copies in the order of Train. n is brought into 0..Train.N.
+func (s *Set) Holdout(seed uint64, n int) (train, val Split) {
+	n = min(max(n, 0), s.Train.N)
+	byClass := make([][]int, len(s.Classes))
+	for i, label := range s.Train.Labels {
+		byClass[label] = append(byClass[label], i)
+	}
+
+	// share is the whole part of n*count/N, rest the remainder that decides who gets the images left over.
+	type quota struct{ class, share, rest int }
+	quotas := make([]quota, len(byClass))
+	left := n
+	for c, members := range byClass {
+		quotas[c] = quota{class: c}
+		if total := int64(s.Train.N); total > 0 {
+			product := int64(n) * int64(len(members))
+			quotas[c].share, quotas[c].rest = int(product/total), int(product%total)
+		}
+		left -= quotas[c].share
+	}
+	slices.SortStableFunc(quotas, func(a, b quota) int { return cmp.Compare(b.rest, a.rest) })
+
+	held := make([]bool, s.Train.N)
+	for rank, q := range quotas {
+		k := q.share
+		if rank < left {
+			k++
+		}
+		members := byClass[q.class]
+		slices.SortFunc(members, func(a, b int) int {
+			return cmp.Or(cmp.Compare(mix(seed, streamHoldout, uint64(a)), mix(seed, streamHoldout, uint64(b))), cmp.Compare(a, b))
+		})
+		for _, i := range members[:k] {
+			held[i] = true
+		}
+	}
+
+	learn, choose := make([]int, 0, s.Train.N-n), make([]int, 0, n)
+	for i, h := range held {
+		if h {
+			choose = append(choose, i)
+		} else {
+			learn = append(learn, i)
+		}
+	}
+	return s.Train.pick(learn), s.Train.pick(choose)
+}
+
+// pick copies the images of the given indices, in their order.
+func (s *Split) pick(index []int) Split {
+	size := s.H * s.W * 3
+	out := Split{N: len(index), H: s.H, W: s.W, Pixels: make([]byte, len(index)*size), Labels: make([]uint16, len(index))}
+	if s.Names != nil {
+		out.Names = make([]string, len(index))
+	}
+	for to, from := range index {
+		copy(out.Pixels[to*size:], s.Image(from))
+		out.Labels[to] = s.Labels[from]
+		if s.Names != nil {
+			out.Names[to] = s.Names[from]
+		}
+	}
+	return out
+}
+
+// MeanStd returns the mean and the standard deviation (of the population) of each channel over all pixels, in 0..255.
+// The sums are integers, so the result is the same on every machine. An empty split gives zeros.
+func (s *Split) MeanStd() (mean, std [3]float64) {
+	if len(s.Pixels) == 0 {
+		return mean, std
+	}
+	var sum, squares [3]uint64
+	for i := 0; i+2 < len(s.Pixels); i += 3 {
+		for c := range 3 {
+			v := uint64(s.Pixels[i+c])
+			sum[c] += v
+			squares[c] += v * v
+		}
+	}
+	n := float64(len(s.Pixels) / 3)
+	for c := range 3 {
+		mean[c] = float64(sum[c]) / n
+		// The product is rounded before the difference, so that no machine fuses the two.
+		std[c] = math.Sqrt(max(0, float64(squares[c])/n-float64(mean[c]*mean[c])))
+	}
+	return mean, std
+}
+
+// Batch is a run of images ready for a net of fixed batch size.
+type Batch struct {
+	Index  int     // number of the batch in its epoch or split, from 0
+	N      int     // images that count; those behind them only fill the batch up
+	Pixels []byte  // (B, H, W, 3), 0..255
+	Labels []int32 // (B)
+}
+
+// Batches yields the whole split in order, size images a batch, unchanged. The last batch holds what is left: B = N < size, or,
+// with pad, B = size with black images of label 0 behind the N that count, which a graph compiled for one shape
+// needs. A batch is the consumer's until it asks for the next one; Pixels may share memory with the split.
+func (s *Split) Batches(size int, pad bool) iter.Seq[*Batch] {
+	return func(yield func(*Batch) bool) {
+		if size < 1 {
+			return
+		}
+		image := s.H * s.W * 3
+		labels := make([]int32, min(size, max(s.N, 1)))
+		if pad {
+			labels = make([]int32, size)
+		}
+		b := new(Batch)
+		for from := 0; from < s.N; from += size {
+			n := min(size, s.N-from)
+			*b = Batch{Index: from / size, N: n, Pixels: s.Pixels[from*image : (from+n)*image : (from+n)*image], Labels: labels[:n]}
+			for i, label := range s.Labels[from : from+n] {
+				b.Labels[i] = int32(label)
+			}
+			if pad && n < size {
+				clear(labels[n:])
+				b.Labels = labels
+				b.Pixels = append(make([]byte, 0, size*image), b.Pixels...)[:size*image]
+			}
+			if !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// hash is the SHA-256, in hex, of train then test, each as N, H, W (uint64), the pixels and the labels (uint16), little-endian.
+func (s *Set) hash() string {
+	h := sha256.New()
+	for _, p := range []*Split{&s.Train, &s.Test} {
+		head := make([]byte, 0, 24+2*p.N)
+		for _, v := range []int{p.N, p.H, p.W} {
+			head = binary.LittleEndian.AppendUint64(head, uint64(v))
+		}
+		h.Write(head)
+		h.Write(p.Pixels)
+		labels := head[:0]
+		for _, label := range p.Labels {
+			labels = binary.LittleEndian.AppendUint16(labels, label)
+		}
+		h.Write(labels)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -2,7 +2,9 @@ package infer
 
 import (
 	"errors"
+	"fmt"
 
+	"mnet-edge/devices"
 	"mnet-edge/graph"
 )
 
@@ -15,7 +17,18 @@ var ErrModel = errors.New("model refused")
 // Options choose how a Session runs.
 type Options struct {
 	Delegate string // "none", "xnnpack"; "" lets the runtime choose its fastest
-	Threads  int    // at least 1; 0 means 1
+	Threads  int    // 1 to MaxThreads; 0 means 1
+}
+
+// MaxThreads bounds Options.Threads, more than any machine has.
+const MaxThreads = 1024
+
+// ThreadCount is Threads, or 1 for 0.
+func (o Options) ThreadCount() (int, error) {
+	if o.Threads < 0 || o.Threads > MaxThreads {
+		return 0, fmt.Errorf("infer: %d threads: want 1 to %d", o.Threads, MaxThreads)
+	}
+	return max(o.Threads, 1), nil
 }
 
 // Tensor describes a model's input or output: what the bytes given to Session.Write and taken from Session.Read are.
@@ -39,6 +52,8 @@ type Runtime interface {
 	Name() string
 	// Version is the version of what computes, as far as it says.
 	Version() string
+	// Devices is what Options.Delegate may name, the runtime's own choice first.
+	Devices() []devices.Device
 	// Open loads a .tflite model with one input and one output. Errors wrap ErrModel or ErrUnavailable.
 	Open(model []byte, opts Options) (Session, error)
 }

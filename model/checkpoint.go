@@ -11,12 +11,28 @@ type Tensor struct {
 // Weights maps a parameter's name to its values, in PyTorch's layouts.
 type Weights map[string]Tensor
 
+// Finite reports a value that is infinite or not a number.
+func (ws Weights) Finite() error {
+	for name, t := range ws {
+		for _, v := range t.Data {
+			if v-v != 0 {
+				return fmt.Errorf("model: parameter %s holds %v", name, v)
+			}
+		}
+	}
+	return nil
+}
+
 // Input says how a pixel becomes the network's input: (pixel - Mean) / Std, pixel in 0..255, the same for every
 // channel. Mean is a whole number, so that int8 quantization of the input is lossless: scale 1/Std, zero point Mean-128.
 type Input struct {
 	Mean float32 `json:"mean"`
 	Std  float32 `json:"std"`
 }
+
+// BNEpsilon is what batch normalization adds to the variance, in training and wherever a checkpoint is run:
+// (x - running_mean) / sqrt(running_var + BNEpsilon) * weight + bias. It is PyTorch's default.
+const BNEpsilon = 1e-5
 
 // Checkpoint is the contract between train and convert: a network with everything needed to run it or to go on training it.
 type Checkpoint struct {

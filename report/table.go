@@ -32,6 +32,15 @@ func NewTable(w io.Writer, header ...any) Table {
 	return Table{t}
 }
 
+// alignLeft makes the columns up to n left-aligned: they hold words.
+func (t Table) alignLeft(n int) {
+	var columns []table.ColumnConfig
+	for i := range n {
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft})
+	}
+	t.w.SetColumnConfigs(columns)
+}
+
 // Row appends a row.
 func (t Table) Row(cells ...any) { t.w.AppendRow(cells) }
 

@@ -26,7 +26,7 @@ func (c *compiler) alloc(v *graph.Value) error {
 	case graph.Int16:
 		c.data[v] = make([]int16, n)
 	default:
-		return fmt.Errorf("%v tensor", v.Type.DType)
+		return fmt.Errorf("no kernel for %v", v.Type.DType)
 	}
 	return nil
 }

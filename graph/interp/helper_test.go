@@ -65,18 +65,24 @@ func run(t testing.TB, m *Machine, in ...any) any {
 	return out[0]
 }
 
-// eval runs g once.
+// eval runs g once, with the plain kernels and with the others, which must agree.
 func eval(t testing.TB, g *graph.Graph, r quant.Rounding, in ...any) any {
 	t.Helper()
-	return run(t, machine(t, g, Options{Rounding: r}), in...)
+	plain := run(t, machine(t, g, Options{Rounding: r, plain: true}), in...)
+	out := run(t, machine(t, g, Options{Rounding: r}), in...)
+	if d := firstDifference(plain, out); d != "" {
+		t.Fatal(d)
+	}
+	return out
 }
 
 // Random tensors.
 
+// randomFloats are multiples of 2^-18 in [-2, 2), the same on every machine.
 func randomFloats(r *rand.Rand, n int) []float32 {
 	s := make([]float32, n)
 	for i := range s {
-		s[i] = float32(r.NormFloat64())
+		s[i] = float32(r.IntN(1<<20)-1<<19) / (1 << 18)
 	}
 	return s
 }

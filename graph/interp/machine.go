@@ -34,15 +34,21 @@ type step struct {
 	run   func()
 }
 
-// New prepares g, whatever its level. It returns an error for a graph that fails Check and for what TFLite has no
-// kernel for: weights that are not constants, integer types other than int8 (uint8 and int16 only at Quantize and
-// Dequantize), a sum that may exceed an int32 accumulator.
+// New prepares g, whatever its level. It returns an error for a graph that fails Check, and for what there is no kernel
+// for: weights that are not constants, integer types other than int8 (uint8 and int16 only at Quantize and Dequantize),
+// a sum that may exceed an int32 accumulator, tensors of more than graph.MaxElements elements in all.
 func New(g *graph.Graph, opts Options) (*Machine, error) {
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("interp: %w", err)
 	}
 	if opts.Rounding > quant.Float32 {
 		return nil, fmt.Errorf("interp: unknown rounding %v", opts.Rounding)
+	}
+	room := graph.MaxElements
+	for _, v := range g.Values() {
+		if room -= v.Type.Elements(); room < 0 {
+			return nil, fmt.Errorf("interp: the graph's tensors have more than %d elements", graph.MaxElements)
+		}
 	}
 	c := compiler{Options: opts, data: map[*graph.Value]any{}}
 	m := &Machine{inputs: g.Inputs, outputs: g.Outputs, tap: opts.Tap}

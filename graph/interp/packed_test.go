@@ -97,6 +97,10 @@ func firstDifference(a, b any) string {
 		return difference(patterns(a), patterns(b.([]float32)))
 	case []int8:
 		return difference(a, b.([]int8))
+	case []uint8:
+		return difference(a, b.([]uint8))
+	case []int16:
+		return difference(a, b.([]int16))
 	}
 	return fmt.Sprintf("%T", a)
 }

@@ -86,6 +86,9 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	d.where = ""
 	for _, i := range sub.int32s(subgraphOutputs) {
 		v, err := d.value(i)
+		if err == nil && v.Constant() {
+			err = fmt.Errorf("%s is a constant", d.tensorName(i))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("output: %w", err)
 		}
@@ -143,6 +146,9 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		if in[k], err = d.value(t); err != nil {
 			return fmt.Errorf("%s: input %d: %w", where, k, err)
 		}
+		if q := in[k].Type.Quant; q != nil {
+			d.f.charge(o.at, len(q.Scale), 4) // Check looks at them once a use
+		}
 	}
 	out, err := d.undefined(outs[0])
 	if err != nil {
@@ -154,6 +160,9 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		return fmt.Errorf("%s: %w", where, err)
 	}
 	v := g.Apply(out.Name, op, d.bias(op, out.Name, call.in)...)
+	if _, err := v.Def.Infer(); err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
 	d.values[outs[0]] = v
 	return nil
@@ -173,8 +182,8 @@ func (d *decoder) code(i uint32) (int32, error) {
 }
 
 // bias gives an integer operator that has weights but no bias one of zeros, which changes nothing: its kernels want
-// one. A bias whose scale is the product of input and weight scale but for rounding gets exactly their float32 product;
-// runtimes compute with the product anyway, and converters compute the bias scale in other precisions.
+// one. A bias whose scale is the product of input and weight scale but for rounding gets exactly their float32 product:
+// TensorFlow's converter rounds it later, and runtimes compute with the two scales, not with the bias's.
 func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Value {
 	switch op.(type) {
 	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
@@ -185,7 +194,6 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 		return in
 	}
 	x, w := in[0].Type.Quant, in[1].Type.Quant
-	d.f.charge(0, len(w.Scale), 4) // weights of many operators may be one tensor
 	scales := make([]float32, len(w.Scale))
 	for c := range scales {
 		scales[c] = graph.BiasScale(x, w, c)
@@ -197,8 +205,7 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 		if _, ok := op.(graph.DepthwiseConv2D); ok {
 			channels = shape[len(shape)-1]
 		}
-		d.f.charge(0, channels, 4)
-		if d.f.err != nil {
+		if d.f.charge(0, channels, 4); d.f.err != nil { // many operators may share the weights
 			return in
 		}
 		t := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: q}
@@ -211,7 +218,7 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 	return in
 }
 
-// near allows what TFLite's kernels do for the scale of a bias.
+// near allows for products of scales in float32, in double, and of scales before their own rounding.
 func near(a, b float32) bool {
 	return math.Abs(float64(a)-float64(b)) <= 1e-6*min(float64(a), float64(b))
 }
@@ -326,7 +333,8 @@ func quantizationOf(v *graph.Value, q table) error {
 		}
 	}
 	v.Type.Quant = p
-	return p.Check(v.Type.Shape, math.MinInt32, math.MaxInt32)
+	qmin, qmax := v.Type.DType.Limits()
+	return p.Check(v.Type.Shape, qmin, qmax)
 }
 
 // buffer is the data of buffer i, shared with the file; buffer 0 and empty ones have none.

@@ -152,10 +152,14 @@ func older(a, b string) bool {
 	return slices.Compare(x[:], y[:]) < 0
 }
 
-// values are the tensor indices of vs, which become tensors if they are not yet.
+// values are the tensor indices of vs, which become tensors if they are not yet; -1 stands for nil.
 func (e *encoder) values(vs []*graph.Value) []int32 {
 	is := make([]int32, len(vs))
 	for k, v := range vs {
+		if v == nil {
+			is[k] = -1
+			continue
+		}
 		i, ok := e.index[v]
 		if !ok {
 			i = int32(len(e.tensors))

@@ -29,9 +29,9 @@ const maxLabels = 1 << 20
 
 // checkMeta reports what a file could not keep.
 func checkMeta(g *graph.Graph) error {
-	for _, name := range []string{infoEntry, runtimeEntry} {
+	for _, name := range []string{infoEntry, runtimeEntry, ""} {
 		if _, ok := g.Meta.Extra[name]; ok {
-			return fmt.Errorf("extra entry %q: the name is taken", name)
+			return fmt.Errorf("extra entry %q: the name is not free", name)
 		}
 	}
 	if err := checkNormalization(g.Meta.Mean, g.Meta.Std); err != nil {
@@ -152,8 +152,8 @@ func (d *decoder) meta(g *graph.Graph, model table) error {
 		if err != nil {
 			return fmt.Errorf("metadata %q: %w", name, err)
 		}
-		if seen[name] {
-			return fmt.Errorf("metadata %q is there twice", name)
+		if name == "" || seen[name] {
+			return fmt.Errorf("metadata %q has no name of its own", name)
 		}
 		seen[name] = true
 		switch name {
@@ -216,7 +216,11 @@ func readLabels(model []byte, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := z.Open(name)
+	i := slices.IndexFunc(z.File, func(f *zip.File) bool { return f.Name == name })
+	if i < 0 {
+		return nil, errors.New("not in the archive behind the model")
+	}
+	r, err := z.File[i].Open()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package tflite_test
+package tflite
 
 import (
 	"math/rand/v2"
@@ -26,6 +26,7 @@ func floatNet() *graph.Graph {
 	x = g.Apply("mean", graph.Mean{Axes: []int{1, 2}, KeepDims: true}, x)
 	x = g.Apply("flat", graph.Reshape{Shape: []int{1, 8}}, x)
 	x = g.Apply("fc", graph.FullyConnected{}, x, weights(r, "fc/w", 4, 8), weights(r, "fc/b", 4))
+	x = g.Apply("unbiased", graph.FullyConnected{Act: graph.ReLU}, x, weights(r, "unbiased/w", 3, 4))
 	g.Outputs = []*graph.Value{x}
 	return g
 }

@@ -18,7 +18,8 @@ type codec struct {
 	// version is the lowest version of the operator that a runtime must have.
 	// Source: TensorFlow's op_version.cc and runtime_version.cc.
 	version func(n *graph.Node) int
-	// encode gives the options, and the constants that are inputs in the file after the node's own: attributes.
+	// encode gives the options, and what is an input in the file after the node's own: attributes as constants. A nil
+	// is an optional input left out.
 	encode func(n *graph.Node) (obj, []*graph.Value)
 	// decode is the inverse: it makes the operator from the call, and takes constants that are attributes from c.in.
 	decode func(c *call) (graph.Op, error)
@@ -34,7 +35,7 @@ type call struct {
 var codecs = []*codec{
 	{"conv2d", 3, 1, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
 	{"depthwise_conv2d", 4, 2, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", 9, 8, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0"}, denseVersion, encodeDense, decodeDense},
+	{"fully_connected", 9, 8, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0"}, denseVersion, encodeDense, decodeDense},
 	{"mean", 40, 27, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
 	{"pad", 34, 22, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
 	{"reshape", 22, 17, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
@@ -102,10 +103,7 @@ func depthwiseVersion(n *graph.Node) int {
 }
 
 func denseVersion(n *graph.Node) int {
-	switch {
-	case len(n.In) == 2: // no bias
-		return 6
-	case n.In[0].Type.DType == graph.Int8:
+	if n.In[0].Type.DType == graph.Int8 {
 		return 4
 	}
 	return 1
@@ -210,7 +208,11 @@ func (c *call) activation(id int) (graph.Activation, error) {
 }
 
 func encodeDense(n *graph.Node) (obj, []*graph.Value) {
-	return obj{denseActivation: encodeActivation(n.Op.(graph.FullyConnected).Act)}, nil
+	o := obj{denseActivation: encodeActivation(n.Op.(graph.FullyConnected).Act)}
+	if len(n.In) == 2 {
+		return o, []*graph.Value{nil} // an absent bias; two inputs alone are legal from version 6 on
+	}
+	return o, nil
 }
 
 func decodeDense(c *call) (graph.Op, error) {

@@ -5,8 +5,8 @@ import (
 )
 
 // obj is a flatbuffers table to be written: the index is the field's number, nil an absent field. Values are bool,
-// int8, uint8, int32, uint32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero is left out;
-// fields whose default is not zero are never written as zero here.
+// int8, uint8, int32, uint32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero and an
+// empty string are left out; fields whose default is not zero are never written as zero here.
 type obj []any
 
 // blob is a vector of bytes whose data starts at a multiple of 16 in the file.
@@ -51,6 +51,9 @@ func (w writer) table(o obj) flatbuffers.UOffsetT {
 func (w writer) ref(v any) flatbuffers.UOffsetT {
 	switch v := v.(type) {
 	case string:
+		if v == "" {
+			return 0
+		}
 		return w.CreateString(v)
 	case []int32:
 		return vector(w, v, 4, w.PrependInt32)

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The import table of docs/architecture.md is held to the code: every import that is not the standard library's must
+// be named in the package's row, and every package must have a row.
+func TestImportTable(t *testing.T) {
+	allowed := importTable(t, "../../docs/architecture.md")
+	for _, tags := range []string{"", "tflite"} {
+		cmd := exec.Command("go", "list", "-tags", tags, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "mnet-edge/...")
+		cmd.Dir = "../.."
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for line := range strings.Lines(string(out)) {
+			fields := strings.Fields(line)
+			pkg := strings.TrimPrefix(fields[0], "mnet-edge/")
+			if internalTool(pkg) {
+				continue
+			}
+			names, ok := allowed[pkg]
+			if !ok {
+				t.Errorf("package %s has no row in the import table", pkg)
+				continue
+			}
+			for _, imp := range fields[1:] {
+				if !mayImport(imp, names) {
+					t.Errorf("%s imports %s, which its row does not allow (%v)", pkg, imp, names)
+				}
+			}
+		}
+	}
+}
+
+// internalTool: generators and benchmarks are programs of their own, free in what they use.
+func internalTool(pkg string) bool {
+	return strings.HasPrefix(pkg, "bench") || strings.Contains(pkg, "/internal/gen")
+}
+
+func mayImport(imp string, names []string) bool {
+	if imp == "C" || !strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") && !strings.HasPrefix(imp, "mnet-edge") {
+		return true // the standard library
+	}
+	inside, ours := strings.CutPrefix(imp, "mnet-edge/")
+	for _, n := range names {
+		switch {
+		case n == "anything here" && ours, ours && n == inside, !ours && strings.Contains(imp, n):
+			return true
+		}
+	}
+	return false
+}
+
+// importTable reads the rows whose first cell is a package in back quotes.
+func importTable(t *testing.T, path string) map[string][]string {
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	row := regexp.MustCompile("^\\| `([a-z/-]+)` \\| ([^|]*) \\|")
+	table := map[string][]string{}
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if m := row.FindStringSubmatch(s.Text()); m != nil {
+			table[m[1]] = nil
+			for _, n := range strings.Split(m[2], ",") {
+				if n = strings.TrimSpace(n); n != "–" {
+					table[m[1]] = append(table[m[1]], n)
+				}
+			}
+		}
+	}
+	if len(table) < 10 {
+		t.Fatalf("%s: found %d rows", path, len(table))
+	}
+	return table
+}

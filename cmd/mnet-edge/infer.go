@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/dataset"
+	"mnet-edge/infer"
+	"mnet-edge/report"
+)
+
+func inferCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "infer",
+		Usage:     "classify images, or measure a model on a set of them",
+		ArgsUsage: "[IMAGE...]",
+		Description: `1. What is in the picture:                      mnet-edge infer photo.png
+2. Accuracy and latency over the test images:   mnet-edge infer --model m.tflite --data cifar10-images.zip
+3. The same on TFLite's built-in kernels:       mnet-edge infer --model m.tflite --data cifar10-images.zip --delegate none`,
+		Flags: append(append([]cli.Flag{
+			&cli.StringFlag{Name: "model", Usage: "`M.tflite` (default: the newest that convert wrote below runs)"},
+			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
+			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`N` threads for the runtime"},
+			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},
+			dataFlag("measure accuracy and latency on these images"),
+			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
+			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
+			jsonFlag(),
+		}, modelFlags()...), measureFlags(10, 0)...),
+		Action: inferAction,
+	}
+}
+
+func inferAction(c *cli.Context) error {
+	data := c.String("data")
+	switch {
+	case data == "" && !c.Args().Present():
+		return usagef("infer wants images, or --data")
+	case data != "" && c.Args().Present():
+		return usagef("infer takes images or --data, not both")
+	case c.Int("top") < 1:
+		return usagef("--top %d: want at least 1", c.Int("top"))
+	}
+	opts, err := measureOptions(c)
+	if err != nil {
+		return err
+	}
+	path, err := modelPath(c)
+	if err != nil {
+		return err
+	}
+	m, err := openModel(c, path, c.String("delegate"), c.Int("threads"))
+	if err != nil {
+		return err
+	}
+	defer m.session.Close()
+	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
+	if data != "" {
+		err = evaluate(c, m, data, opts, &r)
+	} else {
+		err = classify(c, m, opts, &r)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, r)
+	}
+	r.Text(c.App.Writer)
+	return nil
+}
+
+// modelPath is --model, or the newest model there is.
+func modelPath(c *cli.Context) (string, error) {
+	if path := c.String("model"); path != "" {
+		return path, nil
+	}
+	path, err := newestModel()
+	if err == nil {
+		say(c, "no --model given: using %s", path)
+	}
+	return path, err
+}
+
+// evaluate measures accuracy and latency over a split.
+func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, r *report.Infer) error {
+	set, err := openData(c, data, m.Height)
+	if err != nil {
+		return err
+	}
+	split, err := splitOf(set, c.String("split"))
+	if err != nil {
+		return err
+	}
+	limited := split.Limit(c.Int("limit"))
+	images, err := m.evaluationImages(set, &limited)
+	if err != nil {
+		return err
+	}
+	accuracy, latency, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts.WarmupRuns)
+	if err != nil {
+		return err
+	}
+	r.Accuracy, r.Latency = &accuracy, latency
+	if set.Lossy != "" {
+		say(c, "note: %s is %s", set.Name, set.Lossy)
+	}
+	return nil
+}
+
+func splitOf(set *dataset.Set, name string) (*dataset.Split, error) {
+	switch name {
+	case "test":
+		return &set.Test, nil
+	case "train":
+		return &set.Train, nil
+	}
+	return nil, usagef("--split %q: want test or train", name)
+}
+
+// classify answers for each image; the latency is measured on the first.
+func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *report.Infer) error {
+	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
+	scores := make([]float32, m.Classes)
+	for i, path := range c.Args().Slice() {
+		img, err := dataset.DecodeImageFile(path, dataset.ImageLimits{})
+		if err != nil {
+			return err
+		}
+		if err := m.Preprocess(in, dataset.ToRGB(img, m.Height, m.Width)); err != nil {
+			return err
+		}
+		if i == 0 {
+			if r.Latency, err = infer.Measure(c.Context, m.session, in, opts); err != nil {
+				return err
+			}
+		}
+		if err := m.session.Write(in); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := m.session.Invoke(); err != nil {
+			return err
+		}
+		took := time.Since(start)
+		if err := m.session.Read(out); err != nil {
+			return err
+		}
+		if err := m.Scores(scores, out); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		r.Results = append(r.Results, report.Result{
+			Image: path, InputSHA256: sha256Hex(in), Top: m.TopK(scores, c.Int("top")), LatencyUS: microseconds(took),
+		})
+	}
+	return nil
+}
+
+func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

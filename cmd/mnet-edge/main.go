@@ -1,0 +1,215 @@
+// Command mnet-edge trains a CIFAR-10 MobileNet, converts it to an int8 TFLite model, and measures how fast and how
+// accurate it is on a device.
+//
+//	main.go       flags, exit codes, hints
+//	train.go, convert.go, infer.go, bench.go, devices.go, inspect.go   one file a command
+//	runs.go       where runs lie, and which is meant
+//	models.go     opening a model in a runtime
+//	runtimes*.go  the runtimes this binary has
+//	ui.go         tables and progress bars
+//
+// Only this package prints and exits. Results go to standard output, everything else to standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/convert"
+	"mnet-edge/dataset"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/infer"
+	"mnet-edge/model"
+	"mnet-edge/train"
+)
+
+// The exit codes are a contract: scripts depend on them.
+const (
+	exitOK          = 0
+	exitFault       = 1 // a fault of ours
+	exitUsage       = 2
+	exitInput       = 3 // a model, image or data refused
+	exitDiverged    = 4 // training diverged
+	exitIO          = 5 // disk full, permission
+	exitDelegate    = 6 // the delegate asked for is not what ran (--strict)
+	exitInterrupted = 130
+)
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is the whole program but for the exit.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first interrupt asks for an orderly end; with the handler gone, the second ends the process at once.
+	context.AfterFunc(ctx, stop)
+
+	app := newApp(stdin, stdout, stderr)
+	err := app.RunContext(ctx, intersperse(app, args))
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	fmt.Fprintf(stderr, "mnet-edge: %s\n", oneLine(err))
+	if hint := hintFor(err); hint != "" {
+		fmt.Fprintf(stderr, "hint: %s\n", hint)
+	}
+	return code
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	app := &cli.App{
+		Name:            "mnet-edge",
+		Usage:           "train a MobileNet, quantize it, and know how fast and how accurate it is",
+		Version:         version(),
+		Reader:          stdin,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		HideHelpCommand: true,
+		Commands: []*cli.Command{
+			trainCommand(), convertCommand(), inferCommand(), benchCommand(), devicesCommand(), inspectCommand(),
+		},
+		// Errors come back to run, which prints and chooses the exit code.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   usage,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("unknown command %q", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = usage
+		c.HideHelpCommand = true
+	}
+	return app
+}
+
+// usageError is a command line that can't be understood.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errDelegate is a delegate other than the one asked for, under --strict.
+var errDelegate = errors.New("not the delegate asked for")
+
+// hinted carries a suggestion of what to type next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e hinted) Unwrap() error { return e.error }
+
+func withHint(err error, format string, args ...any) error {
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+func hintFor(err error) string {
+	var h hinted
+	var u usageError
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.As(err, &u):
+		return "mnet-edge COMMAND --help lists the flags"
+	}
+	return ""
+}
+
+// exitCode maps an error to the contract's number. Input that is refused counts as such even where the reason is an
+// unreadable file; other trouble with files is I/O.
+func exitCode(err error) int {
+	is := func(targets ...error) bool {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return true
+			}
+		}
+		return false
+	}
+	var usage usageError
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case is(context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage), is(train.ErrConfig, train.ErrExists, train.ErrNoRun):
+		return exitUsage
+	case is(errDelegate):
+		return exitDelegate
+	case is(train.ErrDiverged):
+		return exitDiverged
+	case is(syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
+		return exitIO
+	case is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
+		convert.ErrCalibration, train.ErrData, train.ErrBackend):
+		return exitInput
+	case errors.As(err, &path), errors.As(err, &link), is(fs.ErrPermission):
+		return exitIO
+	}
+	return exitFault
+}
+
+// oneLine is the error's text on one line, without control characters that a hostile file name could carry.
+func oneLine(err error) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return ';'
+		case r < ' ' || r == 0x7f:
+			return '?'
+		}
+		return r
+	}, err.Error())
+}
+
+// intersperse moves a command's flags before its arguments: urfave/cli stops at the first argument, but people type
+// "infer photo.png --json". What follows "--" stays.
+func intersperse(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	command := app.Command(args[1])
+	if command == nil {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range command.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, name := range f.Names() {
+			takesValue[name] = !isBool
+		}
+	}
+	flags, rest := []string{args[0], args[1]}, []string(nil)
+	for i := 2; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = append(rest, args[i:]...)
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			rest = append(rest, a)
+			continue
+		}
+		flags = append(flags, a)
+		if name := strings.TrimLeft(a, "-"); takesValue[name] && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	return append(flags, rest...)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/dataset"
+	"mnet-edge/infer"
+	"mnet-edge/report"
+)
+
+// modelFlags say what a model without metadata leaves open, and how to run it.
+func modelFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
+		&cli.StringFlag{Name: "mean", Usage: "of a model without metadata: input = (pixel - `M`) / S; one value, or R,G,B"},
+		&cli.StringFlag{Name: "std", Usage: "of a model without metadata: `S` above; one value, or R,G,B"},
+		&cli.StringFlag{Name: "labels", Usage: "of a model without metadata: `FILE` with a label a line"},
+	}
+}
+
+// measureFlags have the names and the meaning of TFLite's benchmark_model.
+func measureFlags(runs int, minSecs float64) []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "warmup-runs", Value: 10, Usage: "`N` calls before the timed ones"},
+		&cli.IntFlag{Name: "num-runs", Value: runs, Usage: "at least `N` timed calls"},
+		&cli.Float64Flag{Name: "min-secs", Value: minSecs, Usage: "and at least `S` seconds of them"},
+		&cli.Float64Flag{Name: "max-secs", Value: 150, Usage: "but no more than `S` seconds"},
+	}
+}
+
+func measureOptions(c *cli.Context) (infer.MeasureOptions, error) {
+	o := infer.MeasureOptions{WarmupRuns: c.Int("warmup-runs"), NumRuns: c.Int("num-runs"), MinSecs: c.Float64("min-secs"), MaxSecs: c.Float64("max-secs")}
+	if o.WarmupRuns < 0 || o.NumRuns < 1 || !(o.MinSecs >= 0) || !(o.MaxSecs > 0) {
+		return o, usagef("--num-runs wants at least 1, --max-secs more than 0, --warmup-runs and --min-secs at least 0")
+	}
+	return o, nil
+}
+
+// given is what the flags say about a model beside its file.
+func given(c *cli.Context) (infer.Given, error) {
+	var g infer.Given
+	var err error
+	if g.Mean, err = numbers(c.String("mean")); err != nil {
+		return g, usagef("--mean: %w", err)
+	}
+	if g.Std, err = numbers(c.String("std")); err != nil {
+		return g, usagef("--std: %w", err)
+	}
+	if (g.Mean == nil) != (g.Std == nil) {
+		return g, usagef("--mean and --std go together")
+	}
+	if path := c.String("labels"); path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return g, refuse(err)
+		}
+		g.Labels = strings.Split(strings.TrimRight(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n"), "\n")
+	}
+	return g, nil
+}
+
+func numbers(list string) ([]float32, error) {
+	if list == "" {
+		return nil, nil
+	}
+	var xs []float32
+	for _, s := range strings.Split(list, ",") {
+		x, err := strconv.ParseFloat(strings.TrimSpace(s), 32)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a number", s)
+		}
+		xs = append(xs, float32(x))
+	}
+	return xs, nil
+}
+
+// openedModel is a model with the session that runs it.
+type openedModel struct {
+	*infer.Model
+	path    string
+	bytes   []byte
+	session infer.Session
+	ran     report.Runtime
+	init    time.Duration // from the model's bytes to a session ready to run
+}
+
+// openModel reads a model and opens it with the delegate asked for, or, unless --strict, with what there is instead.
+// The caller closes the session.
+func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel, error) {
+	if threads < 1 || threads > 1024 {
+		return nil, usagef("%d threads: want 1 to 1024", threads)
+	}
+	known, err := given(c)
+	if err != nil {
+		return nil, err
+	}
+	b, err := readModel(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := infer.Load(b, known)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+		if errors.Is(err, infer.ErrMetadata) {
+			err = withHint(err, "say how pixels become its input: --mean M --std S")
+		}
+		return nil, err
+	}
+	o := &openedModel{Model: m, path: path, bytes: b}
+	start := time.Now()
+	runtime, name, err := chooseRuntime(delegate)
+	if err == nil {
+		o.session, err = runtime.Open(b, infer.Options{Delegate: name, Threads: threads})
+	}
+	if errors.Is(err, infer.ErrUnavailable) {
+		if c.Bool("strict") {
+			return nil, fmt.Errorf("%w: %w", errDelegate, err)
+		}
+		say(c, "note: %s; running on %s instead", oneLine(err), reference.Name())
+		runtime, start = reference, time.Now()
+		o.session, err = reference.Open(b, infer.Options{Threads: threads})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	o.init = time.Since(start)
+	o.ran = report.Runtime{Name: runtime.Name(), Version: runtime.Version(), Requested: delegate,
+		Placement: o.session.Placement(), Threads: threads}
+	if runtime == reference {
+		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
+	}
+	if delegate != "auto" && o.ran.Delegate != delegate {
+		if c.Bool("strict") {
+			o.session.Close()
+			return nil, fmt.Errorf("%w: asked for %s, would run on %s", errDelegate, delegate, o.ran.Delegate)
+		}
+		say(c, "note: asked for %s, running on %s", delegate, o.ran.Delegate)
+	}
+	return o, nil
+}
+
+// chooseRuntime is the runtime that has the delegate, and the delegate's name there.
+func chooseRuntime(delegate string) (infer.Runtime, string, error) {
+	if delegate == "auto" {
+		return runtimes()[0], "", nil
+	}
+	for _, r := range runtimes() {
+		for _, d := range r.Devices() {
+			if d.Name == delegate && d.Available {
+				return r, delegate, nil
+			}
+		}
+	}
+	for _, p := range probers() {
+		for _, d := range p.Devices() {
+			if d.Name == delegate {
+				return nil, "", fmt.Errorf("delegate %s: %w: %s", delegate, infer.ErrUnavailable, d.Reason)
+			}
+		}
+	}
+	return nil, "", withHint(usagef("unknown delegate %q", delegate), "mnet-edge devices lists them")
+}
+
+// evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,
+// where the model has labels; without labels the numbers have to agree.
+func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
+	if split.N == 0 {
+		return nil, fmt.Errorf("%w: %s has no images in this split", dataset.ErrData, set.Name)
+	}
+	class := make([]int, len(set.Classes))
+	for i, name := range set.Classes {
+		class[i] = i
+		if o.Labels != nil {
+			class[i] = slices.Index(o.Labels, name)
+		}
+		if class[i] < 0 || class[i] >= o.Classes {
+			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(o.Labels, ", "))
+		}
+	}
+	return func(yield func([]byte, int) bool) {
+		for i := range split.N {
+			if !yield(split.Image(i), class[split.Labels[i]]) {
+				return
+			}
+		}
+	}, nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/model"
+	"mnet-edge/train"
+)
+
+// runsFolder is where runs lie, below the working folder.
+const runsFolder = "runs"
+
+// newestRun is the run folder whose best checkpoint is the newest.
+func newestRun() (string, error) {
+	run, err := train.LatestRun(runsFolder)
+	if err != nil {
+		return "", withHint(refuse(fmt.Errorf("there is no run in %s yet", runsFolder)), "mnet-edge train")
+	}
+	return run, nil
+}
+
+// newestModel is the model that convert wrote last into a run folder.
+func newestModel() (string, error) {
+	models, err := filepath.Glob(filepath.Join(runsFolder, "*", "*.tflite"))
+	if err != nil {
+		return "", err
+	}
+	var newest string
+	var at time.Time
+	for _, m := range models {
+		// The newest int8 model goes before any float one: it is what the tool is for.
+		info, err := os.Stat(m)
+		if err != nil {
+			continue
+		}
+		preferred := strings.Contains(filepath.Base(m), "int8") && !strings.Contains(filepath.Base(newest), "int8")
+		demoted := strings.Contains(filepath.Base(newest), "int8") && !strings.Contains(filepath.Base(m), "int8")
+		if newest == "" || preferred || !demoted && info.ModTime().After(at) {
+			newest, at = m, info.ModTime()
+		}
+	}
+	if newest == "" {
+		return "", withHint(refuse(fmt.Errorf("there is no model in %s yet", runsFolder)), "mnet-edge convert --int8")
+	}
+	return newest, nil
+}
+
+// dataFlag names the images to work on.
+func dataFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "data", Usage: usage + ": `DATA` is cifar10, fashion-mini, a folder or .zip of SPLIT/CLASS/images, CIFAR-10's binary folder or .tar.gz, or a folder of IDX files"}
+}
+
+// loadCheckpoint reads a run's or a folder's checkpoint; whatever is wrong with it is input refused.
+func loadCheckpoint(c *cli.Context, path string) (*model.Checkpoint, error) {
+	checkpoint, note, err := model.Load(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", model.ErrCheckpoint, err)
+	}
+	if note != "" {
+		say(c, "note: %s", note)
+	}
+	return checkpoint, nil
+}

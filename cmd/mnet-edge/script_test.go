@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mnet-edge": main})
+}
+
+// The scripts type commands as a person does. Beside testscript's own commands they have
+//
+//	exits N COMMAND...      run COMMAND, which must exit with N
+//	picture FILE SIZE       write a PNG or JPEG of SIZE x SIZE pixels
+//	giant FILE              write a PNG whose header claims 2^31-1 pixels a side
+//	cut FILE TO N OF        write the first N/OF of FILE to TO
+//	smalldisk DIR           mount a file system of 64 KiB on DIR
+//
+// and the conditions [tflite], [cifar10] and [mount], the last one for smalldisk.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			// The scripts are about commands: XLA's plugin, if there is one, would only make them slower to start.
+			env.Setenv("MNET_CIFAR10", os.Getenv("MNET_CIFAR10"))
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "tflite":
+				return tfliteRuntime() != nil, nil
+			case "cifar10":
+				return os.Getenv("MNET_CIFAR10") != "", nil
+			case "mount":
+				dir := t.TempDir()
+				defer unmount(dir)
+				return mountSmall(dir) == nil, nil
+			}
+			return false, errors.New("unknown condition")
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":     exits,
+			"picture":   picture,
+			"giant":     giant,
+			"cut":       cut,
+			"smalldisk": smallDisk,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if want, _ := strconv.Atoi(args[0]); code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+func picture(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	img := image.NewRGBA(image.Rect(0, 0, size, size))
+	for i := range size * size {
+		img.Set(i%size, i/size, color.RGBA{uint8(i), uint8(i / size * 3), uint8(255 - i), 255})
+	}
+	var b bytes.Buffer
+	if bytes.HasSuffix([]byte(args[0]), []byte(".jpg")) {
+		ts.Check(jpeg.Encode(&b, img, nil))
+	} else {
+		ts.Check(png.Encode(&b, img))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o644))
+}
+
+func giant(ts *testscript.TestScript, _ bool, args []string) {
+	header := append([]byte("IHDR"), 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 8, 2, 0, 0, 0)
+	b := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d")
+	b = append(b, header...)
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(header))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+func smallDisk(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(mountSmall(dir))
+	ts.Defer(func() { unmount(dir) })
+}
+
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	of, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b[:len(b)*n/of], 0o644))
+}

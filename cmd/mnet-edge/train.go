@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/dataset"
+	"mnet-edge/report"
+	"mnet-edge/train"
+)
+
+func trainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "train",
+		Usage: "train a MobileNet",
+		Description: `1. See it work, on the images built in:      mnet-edge train --width 0.25 --epochs 10
+2. CIFAR-10, net D at half width:            mnet-edge train --data cifar10 --width 0.5
+3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1`,
+		Flags: append([]cli.Flag{
+			dataFlag("images to train on (default: fashion-mini, built in)"),
+			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
+		}, append(specFlags(),
+			&cli.StringFlag{Name: "preset", Value: train.PresetFast, Usage: "`NAME` of the recipe: fast, or seed (the source's 200 epochs)"},
+			&cli.IntFlag{Name: "epochs", Usage: "`N` passes over the training images (default: the preset's)"},
+			&cli.IntFlag{Name: "batch", Usage: "`N` images a step (default: the preset's)"},
+			&cli.Float64Flag{Name: "lr", Usage: "`F`: the highest learning rate (default: the preset's)"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`N` fixes initial weights, validation split, order and augmentation"},
+			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
+			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
+			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
+			jsonFlag())...),
+		Action: trainAction,
+	}
+}
+
+func trainAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("train takes no argument: %q", c.Args().First())
+	}
+	withAllocatorSettings(c)
+	config, data, err := trainConfig(c)
+	if err != nil {
+		return err
+	}
+	set, err := openData(c, data, config.Spec.Size)
+	if err != nil {
+		return err
+	}
+	if config.Limit > 0 {
+		set.Train, set.Test = set.Train.Limit(config.Limit), set.Test.Limit(config.Limit)
+	}
+	config.Spec.Classes = len(set.Classes)
+	if set.Lossy != "" {
+		say(c, "note: %s is %s", set.Name, set.Lossy)
+	}
+	say(c, "training %s on %s: %d images of %d classes; run folder %s", config.Spec.Name(), set.Name, set.Train.N, len(set.Classes), config.Out)
+	progress := trainProgress{c: c}
+	config.Progress = progress.show
+	result, err := train.Run(c.Context, config, set)
+	progress.bar.finish()
+	switch {
+	case errors.Is(err, train.ErrExists):
+		return withHint(err, "--resume goes on with it")
+	case c.Context.Err() != nil && err != nil:
+		return withHint(err, "mnet-edge train --resume --out %s", config.Out)
+	case err != nil:
+		return err
+	}
+	if c.Bool("json") {
+		return writeJSON(c.App.Writer, result)
+	}
+	t := report.NewTable(c.App.Writer)
+	t.Row("run", result.Run)
+	t.Row("net", fmt.Sprintf("%s, %d parameters", config.Spec.Name(), result.Params))
+	t.Row("best epoch", fmt.Sprintf("%d of %d", result.BestEpoch, result.Epochs))
+	t.Row("validation top-1", fmt.Sprintf("%.2f %% (the epoch was chosen by it)", 100*result.ValTop1))
+	t.Row("test top-1", fmt.Sprintf("%.2f %% of %d", 100*result.TestTop1, result.TestN))
+	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.0f s in all", result.ImagesPerSecond, result.Backend, result.Seconds))
+	t.Render()
+	say(c, "next: mnet-edge convert --int8 %s", result.Run)
+	return nil
+}
+
+// trainConfig is the configuration that the flags ask for, and the data. A resumed run takes both from its folder.
+func trainConfig(c *cli.Context) (train.Config, string, error) {
+	if c.Bool("resume") {
+		return resumeConfig(c)
+	}
+	spec, err := specFromFlags(c, c.String("net"))
+	if err != nil {
+		return train.Config{}, "", err
+	}
+	data := c.String("data")
+	if data == "" {
+		data = "fashion-mini"
+		say(c, "no --data given: using fashion-mini, which is built in")
+	}
+	config := train.Config{
+		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
+		Seed: c.Uint64("seed"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
+		Data: absolute(data), Args: os.Args[1:],
+	}
+	if config.Out == "" {
+		if config.Out, err = train.NextRunDir(runsFolder, spec.Name()); err != nil {
+			return config, "", err
+		}
+	}
+	return config, data, nil
+}
+
+// resumeConfig is the recorded configuration of the run in --out, or of the newest.
+func resumeConfig(c *cli.Context) (train.Config, string, error) {
+	run := c.String("out")
+	if run == "" {
+		var err error
+		if run, err = train.LatestRun(runsFolder); err != nil {
+			return train.Config{}, "", withHint(err, "name the run with --out")
+		}
+		say(c, "resuming %s", run)
+	}
+	for _, f := range c.LocalFlagNames() {
+		switch f {
+		case "resume", "out", "data", "json":
+		default:
+			return train.Config{}, "", usagef("--%s can't be changed in a run that is resumed", f)
+		}
+	}
+	config, err := train.LoadConfig(run)
+	if err != nil {
+		return config, "", err
+	}
+	config.Out, config.Resume = run, true
+	data := config.Data
+	if d := c.String("data"); d != "" {
+		data = d
+	}
+	return config, data, nil
+}
+
+// absolute makes the name of a file usable from any folder, and leaves the names of built-in sets alone.
+func absolute(data string) string {
+	if _, err := os.Stat(data); err != nil {
+		return data
+	}
+	if abs, err := filepath.Abs(data); err == nil {
+		return abs
+	}
+	return data
+}
+
+// openData opens a set of images with a progress bar, its images size pixels high and wide.
+func openData(c *cli.Context, data string, size int) (*dataset.Set, error) {
+	var b *bar
+	set, err := dataset.Open(c.Context, data, dataset.Options{Size: size, Progress: func(done, total int) {
+		if b == nil {
+			b = newBar(c, total, "reading images")
+		}
+		b.set(done, "reading images")
+	}})
+	b.finish()
+	return set, err
+}
+
+// trainProgress shows a run: a bar a terminal, a line an epoch anywhere.
+type trainProgress struct {
+	c   *cli.Context
+	bar *bar
+}
+
+func (p *trainProgress) show(s train.Progress) {
+	switch s.Phase {
+	case train.PhaseNote:
+		say(p.c, "note: %s", s.Note)
+	case train.PhaseCompile:
+		say(p.c, "compiling for %s", s.Backend)
+	case train.PhaseTrain:
+		if p.bar == nil {
+			p.bar = newBar(p.c, int(s.Steps), "")
+		}
+		p.bar.set(int(s.Step), fmt.Sprintf("epoch %d/%d  %.0f images/s  loss %.3f  top-1 %.1f %%  left %v",
+			s.Epoch+1, s.Epochs, s.ImagesPerSecond, s.Loss, 100*s.Accuracy, s.Left.Round(time.Second)))
+	case train.PhaseValidate:
+		mark := ""
+		if s.Best {
+			mark = "  best"
+		}
+		say(p.c, "epoch %d/%d  loss %.3f  validation %.2f %%  %.0f images/s  waiting %.1f %%%s",
+			s.Epoch, s.Epochs, s.Loss, 100*s.ValTop1, s.ImagesPerSecond, 100*s.WaitShare, mark)
+	}
+}
+
+// reexecEnv marks a process that was started again with the allocator's settings.
+const reexecEnv = "MNET_REEXEC"
+
+// withAllocatorSettings starts the program again with the settings of the C library's allocator that make XLA on a CPU
+// a good deal faster: they are read when a process starts, and not later. It returns where that makes no difference, or
+// can't be done; the run is the same without, only slower.
+func withAllocatorSettings(c *cli.Context) {
+	settings := train.Tunables()
+	if len(settings) == 0 || os.Getenv(reexecEnv) != "" || c.App.Writer != io.Writer(os.Stdout) {
+		return
+	}
+	if b := c.String("backend"); b != train.BackendXLA && b != train.BackendAuto {
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return
+	}
+	env := append(append(os.Environ(), settings...), reexecEnv+"=1")
+	syscall.Exec(exe, os.Args, env) // returns only on failure
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"mnet-edge/infer"
+)
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print one JSON object instead of a table"}
+}
+
+// say writes a line to standard error.
+func say(c *cli.Context, format string, args ...any) {
+	fmt.Fprintf(c.App.ErrWriter, format+"\n", args...)
+}
+
+// refuse marks an error as input refused, whatever it is otherwise.
+func refuse(err error) error { return fmt.Errorf("%w: %w", infer.ErrModel, err) }
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// newBar is a progress bar on standard error; nil, which every method takes, where that is no terminal.
+func newBar(c *cli.Context, total int, what string) *bar {
+	if !isTerminal(c.App.ErrWriter) {
+		return nil
+	}
+	return &bar{progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(c.App.ErrWriter),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionShowCount(),
+	)}
+}
+
+type bar struct{ *progressbar.ProgressBar }
+
+func (b *bar) set(n int, what string) {
+	if b != nil {
+		b.Describe(what)
+		b.Set(n)
+	}
+}
+
+func (b *bar) finish() {
+	if b != nil {
+		b.Finish()
+	}
+}
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// version is the module's version as the build recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return strings.TrimSpace(info.Main.Version)
+}

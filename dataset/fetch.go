@@ -1,0 +1,170 @@
+package dataset
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+const (
+	cifarName   = "cifar10"
+	cacheFolder = "mnet-edge" // below the user's cache folder
+)
+
+// remote is an archive that may be fetched.
+type remote struct {
+	url, file, unpacked string
+	md5                 string // as the publisher gives it; against faults of transfer, not against forgery
+	bytes               int64  // at most
+}
+
+// cifar10 is the archive of the data set's own page.
+var cifar10 = remote{
+	url:      "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+	file:     "cifar-10-binary.tar.gz",
+	unpacked: "cifar-10-batches-bin",
+	md5:      "c32a1d4ab5d03f1284b67883e8d87530",
+	bytes:    256 << 20,
+}
+
+// openCache opens CIFAR-10 from the cache: unpacked there, as the archive with the right checksum, or as the archive
+// downloaded now.
+func openCache(ctx context.Context, o Options) (*Set, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, refuse("%s has no cache folder to lie in (%w); pass --data with a folder or archive of it", cifarName, err)
+	}
+	path, err := cifar10.locate(ctx, filepath.Join(cache, cacheFolder), o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	set, err := openPath(ctx, path, o)
+	if err != nil {
+		return nil, err
+	}
+	set.Name = cifarName
+	return set, nil
+}
+
+// locate returns the path of the data in folder, after fetching it if need be.
+func (r remote) locate(ctx context.Context, folder string, progress func(done, total int)) (string, error) {
+	unpacked := filepath.Join(folder, r.unpacked)
+	if info, err := os.Stat(unpacked); err == nil && info.IsDir() {
+		return unpacked, nil
+	}
+	archive := filepath.Join(folder, r.file)
+	sum, err := fileMD5(archive)
+	if err == nil && sum == r.md5 {
+		return archive, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("dataset: %w", err)
+	}
+	if err := r.fetch(ctx, archive, progress); err != nil {
+		return "", err
+	}
+	return archive, nil
+}
+
+func fileMD5(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := md5.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// client gives up on a server that does not answer; how long the transfer takes is up to ctx.
+var client = &http.Client{Transport: &http.Transport{
+	Proxy:                 http.ProxyFromEnvironment,
+	DialContext:           (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
+	TLSHandshakeTimeout:   15 * time.Second,
+	ResponseHeaderTimeout: 30 * time.Second,
+	ForceAttemptHTTP2:     true,
+}}
+
+// fetch downloads the archive to path, which is either complete and of the right checksum, or untouched.
+func (r remote) fetch(ctx context.Context, path string, progress func(done, total int)) error {
+	unavailable := func(err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return refuse("%s cannot be downloaded: %w; pass --data with a folder or archive of it, or put it at %s", r.url, err, path)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	if err != nil {
+		return unavailable(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return unavailable(fmt.Errorf("the server says %s", response.Status))
+	}
+
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	out, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return fmt.Errorf("dataset: %w", err)
+	}
+	defer out.Cleanup()
+	sum := md5.New()
+	body := &meter{r: io.LimitReader(response.Body, r.bytes+1), total: int(response.ContentLength), progress: progress}
+	n, err := io.Copy(io.MultiWriter(out, sum), body)
+	switch {
+	case body.err != nil:
+		return unavailable(body.err)
+	case err != nil:
+		return fmt.Errorf("dataset: %s: %w", path, err)
+	case n > r.bytes:
+		return unavailable(fmt.Errorf("more than %d bytes", r.bytes))
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != r.md5 {
+		return unavailable(fmt.Errorf("%d bytes came with MD5 %s, not %s", n, got, r.md5))
+	}
+	if err := out.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("dataset: %s: %w", path, err)
+	}
+	return nil
+}
+
+// meter tells progress of the bytes that pass, a mebibyte at a time, and keeps the error of the reader apart from the writer's.
+type meter struct {
+	r           io.Reader
+	total, done int // bytes; total < 0 if unknown
+	progress    func(done, total int)
+	err         error
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	before := m.done >> 20
+	m.done += n
+	if m.progress != nil && (m.done>>20 != before || err == io.EOF) {
+		m.progress(m.done, m.total)
+	}
+	if err != nil && err != io.EOF {
+		m.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,70 @@
+package dataset
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func FuzzDecodeImage(f *testing.F) {
+	for _, b := range imageSeeds() {
+		f.Add(b)
+		f.Add(b[:len(b)*2/3])
+	}
+	f.Add(pngClaim(1<<15, 1<<16, 8, 2, 0))
+	limits := ImageLimits{Pixels: 100_000, Bytes: 1 << 20}
+	f.Fuzz(func(t *testing.T, b []byte) { checkDecode(t, b, limits) })
+}
+
+func FuzzIDX(f *testing.F) {
+	f.Add(idx(make([]byte, 50), 2, 5, 5), idx([]byte{0, 1}, 2))
+	f.Add(gzipped(idx(make([]byte, 50), 2, 5, 5)), gzipped(idx([]byte{0, 1}, 2)))
+	f.Add(idx(nil, 1<<31-1, 1<<31-1, 4), idx(nil, 0))
+	f.Fuzz(func(t *testing.T, images, labels []byte) {
+		checkOpen(t, tree{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}.zip())
+	})
+}
+
+func FuzzCIFARBinary(f *testing.F) {
+	f.Add(cifarRecords(0, 9), []byte("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n"))
+	f.Add(cifarRecords(3)[:3000], []byte("\n\n"))
+	f.Add([]byte{}, []byte("a\r\nb"))
+	f.Fuzz(func(t *testing.T, batch, meta []byte) {
+		checkOpen(t, tree{"test_batch.bin": batch, "batches.meta.txt": meta}.zip())
+	})
+}
+
+// FuzzZip also covers tar.gz: the bytes are read as whatever they begin like.
+func FuzzZip(f *testing.F) {
+	small := tree{"train/a/1.png": pngBytes(gradient(2, 2)), "test/a/1.bmp": bmpBytes(gradient(3, 2))}
+	f.Add(small.zip())
+	f.Add(small.below("wrapper").zip())
+	f.Add(small.tarGz())
+	f.Add(idxTree(3, 3).zip())
+	f.Add(tree{"../train/a/1.png": nil}.zip())
+	f.Fuzz(checkOpen)
+}
+
+// checkOpen holds an archive of arbitrary bytes to the promises of Open: a set that is whole, or ErrData.
+func checkOpen(t *testing.T, archive []byte) {
+	path := writeFile(t, "data", archive)
+	limits := Limits{Entries: 1000, Bytes: 1 << 22, Image: ImageLimits{Pixels: 100_000, Bytes: 1 << 20}}
+	s, err := Open(t.Context(), path, Options{Size: 8, Limits: limits})
+	if err != nil {
+		if !errors.Is(err, ErrData) {
+			t.Fatalf("error %v is no ErrData", err)
+		}
+		if bytes.ContainsFunc([]byte(err.Error()), func(r rune) bool { return r < ' ' }) {
+			t.Fatalf("control characters in %q", err)
+		}
+		return
+	}
+	for _, p := range []*Split{&s.Train, &s.Test} {
+		if p.H != 8 || p.W != 8 || len(p.Pixels) != p.N*8*8*3 || len(p.Labels) != p.N {
+			t.Fatalf("%d images of %dx%d have %d bytes and %d labels", p.N, p.W, p.H, len(p.Pixels), len(p.Labels))
+		}
+		if _, err := s.count(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package dataset
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
+)
+
+// ImageLimits bounds what one image may take, all of it checked on the header before a pixel is decoded. A zero
+// field stands for the default. No image may be wider or higher than 65,535 pixels, JPEG's own limit.
+type ImageLimits struct {
+	Pixels int   // width x height; default 40,000,000
+	Bytes  int64 // of the file; default 64 MiB
+	Memory int64 // bytes the decoder holds at most, by its pixel format; default 320 MiB, which is 40 million of the largest pixels
+}
+
+func (l ImageLimits) withDefaults() ImageLimits {
+	if l.Pixels <= 0 {
+		l.Pixels = 40_000_000
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 64 << 20
+	}
+	if l.Memory <= 0 {
+		l.Memory = 320 << 20
+	}
+	return l
+}
+
+const maxSide = 1<<16 - 1
+
+// format is one way to store an image. The table is closed on purpose: what other packages register with package image is
+// not let in.
+type format struct {
+	name   string
+	lossy  bool   // the pixels need not be those once put in; GIF has lost colours before
+	magic  string // ? stands for any byte
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+var formatTable = []format{
+	{"JPEG", true, "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
+	{"PNG", false, "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+	{"WebP", true, "RIFF????WEBP", webp.DecodeConfig, webp.Decode},
+	{"GIF", true, "GIF8?a", gif.DecodeConfig, gif.Decode}, // Decode stops after the first frame
+	{"BMP", false, "BM", bmp.DecodeConfig, bmp.Decode},
+}
+
+// DecodeImage reads an image of any of the formats of the table: PNG, JPEG, WebP, BMP, or GIF, of which the first frame is taken as
+// stored. It comes back upright: the orientation a JPEG's EXIF asks for has been applied. Gray, palette, 16-bit,
+// CMYK and alpha are left for ToRGB. An error wraps ErrImage unless r itself failed.
+func DecodeImage(r io.Reader, limits ImageLimits) (image.Image, error) {
+	limits = limits.withDefaults()
+	b, err := io.ReadAll(io.LimitReader(r, limits.Bytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("dataset: reading an image: %w", err)
+	}
+	return decodeBytes(b, limits)
+}
+
+// DecodeImageFile is DecodeImage on the file at path. That there is no such file wraps ErrImage too.
+func DecodeImageFile(path string, limits ImageLimits) (image.Image, error) {
+	limits = limits.withDefaults()
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, classify(ErrImage, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuseImage("%s is no file", path) // opening a pipe would wait for ever
+	}
+	if info.Size() > limits.Bytes {
+		return nil, refuseImage("%s has %d bytes, more than %d", path, info.Size(), limits.Bytes)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, classify(ErrImage, err)
+	}
+	defer f.Close()
+	b, err := readAll(f, info.Size(), limits.Bytes)
+	if err != nil {
+		return nil, within(path, classify(ErrImage, err))
+	}
+	img, err := decodeBytes(b, limits)
+	return img, within(path, err)
+}
+
+func decodeBytes(b []byte, limits ImageLimits) (image.Image, error) {
+	h, err := readHeader(b, limits)
+	if err != nil {
+		return nil, err
+	}
+	return h.decode(b)
+}
+
+// header is what is known of an image before it is decoded.
+type header struct {
+	format      *format
+	config      image.Config
+	orientation int   // EXIF's, 1..8
+	memory      int64 // bytes the decoder will hold
+}
+
+// readHeader finds the format of b and holds what the header claims to the limits.
+func readHeader(b []byte, limits ImageLimits) (h header, err error) {
+	if int64(len(b)) > limits.Bytes {
+		return h, refuseImage("more than %d bytes", limits.Bytes)
+	}
+	for i := range formatTable {
+		if hasMagic(b, formatTable[i].magic) {
+			h.format = &formatTable[i]
+		}
+	}
+	if h.format == nil {
+		if len(b) == 0 {
+			return h, refuseImage("empty")
+		}
+		return h, refuseImage("neither PNG nor JPEG, WebP, BMP or GIF")
+	}
+	err = h.guard(func() (err error) {
+		h.config, err = h.format.config(bytes.NewReader(b))
+		return err
+	})
+	if err != nil {
+		return h, err
+	}
+	// DecodeConfig of some formats passes on a product or a sign of the header as it is.
+	if w, hh := h.config.Width, h.config.Height; w < 1 || hh < 1 || w > maxSide || hh > maxSide || w > limits.Pixels/hh {
+		return h, refuseImage("%s of %dx%d pixels: 1 to %d a side and %d in all are decoded", h.format.name, w, hh, maxSide, limits.Pixels)
+	}
+	var j jpegInfo
+	if h.format.name == "JPEG" {
+		j = scanJPEG(b)
+	}
+	h.orientation = max(1, j.orientation)
+	if h.memory = h.need(b, j); h.memory > limits.Memory {
+		return h, refuseImage("%s of %dx%d pixels takes %d bytes to decode, more than %d",
+			h.format.name, h.config.Width, h.config.Height, h.memory, limits.Memory)
+	}
+	if j.progressive && j.scans > maxScans {
+		return h, refuseImage("JPEG of %d scans, more than %d", j.scans, maxScans)
+	}
+	return h, nil
+}
+
+func hasMagic(b []byte, magic string) bool {
+	if len(b) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// need is what the decoder holds at its peak: the pixels in the form Go decodes them to, the passes of an interlaced PNG, the
+// coefficients of a progressive JPEG (an int32 a sample).
+func (h *header) need(b []byte, j jpegInfo) int64 {
+	pixels := int64(h.config.Width) * int64(h.config.Height)
+	size := 4 * pixels
+	if _, ok := h.config.ColorModel.(color.Palette); ok {
+		size = pixels
+	} else {
+		switch h.config.ColorModel {
+		case color.GrayModel:
+			size = pixels
+		case color.Gray16Model:
+			size = 2 * pixels
+		case color.YCbCrModel:
+			size = 3 * pixels
+		case color.RGBA64Model, color.NRGBA64Model:
+			size = 8 * pixels
+		}
+	}
+	const pngInterlace = 28 // offset in IHDR, behind 8 bytes of magic and 8 of the chunk's head
+	switch {
+	case h.format.name == "PNG" && len(b) > pngInterlace && b[pngInterlace] == 1:
+		size += size / 2 // the last pass has half the pixels
+	case j.progressive:
+		size += int64(4 * j.samples * float64(pixels))
+	}
+	return size
+}
+
+// decode returns the pixels, upright.
+func (h *header) decode(b []byte) (img image.Image, err error) {
+	err = h.guard(func() (err error) {
+		img, err = h.format.decode(bytes.NewReader(b))
+		return err
+	})
+	if err == nil && img.Bounds().Empty() {
+		err = refuseImage("%s without pixels", h.format.name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return orient(img, h.orientation), nil
+}
+
+// guard makes a refusal of an error of a decoder, and of a panic: decoders of untrusted bytes have had them.
+func (h *header) guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = refuseImage("%s decoder: %v", h.format.name, r)
+		}
+	}()
+	if err := f(); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if text := err.Error(); !strings.Contains(strings.ToLower(text), strings.ToLower(h.format.name)) {
+			return refuseImage("%s: %w", h.format.name, err)
+		}
+		return &refusal{ErrImage, err}
+	}
+	return nil
+}

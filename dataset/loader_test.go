@@ -1,0 +1,276 @@
+package dataset
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+)
+
+// epoch collects copies of the batches an epoch gives from batch from on.
+func epoch(t *testing.T, l *Loader, e, from int) []Batch {
+	t.Helper()
+	var all []Batch
+	for b := range l.Epoch(e, from) {
+		if b.Index != max(from, 0)+len(all) {
+			t.Fatalf("batch %d came where %d was due", b.Index, from+len(all))
+		}
+		all = append(all, Batch{b.Index, b.N, slices.Clone(b.Pixels), slices.Clone(b.Labels)})
+	}
+	return all
+}
+
+func sameBatches(a, b []Batch) bool {
+	return slices.EqualFunc(a, b, func(x, y Batch) bool {
+		return x.Index == y.Index && x.N == y.N && bytes.Equal(x.Pixels, y.Pixels) && slices.Equal(x.Labels, y.Labels)
+	})
+}
+
+func newLoader(t *testing.T, s *Split, o LoaderOptions) *Loader {
+	t.Helper()
+	l, err := NewLoader(s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLoaderOrderIndependentOfWorkers(t *testing.T) {
+	s := numbered(230, 8, 8, 10)
+	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Seed: 3, Workers: 1}
+	want := epoch(t, newLoader(t, &s, o), 5, 0)
+	if len(want) != 14 {
+		t.Fatalf("%d batches of 16 from 230 images", len(want))
+	}
+	for _, procs := range []int{1, 4} {
+		for _, workers := range []int{0, 1, 2, 3, 7, 50} {
+			t.Run(fmt.Sprintf("procs=%d,workers=%d", procs, workers), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				o.Workers = workers
+				l := newLoader(t, &s, o)
+				if !sameBatches(epoch(t, l, 5, 0), want) {
+					t.Error("other batches than with one worker")
+				}
+				if sameBatches(epoch(t, l, 6, 0), want) {
+					t.Error("epoch 6 is epoch 5")
+				}
+			})
+		}
+	}
+}
+
+func TestLoaderResume(t *testing.T) {
+	s := numbered(100, 4, 4, 10)
+	l := newLoader(t, &s, LoaderOptions{Batch: 7, Pad: 1, Flip: FlipAlternating, Seed: 1, Workers: 3})
+	whole := epoch(t, l, 2, 0)
+	for from := -1; from <= len(whole)+1; from++ {
+		if got := epoch(t, l, 2, from); !sameBatches(got, whole[min(max(from, 0), len(whole)):]) {
+			t.Errorf("from batch %d on, the epoch is another", from)
+		}
+	}
+}
+
+func TestLoaderEpochShowsEachImageOnce(t *testing.T) {
+	s := numbered(103, 2, 3, 5)
+	l := newLoader(t, &s, LoaderOptions{Batch: 10, Seed: 4})
+	left := make(map[string]bool) // over the epochs, the images that were left out
+	for e := range 4 {
+		seen := make(map[int]bool)
+		for _, b := range epoch(t, l, e, 0) {
+			for k := range b.N {
+				pixels := b.Pixels[k*18 : (k+1)*18]
+				i := slices.IndexFunc(s.Names, func(name string) bool { return bytes.Equal(s.Image(slices.Index(s.Names, name)), pixels) })
+				if i < 0 || int32(s.Labels[i]) != b.Labels[k] {
+					t.Fatalf("epoch %d, batch %d: image %d is none of the split, or has another's label", e, b.Index, k)
+				}
+				if seen[i] {
+					t.Errorf("epoch %d shows image %d twice", e, i)
+				}
+				seen[i] = true
+			}
+		}
+		if len(seen) != 100 {
+			t.Errorf("epoch %d shows %d images", e, len(seen))
+		}
+		for i, name := range s.Names {
+			if !seen[i] {
+				left[name] = true
+			}
+		}
+	}
+	if len(left) <= 3 {
+		t.Errorf("every epoch leaves the same images out: %v", left)
+	}
+}
+
+func TestLoaderStopsEarly(t *testing.T) {
+	s := numbered(640, 4, 4, 10)
+	l := newLoader(t, &s, LoaderOptions{Batch: 8, Pad: 1, Workers: 4})
+	before := runtime.NumGoroutine()
+	for range 20 {
+		for b := range l.Epoch(0, 0) {
+			if b.Index == 3 {
+				break
+			}
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
+}
+
+func TestLoaderAllocatesByEpoch(t *testing.T) {
+	s := numbered(640, 8, 8, 10)
+	l := newLoader(t, &s, LoaderOptions{Batch: 8, Pad: 1, Flip: FlipRandom, Workers: 2})
+	allocs := func(from int) float64 {
+		return testing.AllocsPerRun(20, func() {
+			for range l.Epoch(0, from) {
+			}
+		})
+	}
+	if short, long := allocs(70), allocs(0); long-short > 5 {
+		t.Errorf("%.0f allocations for 10 batches, %.0f for 80", short, long)
+	}
+}
+
+func TestLoaderWait(t *testing.T) {
+	s := numbered(8, 2, 2, 2)
+	l := newLoader(t, &s, LoaderOptions{Batch: 8})
+	ready := make(chan struct{}, 1)
+	ready <- struct{}{}
+	l.await(ready)
+	if l.Wait() != 0 {
+		t.Errorf("waited %v for what was there", l.Wait())
+	}
+	time.AfterFunc(5*time.Millisecond, func() { ready <- struct{}{} })
+	l.await(ready)
+	if l.Wait() <= 0 {
+		t.Error("no time counted for what was not there")
+	}
+}
+
+func TestNewLoaderRefuses(t *testing.T) {
+	s := numbered(8, 2, 2, 2)
+	for name, o := range map[string]LoaderOptions{
+		"no batch":         {},
+		"batch too large":  {Batch: 9},
+		"negative padding": {Batch: 1, Pad: -1},
+		"huge padding":     {Batch: 1, Pad: 3},
+		"unknown flip":     {Batch: 1, Flip: 9},
+	} {
+		if _, err := NewLoader(&s, o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// The reference of cropFlip: pixel by pixel.
+func TestCropFlip(t *testing.T) {
+	const h, w = 3, 4
+	s := numbered(1, h, w, 1)
+	fill := [3]byte{200, 201, 202}
+	for dy := -h - 1; dy <= h+1; dy++ {
+		for dx := -w - 1; dx <= w+1; dx++ {
+			for _, flip := range []bool{false, true} {
+				got := bytes.Repeat([]byte{99}, h*w*3)
+				cropFlip(got, s.Pixels, h, w, dy, dx, flip, fill)
+				for y := range h {
+					for x := range w {
+						want := fill[:]
+						if sy, sx := y+dy, x+dx; sy >= 0 && sy < h && sx >= 0 && sx < w {
+							want = s.Pixels[(sy*w+sx)*3:][:3]
+						}
+						at := x
+						if flip {
+							at = w - 1 - x
+						}
+						if !bytes.Equal(got[(y*w+at)*3:][:3], want) {
+							t.Fatalf("dy=%d dx=%d flip=%v: pixel %d,%d is %v, want %v", dy, dx, flip, y, at, got[(y*w+at)*3:][:3], want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAugmentDistribution(t *testing.T) {
+	const n, pad = 9000, 1
+	o := LoaderOptions{Pad: pad, Flip: FlipRandom, Seed: 11}
+	var offsets [3][3]int
+	flips := 0
+	for i := range n {
+		dy, dx, flip := o.augment(3, i)
+		offsets[dy+pad][dx+pad]++ // beyond -pad..pad this panics
+		if flip {
+			flips++
+		}
+	}
+	// Expected 1000 with a standard deviation of 30, and 4500 with one of 47.
+	for _, row := range offsets {
+		for _, count := range row {
+			if count < 850 || count > 1150 {
+				t.Errorf("offsets fall unevenly: %v", offsets)
+			}
+		}
+	}
+	if flips < 4250 || flips > 4750 {
+		t.Errorf("%d of %d images flipped", flips, n)
+	}
+}
+
+func TestFlipModes(t *testing.T) {
+	random, alternating, none := LoaderOptions{Flip: FlipRandom}, LoaderOptions{Flip: FlipAlternating}, LoaderOptions{}
+	changes, first := 0, 0
+	for i := range 1000 {
+		for e := range 3 {
+			_, _, a := alternating.augment(e, i)
+			_, _, b := alternating.augment(e+1, i)
+			if a == b {
+				t.Fatalf("image %d is shown the same way in epochs %d and %d", i, e, e+1)
+			}
+			if e == 0 && a {
+				first++
+			}
+			if _, _, f := none.augment(e, i); f {
+				t.Fatalf("image %d is flipped without being asked for", i)
+			}
+		}
+		_, _, a := random.augment(0, i)
+		_, _, b := random.augment(1, i)
+		if a != b {
+			changes++
+		}
+	}
+	// 500 expected, with a standard deviation of 16.
+	if changes < 400 || changes > 600 || first < 400 || first > 600 {
+		t.Errorf("of 1000 images %d change sides at random, %d begin flipped", changes, first)
+	}
+}
+
+// What a seed means may not change: runs are resumed and repeated by it.
+func TestMixIsPinned(t *testing.T) {
+	// The first output of SplitMix64 from state 0, as published with its reference code.
+	if got := mix(0); got != 0xe220a8397b1dcdaf {
+		t.Errorf("mix(0) = %#x", got)
+	}
+	if got := permutation(1, 0, 10); !slices.Equal(got, []int32{7, 8, 9, 2, 0, 5, 1, 3, 6, 4}) {
+		t.Errorf("permutation is %v", got)
+	}
+}
+
+func BenchmarkLoader(b *testing.B) {
+	s := numbered(2560, 32, 32, 10)
+	l, err := NewLoader(&s, LoaderOptions{Batch: 128, Pad: 4, Flip: FlipRandom, Workers: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := &Batch{Pixels: make([]byte, 128*32*32*3), Labels: make([]int32, 128)}
+	order := permutation(0, 0, s.N)
+	for b.Loop() {
+		l.fill(batch, 0, 7, order)
+	}
+	b.ReportMetric(128*float64(b.N)/b.Elapsed().Seconds(), "images/s")
+}

@@ -1,0 +1,111 @@
+package devices
+
+import (
+	"bytes"
+	"cmp"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// readLinux reads what Linux says of the machine under the root of a file tree. What the tree lacks stays unknown.
+func readLinux(root fs.FS) Host {
+	text := func(name string) string {
+		b, err := fs.ReadFile(root, name)
+		if err != nil {
+			return ""
+		}
+		return string(bytes.TrimRight(b, "\x00\n ")) // the device tree ends its strings with NUL
+	}
+	milli := func(name string) int {
+		n, _ := strconv.Atoi(text(name))
+		return n / 1000
+	}
+	const freq = "sys/devices/system/cpu/cpu0/cpufreq/"
+	h := Host{
+		Distribution: distribution(cmp.Or(text("etc/os-release"), text("usr/lib/os-release"))),
+		Kernel:       text("proc/sys/kernel/osrelease"),
+		Board:        cmp.Or(text("proc/device-tree/model"), text("sys/firmware/devicetree/base/model")),
+		MemoryBytes:  memTotal(text("proc/meminfo")),
+		Governor:     text(freq + "scaling_governor"),
+		MaxFreqMHz:   milli(freq + "cpuinfo_max_freq"),
+	}
+	if t, err := strconv.ParseFloat(text("sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
+		h.TemperatureC = t / 1000
+	}
+	h.cpuinfo(text("proc/cpuinfo"))
+	return h
+}
+
+// distribution is PRETTY_NAME of an os-release file.
+func distribution(release string) string {
+	for line := range strings.Lines(release) {
+		if v, ok := strings.CutPrefix(line, "PRETTY_NAME="); ok {
+			return strings.Trim(strings.TrimSpace(v), `"'`)
+		}
+	}
+	return ""
+}
+
+// memTotal is the first line of /proc/meminfo, in kB there.
+func memTotal(meminfo string) uint64 {
+	for line := range strings.Lines(meminfo) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "MemTotal:" {
+			kb, _ := strconv.ParseUint(f[1], 10, 54)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// cpuinfo takes model, counts and features from the text of /proc/cpuinfo: "key : value" lines, a block a processor.
+func (h *Host) cpuinfo(text string) {
+	first := map[string]string{} // of the first processor that has the key
+	cores := map[[2]string]bool{}
+	var socket string
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(line, ":")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		switch key {
+		case "processor":
+			h.Threads++
+		case "physical id":
+			socket = value
+		case "core id":
+			cores[[2]string{socket, value}] = true
+		}
+		if _, ok := first[key]; !ok {
+			first[key] = value
+		}
+	}
+	h.CPU = cmp.Or(first["model name"], armName(first["CPU implementer"], first["CPU part"]))
+	h.Cores = len(cores)
+	if h.Cores == 0 && first["CPU part"] != "" {
+		h.Cores = h.Threads // arm64 cores have one thread each, and no "core id"
+	}
+	flags := strings.Fields(cmp.Or(first["flags"], first["Features"]))
+	h.SIMD = []string{}
+	for _, f := range simd {
+		if slices.Contains(flags, f.linux) {
+			h.SIMD = append(h.SIMD, f.linux)
+		}
+	}
+}
+
+// armCores names the cores of ARM's own design (implementer 0x41), which arm64's /proc/cpuinfo gives by number.
+var armCores = map[string]string{
+	"0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72",
+	"0xd09": "Cortex-A73", "0xd0a": "Cortex-A75", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse N1", "0xd0d": "Cortex-A77",
+	"0xd40": "Neoverse V1", "0xd41": "Cortex-A78", "0xd49": "Neoverse N2", "0xd4f": "Neoverse V2",
+}
+
+func armName(implementer, part string) string {
+	if implementer == "" {
+		return ""
+	}
+	if name, ok := armCores[part]; ok && implementer == "0x41" {
+		return "ARM " + name
+	}
+	return "implementer " + implementer + " part " + part
+}

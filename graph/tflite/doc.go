@@ -1,0 +1,28 @@
+// Package tflite is the .tflite codec of a graph.Graph: Encode writes a file, Decode reads one, of this package or of
+// another tool within the same operators. Decode(Encode(g)) prints the same text as g.
+//
+// A file is a flatbuffer of schema version 3, identifier "TFL3", little-endian, and behind it, where there are labels,
+// an ordinary ZIP archive. As Encode writes it:
+//
+//	file       = Model [ ZIP ]               ZIP: labels.txt, stored, one label a line, offsets from the file's start
+//	Model      = version 3, description, OperatorCode..., SubGraph, Buffer..., Metadata..., SignatureDef
+//	OperatorCode = code and lowest version; one for each pair, in order of first use
+//	SubGraph   = name, Tensor..., input and output indices, Operator... in execution order
+//	Tensor     = shape, type, Buffer index (0 has no data), name, [ quantization ]
+//	quantization = scale..., zero point..., axis; [ min, max ]: the Range of an activation
+//	Operator   = OperatorCode index, input and output tensor indices, options
+//	Buffer     = bytes, the first at a multiple of 16; number 0 is empty
+//	Metadata   = "min_runtime_version"       the oldest TensorFlow release that has all versions, NUL padded to 16 bytes
+//	           | "TFLITE_METADATA"           ModelMetadata, a flatbuffer of its own, identifier "M001"
+//	           | NAME                        an entry of Meta.Extra
+//	ModelMetadata = name, description, version, author, license; of the first input normalization and the normalized
+//	             values of pixels 0 and 255, of the first output the file of labels
+//	SignatureDef = "serving_default": the inputs and outputs by name
+//
+// Tensors stand in the order of graph.Values. Attributes that the format has as inputs (the axes of a mean, the padding,
+// the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go, the operators
+// in the table of ops.go.
+//
+// What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had
+// no bias, as runtimes refuse one without.
+package tflite

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes the models of other makers that the tests read: the TensorFlow converter's.
+
+    python3 -m venv .venv && .venv/bin/pip install tensorflow-cpu==2.21.0
+    .venv/bin/python make.py
+
+Each is a network of depthwise and pointwise convolutions with random weights, 16x16 RGB to 5 classes:
+tf_float.tflite    float32
+tf_int8.tflite     int8 with float input and output
+tf_int8io.tflite   int8 throughout, source padding (PAD before a VALID convolution), dense layer without bias
+"""
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+import numpy as np
+import tensorflow as tf
+
+L = tf.keras.layers
+
+
+def net(symmetric, dense_bias):
+    x = inputs = tf.keras.Input((16, 16, 3), name="image")
+    if symmetric:
+        x = L.ZeroPadding2D(1)(x)
+    x = L.Conv2D(8, 3, strides=2, padding="valid" if symmetric else "same", use_bias=False)(x)
+    x = L.ReLU(6.0)(L.BatchNormalization()(x))
+    x = L.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)(x)
+    x = L.ReLU()(L.BatchNormalization()(x))
+    x = L.ReLU()(L.BatchNormalization()(L.Conv2D(12, 1, use_bias=False)(x)))
+    x = L.GlobalAveragePooling2D()(x)
+    model = tf.keras.Model(inputs, L.Dense(5, use_bias=dense_bias, name="logits")(x))
+    r = np.random.default_rng(7)
+    for w in model.weights:  # batch normalization too, or every bias would be 0
+        w.assign(0.5 + r.random(w.shape) if "variance" in w.path else r.normal(0, 0.4, w.shape))
+    return model
+
+
+def samples():
+    r = np.random.default_rng(1)
+    for _ in range(16):
+        yield [r.random((1, 16, 16, 3), dtype=np.float32)]
+
+
+def write(name, model, int8, int8_io):
+    c = tf.lite.TFLiteConverter.from_keras_model(model)
+    if int8:
+        c.optimizations = [tf.lite.Optimize.DEFAULT]
+        c.representative_dataset = samples
+        c.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if int8_io:
+        c.inference_input_type = c.inference_output_type = tf.int8
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), "wb") as f:
+        f.write(c.convert())
+
+
+a, b = net(False, True), net(True, False)
+write("tf_float.tflite", a, False, False)
+write("tf_int8.tflite", a, True, False)
+write("tf_int8io.tflite", b, True, True)

@@ -1,0 +1,81 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Accuracy is the share of images whose class got the highest score.
+type Accuracy struct {
+	Top1    float64    `json:"top1"` // Correct / N, 0..1
+	CI95    [2]float64 `json:"ci95"` // 95 % interval of Top1
+	N       int        `json:"n"`
+	Correct int        `json:"correct"`
+}
+
+// NewAccuracy is correct of n with its Wilson score interval (Wilson, JASA 22, 1927), which unlike the usual one stays
+// within 0..1 and holds near the ends. n is at least 1.
+func NewAccuracy(correct, n int) Accuracy {
+	const z = 1.959963984540054 // the normal distribution's 97.5 % quantile
+	p, m := float64(correct)/float64(n), float64(n)
+	center := p + z*z/(2*m)
+	half := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	norm := 1 + z*z/m
+	return Accuracy{
+		Top1: p,
+		// At the ends the interval is exact; rounding must not carry it past p.
+		CI95:    [2]float64{max(min((center-half)/norm, p), 0), min(max((center+half)/norm, p), 1)},
+		N:       n,
+		Correct: correct,
+	}
+}
+
+// Evaluate classifies the images, pixels (H, W, 3) of the model's input size with their class, and scores and times the
+// same Invoke calls. Pre- and post-processing are not timed. The first image is also run warmup times beforehand. It is
+// an error when there are no images.
+func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte, int], warmup int) (Accuracy, Latency, error) {
+	fail := func(err error) (Accuracy, Latency, error) { return Accuracy{}, Latency{}, err }
+	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
+	scores := make([]float32, m.Classes)
+	c := newStopwatch(1 << 14)
+	n, correct := 0, 0
+	for rgb, class := range images {
+		if err := ctx.Err(); err != nil {
+			return fail(err)
+		}
+		if class < 0 || class >= m.Classes {
+			return fail(fmt.Errorf("infer: image %d is of class %d, the model has %d", n, class, m.Classes))
+		}
+		if err := m.Preprocess(in, rgb); err != nil {
+			return fail(err)
+		}
+		if err := s.Write(in); err != nil {
+			return fail(err)
+		}
+		if n == 0 {
+			if err := c.repeat(ctx, s, bounds{runs: warmup}); err != nil {
+				return fail(err)
+			}
+			c.endWarmup()
+		}
+		if err := c.invoke(s); err != nil {
+			return fail(err)
+		}
+		if err := s.Read(out); err != nil {
+			return fail(err)
+		}
+		if err := m.Scores(scores, out); err != nil {
+			return fail(fmt.Errorf("image %d: %w", n, err))
+		}
+		if n++; argmax(scores) == class {
+			correct++
+		}
+	}
+	if n == 0 {
+		return fail(errors.New("infer: no images to evaluate"))
+	}
+	return NewAccuracy(correct, n), c.latency(), nil
+}

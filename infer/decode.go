@@ -1,0 +1,29 @@
+package infer
+
+import (
+	"fmt"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+)
+
+// Decode reads a .tflite file that has one input and one output. It is the gate that every runtime's Open puts before
+// its own loader. Errors wrap ErrModel.
+func Decode(model []byte) (*graph.Graph, error) {
+	g, err := tflite.Decode(model)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	if len(g.Inputs) != 1 || len(g.Outputs) != 1 {
+		return nil, fmt.Errorf("%w: %d inputs and %d outputs: want one each", ErrModel, len(g.Inputs), len(g.Outputs))
+	}
+	return g, nil
+}
+
+// CheckSize reports a buffer that is not the tensor's size.
+func (t Tensor) CheckSize(n int) error {
+	if want := t.Type.Bytes(); n != want {
+		return fmt.Errorf("infer: %d bytes for %q, which has %d: %v%v", n, t.Name, want, t.Type.DType, t.Type.Shape)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package infertest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/model"
+	"mnet-edge/quant"
+)
+
+// Kind is how a network computes and what its input and output are.
+type Kind uint8
+
+const (
+	Float     Kind = iota // float32 throughout
+	Int8                  // int8 throughout
+	Int8Float             // int8 between float32 input and output
+)
+
+var kinds = [...]string{"float", "int8", "int8-float"}
+
+func (k Kind) String() string { return kinds[k] }
+
+// Small is a network that runs in milliseconds everywhere.
+var Small = model.Spec{Net: model.NetD, Width: 0.25, MidReLU: true, Padding: model.PadSame, Classes: 5, Size: 16}
+
+// Net is the network of a spec with random weights, scaled so that activations neither vanish nor saturate, and with
+// labels "class 0"... and a normalization. The same arguments give the same network.
+func Net(spec model.Spec, kind Kind, seed uint64) (*graph.Graph, error) {
+	if err := spec.Check(); err != nil {
+		return nil, err
+	}
+	b := &builder{graph.New(spec.Name()), kind, rand.New(rand.NewPCG(seed, 0))}
+	b.g.Level = graph.Folded
+	if kind != Float {
+		b.g.Level = graph.Quantized
+	}
+	x := b.input(spec.Size)
+	for _, l := range spec.Layers() {
+		if l.Kind == model.Linear {
+			pool := b.g.Apply("pool", graph.Mean{Axes: []int{1, 2}}, x)
+			if kind != Float {
+				scale, zero := x.Type.Quant.At(0)
+				b.quantize(pool, scale/2, zero)
+			}
+			x = pool
+		}
+		x = b.layer(l, spec.Padding, x)
+	}
+	if kind == Int8Float {
+		x = b.g.Apply("scores", graph.Dequantize{}, x)
+	}
+	b.g.Outputs = []*graph.Value{x}
+	b.g.Meta = graph.Meta{Mean: []float32{125, 123, 114}, Std: []float32{63, 62, 67}}
+	for i := range spec.Classes {
+		b.g.Meta.Labels = append(b.g.Meta.Labels, fmt.Sprintf("class %d", i))
+	}
+	return b.g, b.g.Check()
+}
+
+// Model is Net as a .tflite file.
+func Model(spec model.Spec, kind Kind, seed uint64) ([]byte, error) {
+	g, err := Net(spec, kind, seed)
+	if err != nil {
+		return nil, err
+	}
+	return tflite.Encode(g)
+}
+
+type builder struct {
+	g    *graph.Graph
+	kind Kind
+	r    *rand.Rand
+}
+
+func (b *builder) input(size int) *graph.Value {
+	t := graph.Type{DType: graph.Float32, Shape: []int{1, size, size, 3}}
+	const scale, zero = 1.0 / 64, -1
+	switch b.kind {
+	case Int8:
+		t.DType, t.Quant = graph.Int8, quant.PerTensor(scale, zero)
+		return b.g.Input("image", t)
+	case Int8Float:
+		x := b.g.Apply("image/int8", graph.Quantize{To: graph.Int8}, b.g.Input("image", t))
+		b.quantize(x, scale, zero)
+		return x
+	}
+	return b.g.Input("image", t)
+}
+
+// quantize gives an activation of an integer network its parameters.
+func (b *builder) quantize(x *graph.Value, scale float32, zero int32) {
+	if b.kind != Float {
+		x.Type.Quant = quant.PerTensor(scale, zero)
+	}
+}
+
+func (b *builder) layer(l model.Layer, padding model.Padding, x *graph.Value) *graph.Value {
+	if l.Kernel > 1 && padding == model.PadSymmetric {
+		q := x.Type.Quant
+		x = b.g.Apply(l.Name+"/pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x)
+		x.Type.Quant = q
+	}
+	window := graph.Dense(l.Stride, graph.Same)
+	if padding == model.PadSymmetric {
+		window.Padding = graph.Valid
+	}
+	act := graph.Linear
+	if l.ReLU {
+		act = graph.ReLU
+	}
+	var op graph.Op
+	var shape []int
+	taps, axis := l.Kernel*l.Kernel*l.In, 0
+	switch l.Kind {
+	case model.Depthwise:
+		op, shape = graph.DepthwiseConv2D{Window: window, Act: act}, []int{1, l.Kernel, l.Kernel, l.Out}
+		taps, axis = l.Kernel*l.Kernel, 3
+	case model.Linear:
+		op, shape = graph.FullyConnected{Act: act}, []int{l.Out, l.In}
+	default:
+		op, shape = graph.Conv2D{Window: window, Act: act}, []int{l.Out, l.Kernel, l.Kernel, l.In}
+	}
+	if b.kind == Float {
+		return b.g.Apply(l.Name, op, x, b.floats(l.Name+"/weight", taps, shape...), b.floats(l.Name+"/bias", 100, l.Out))
+	}
+	y := b.integer(l, op, x, shape, axis, taps)
+	// Inputs are about 60 steps from zero, and the weights keep that size; the 255 steps hold three times as much.
+	in, _ := x.Type.Quant.At(0)
+	spread := 60 * math.Sqrt2 * in
+	if l.ReLU {
+		b.quantize(y, 3*spread/255, -128)
+	} else {
+		b.quantize(y, 6*spread/255, 3)
+	}
+	return y
+}
+
+// floats is a constant with the variance that keeps activations at the same size after ReLU (He's).
+func (b *builder) floats(name string, taps int, shape ...int) *graph.Value {
+	t := graph.Type{DType: graph.Float32, Shape: shape}
+	data := make([]float32, t.Elements())
+	for i := range data {
+		data[i] = float32(b.r.NormFloat64() * math.Sqrt(2/float64(taps)))
+	}
+	return graph.Const(name, t, data)
+}
+
+// integer applies op with int8 weights, per channel along axis but for the linear layer, and an int32 bias.
+func (b *builder) integer(l model.Layer, op graph.Op, x *graph.Value, shape []int, axis, taps int) *graph.Value {
+	scale := make([]float32, l.Out)
+	if l.Kind == model.Linear {
+		scale = scale[:1]
+	}
+	for c := range scale { // integers drawn evenly from -127..127 spread by 73
+		scale[c] = float32(math.Sqrt(2/float64(taps)) / 73 * (1 + b.r.Float64()/4))
+	}
+	w := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerChannel(scale, axis)}
+	weights := make([]int8, w.Elements())
+	for i := range weights {
+		weights[i] = int8(b.r.IntN(255) - 127)
+	}
+	biasScale := make([]float32, len(scale))
+	for c := range biasScale {
+		biasScale[c] = graph.BiasScale(x.Type.Quant, w.Quant, c)
+	}
+	bias := make([]int32, l.Out)
+	for c := range bias {
+		bias[c] = int32(b.r.IntN(2001) - 1000)
+	}
+	biasType := graph.Type{DType: graph.Int32, Shape: []int{l.Out}, Quant: quant.PerChannel(biasScale, 0)}
+	return b.g.Apply(l.Name, op, x, graph.Const(l.Name+"/weight", w, weights), graph.Const(l.Name+"/bias", biasType, bias))
+}

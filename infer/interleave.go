@@ -1,0 +1,41 @@
+package infer
+
+import (
+	"context"
+	"slices"
+)
+
+// rounds is how often MeasureInterleaved comes back to each session.
+const rounds = 10
+
+// MeasureInterleaved is Measure for several sessions whose times are to be compared: it goes around them in rounds,
+// forwards and backwards in turn (ABBA), so that a machine that grows slower or faster meanwhile treats all alike.
+// inputs[i] is written to sessions[i] once; the options hold for each session, all rounds together.
+func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte, opts MeasureOptions) ([]Latency, error) {
+	watches := make([]*stopwatch, len(sessions))
+	order := make([]int, len(sessions))
+	for i, s := range sessions {
+		if err := s.Write(inputs[i]); err != nil {
+			return nil, err
+		}
+		watches[i], order[i] = newStopwatch(max(opts.NumRuns, 1<<14)), i
+		if err := watches[i].repeat(ctx, s, bounds{opts.WarmupRuns, seconds(opts.WarmupMinSecs), seconds(opts.MaxSecs)}); err != nil {
+			return nil, err
+		}
+		watches[i].endWarmup()
+	}
+	each := bounds{(max(opts.NumRuns, 1) + rounds - 1) / rounds, seconds(opts.MinSecs / rounds), seconds(opts.MaxSecs / rounds)}
+	for range rounds {
+		for _, i := range order {
+			if err := watches[i].repeat(ctx, sessions[i], each); err != nil {
+				return nil, err
+			}
+		}
+		slices.Reverse(order)
+	}
+	latencies := make([]Latency, len(sessions))
+	for i, w := range watches {
+		latencies[i] = w.latency()
+	}
+	return latencies, nil
+}

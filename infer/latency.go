@@ -1,0 +1,139 @@
+package infer
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+)
+
+// Latency sums up the times of Invoke calls, in microseconds. Quantile p is the smallest time that at least p percent of
+// the calls did not exceed (nearest rank), so each is a time that was measured.
+type Latency struct {
+	Count  int     `json:"count"` // timed calls
+	First  float64 `json:"first"` // the first call of all, warm-up included
+	P50    float64 `json:"p50"`
+	P90    float64 `json:"p90"`
+	P99    float64 `json:"p99"`
+	Mean   float64 `json:"mean"`
+	StdDev float64 `json:"stddev"` // of the sample; 0 for one call
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+// MeasureOptions are benchmark_model's flags of the same names: calls are repeated until there were NumRuns of them and
+// MinSecs have passed, but not beyond MaxSecs. The warm-up is WarmupRuns calls and WarmupMinSecs, within MaxSecs too.
+type MeasureOptions struct {
+	WarmupRuns    int
+	WarmupMinSecs float64
+	NumRuns       int // at least 1 call is timed
+	MinSecs       float64
+	MaxSecs       float64 // 0 is no limit
+}
+
+// DefaultMeasure is what benchmark_model does without flags.
+var DefaultMeasure = MeasureOptions{WarmupRuns: 1, WarmupMinSecs: 0.5, NumRuns: 50, MinSecs: 1, MaxSecs: 150}
+
+// Measure writes the input once and times Invoke alone. An error of Invoke, or the end of ctx, ends it.
+func Measure(ctx context.Context, s Session, input []byte, opts MeasureOptions) (Latency, error) {
+	if err := s.Write(input); err != nil {
+		return Latency{}, err
+	}
+	c := newStopwatch(max(opts.NumRuns, 1<<14))
+	limit := func(runs int, minSecs float64) bounds { return bounds{runs, seconds(minSecs), seconds(opts.MaxSecs)} }
+	if err := c.repeat(ctx, s, limit(opts.WarmupRuns, opts.WarmupMinSecs)); err != nil {
+		return Latency{}, err
+	}
+	c.endWarmup()
+	if err := c.repeat(ctx, s, limit(max(opts.NumRuns, 1), opts.MinSecs)); err != nil {
+		return Latency{}, err
+	}
+	return c.latency(), nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// bounds: at least runs calls and least time, but at most the time most (0: no limit).
+type bounds struct {
+	runs        int
+	least, most time.Duration
+}
+
+// stopwatch collects the times of Invoke calls.
+type stopwatch struct {
+	first   time.Duration // 0 before the first call
+	samples []time.Duration
+}
+
+// newStopwatch has room for n samples, so that nothing is allocated between the calls; beyond n the room doubles, never
+// within a timed call.
+func newStopwatch(n int) *stopwatch { return &stopwatch{samples: make([]time.Duration, 0, n)} }
+
+func (c *stopwatch) invoke(s Session) error {
+	start := time.Now()
+	err := s.Invoke()
+	took := time.Since(start)
+	if c.first == 0 {
+		c.first = took
+	}
+	c.samples = append(c.samples, took)
+	return err
+}
+
+func (c *stopwatch) repeat(ctx context.Context, s Session, b bounds) error {
+	start := time.Now()
+	for i := 0; ; i++ {
+		passed := time.Since(start)
+		if i >= b.runs && passed >= b.least || i > 0 && b.most > 0 && passed > b.most {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.invoke(s); err != nil {
+			return err
+		}
+	}
+}
+
+// endWarmup forgets the samples so far, but not which call was the first.
+func (c *stopwatch) endWarmup() { c.samples = c.samples[:0] }
+
+func (c *stopwatch) latency() Latency {
+	us := make([]float64, len(c.samples))
+	for i, d := range c.samples {
+		us[i] = microseconds(d)
+	}
+	l := summarize(us)
+	l.First = microseconds(c.first)
+	return l
+}
+
+func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// summarize sorts the samples, in microseconds; First is left to the caller.
+func summarize(us []float64) Latency {
+	n := len(us)
+	if n == 0 {
+		return Latency{}
+	}
+	slices.Sort(us)
+	l := Latency{Count: n, P50: quantile(us, 50), P90: quantile(us, 90), P99: quantile(us, 99), Min: us[0], Max: us[n-1]}
+	for _, x := range us {
+		l.Mean += x / float64(n)
+	}
+	if n > 1 {
+		squares := 0.0
+		for _, x := range us {
+			squares += (x - l.Mean) * (x - l.Mean)
+		}
+		l.StdDev = math.Sqrt(squares / float64(n-1))
+	}
+	return l
+}
+
+// quantile of sorted samples, by nearest rank; percent in 1..100.
+func quantile(sorted []float64, percent int) float64 {
+	rank := (percent*len(sorted) + 99) / 100
+	return sorted[rank-1]
+}

@@ -1,0 +1,13 @@
+// Package tflitec is the TensorFlow Lite runtime: the TFLite C library through go-tflite, with its built-in kernels
+// (delegate "none") or XNNPACK's. It exists in binaries built with the tag tflite, against the library that
+// native/fetch.sh brings; native/include has the declarations. Without the tag the package is empty.
+//
+// go-tflite is thin, and this is the one place that uses it:
+//
+//	tflitec.go  Runtime and the session: every length, index, element type and nil result is checked
+//	handle.go   what go-tflite lacks or gets wrong, and the way around it
+//	observe.c   what runs really: the execution plan read before and after a delegate has taken its part; the
+//	            runtime's error messages as text
+//
+// A model passes infer.Decode before the library sees a byte of it.
+package tflitec

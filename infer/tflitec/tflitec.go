@@ -1,0 +1,240 @@
+//go:build tflite && cgo
+
+package tflitec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"github.com/tphakala/go-tflite"
+	"github.com/tphakala/go-tflite/delegates/xnnpack"
+
+	"mnet-edge/devices"
+	"mnet-edge/graph"
+	"mnet-edge/infer"
+)
+
+// The delegates.
+const (
+	None    = "none"    // TFLite's built-in kernels
+	XNNPACK = "xnnpack" // float32, int8 and uint8
+)
+
+type tfliteRuntime struct{}
+
+// New returns the runtime. It also ends the library's informational messages on stderr.
+func New() infer.Runtime {
+	quiet()
+	return tfliteRuntime{}
+}
+
+func (tfliteRuntime) Name() string { return "tflite" }
+
+func (tfliteRuntime) Version() string { return version() }
+
+// Devices is XNNPACK and the built-in kernels: the library has both.
+func (r tfliteRuntime) Devices() []devices.Device {
+	return []devices.Device{
+		{Name: XNNPACK, Kind: devices.CPU, Available: true, Version: "tflite " + version()},
+		{Name: None, Kind: devices.CPU, Available: true, Version: "tflite " + version() + " built-in kernels"},
+	}
+}
+
+// Open takes the delegates "none" and "xnnpack". "" is XNNPACK, or the built-in kernels where it cannot be created.
+func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
+	g, err := infer.Decode(bytes)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Threads, err = opts.ThreadCount(); err != nil {
+		return nil, err
+	}
+	switch opts.Delegate {
+	case None, XNNPACK:
+		return newSession(bytes, g, opts)
+	case "":
+		opts.Delegate = XNNPACK
+		s, err := newSession(bytes, g, opts)
+		if errors.Is(err, infer.ErrUnavailable) {
+			opts.Delegate = None
+			return newSession(bytes, g, opts)
+		}
+		return s, err
+	}
+	return nil, fmt.Errorf("tflite: delegate %q: %w: this runtime has %q and %q", opts.Delegate, infer.ErrUnavailable, XNNPACK, None)
+}
+
+// session holds the C objects; nil fields are not made yet, or closed.
+type session struct {
+	messages    messages
+	model       *model
+	options     *tflite.InterpreterOptions
+	delegate    *observer
+	interpreter *tflite.Interpreter
+	in, out     tensor
+	placement   infer.Placement
+}
+
+func newSession(bytes []byte, g *graph.Graph, opts infer.Options) (_ infer.Session, err error) {
+	s := &session{messages: newMessages()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.model, err = newModel(bytes, s.messages); err != nil {
+		return nil, fmt.Errorf("tflite: %w: %w", infer.ErrModel, err)
+	}
+	if s.options = tflite.NewInterpreterOptions(); s.options == nil {
+		return nil, errors.New("tflite: no memory for the interpreter's options")
+	}
+	reportTo(s.options, s.messages)
+	s.options.SetNumThread(opts.Threads)
+	if s.delegate, err = newDelegate(opts); err != nil {
+		return nil, err
+	}
+	s.options.AddDelegate(s.delegate)
+	if s.interpreter = tflite.NewInterpreter(s.model.Model, s.options); s.interpreter == nil {
+		// Without XNNPACK it is the model that the library refuses; with it, who knows.
+		refusal := infer.ErrModel
+		if opts.Delegate == XNNPACK {
+			refusal = infer.ErrUnavailable
+		}
+		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, refusal, s.messages.take("create interpreter"))
+	}
+	if s.interpreter.AllocateTensors() != tflite.OK {
+		return nil, fmt.Errorf("tflite: %w: %w", infer.ErrModel, s.messages.take("allocate tensors"))
+	}
+	if n, m := s.interpreter.GetInputTensorCount(), s.interpreter.GetOutputTensorCount(); n != 1 || m != 1 {
+		return nil, fmt.Errorf("tflite: %w: %d inputs, %d outputs", infer.ErrModel, n, m)
+	}
+	if s.in, err = newTensor(s.interpreter.GetInputTensor, g.Inputs[0]); err != nil {
+		return nil, fmt.Errorf("tflite: input: %w", err)
+	}
+	if s.out, err = newTensor(s.interpreter.GetOutputTensor, g.Outputs[0]); err != nil {
+		return nil, fmt.Errorf("tflite: output: %w", err)
+	}
+	s.placement = placement(opts.Delegate, s.delegate)
+	return s, nil
+}
+
+func newDelegate(opts infer.Options) (*observer, error) {
+	if opts.Delegate == None {
+		return observe(nil)
+	}
+	d := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(opts.Threads)})
+	if d == nil {
+		return nil, fmt.Errorf("tflite: xnnpack: %w: the library could not create the delegate", infer.ErrUnavailable)
+	}
+	o, err := observe(d)
+	if err != nil {
+		return nil, fmt.Errorf("tflite: xnnpack: %w: %w", infer.ErrUnavailable, err)
+	}
+	return o, nil
+}
+
+func placement(delegate string, o *observer) infer.Placement {
+	total, delegated, partitions := o.counts()
+	p := infer.Placement{Delegate: delegate, DelegatedNodes: delegated, TotalNodes: total, Partitions: partitions}
+	if delegated == 0 {
+		p.Delegate = None
+	}
+	return p
+}
+
+func (s *session) Input() infer.Tensor        { return s.in.Tensor }
+func (s *session) Output() infer.Tensor       { return s.out.Tensor }
+func (s *session) Placement() infer.Placement { return s.placement }
+
+var errClosed = errors.New("tflite: the session is closed")
+
+func (s *session) Write(in []byte) error {
+	if s.interpreter == nil {
+		return errClosed
+	}
+	data, err := s.in.data(len(in))
+	copy(data, in)
+	return err
+}
+
+func (s *session) Invoke() error {
+	if s.interpreter == nil {
+		return errClosed
+	}
+	if s.interpreter.Invoke() != tflite.OK {
+		return fmt.Errorf("tflite: %w", s.messages.take("invoke"))
+	}
+	return nil
+}
+
+func (s *session) Read(out []byte) error {
+	if s.interpreter == nil {
+		return errClosed
+	}
+	data, err := s.out.data(len(out))
+	copy(out, data)
+	return err
+}
+
+// Close frees everything, users before what they use.
+func (s *session) Close() error {
+	if s.interpreter != nil {
+		s.interpreter.Delete()
+	}
+	if s.delegate != nil {
+		s.delegate.Delete()
+	}
+	if s.options != nil {
+		s.options.Delete()
+	}
+	if s.model != nil {
+		s.model.free()
+	}
+	if s.messages.log != nil {
+		s.messages.free()
+	}
+	*s = session{in: tensor{Tensor: s.in.Tensor}, out: tensor{Tensor: s.out.Tensor}, placement: s.placement}
+	return nil
+}
+
+// tensor is an input or output whose type agrees with the model file's. It is fetched anew for each use: Invoke may move
+// the runtime's tensors, after which an old *tflite.Tensor points to freed memory.
+type tensor struct {
+	infer.Tensor
+	get func(int) *tflite.Tensor
+}
+
+var dtypes = map[tflite.TensorType]graph.DType{
+	tflite.Float32: graph.Float32,
+	tflite.Int8:    graph.Int8,
+	tflite.UInt8:   graph.UInt8,
+	tflite.Int16:   graph.Int16,
+	tflite.Int32:   graph.Int32,
+	tflite.Int64:   graph.Int64,
+}
+
+func newTensor(get func(int) *tflite.Tensor, v *graph.Value) (tensor, error) {
+	t, want := get(0), v.Type
+	if t == nil {
+		return tensor{}, fmt.Errorf("%w: %q does not exist", infer.ErrModel, v.Name)
+	}
+	if d, shape := dtypes[t.Type()], t.Shape(); d != want.DType || !slices.Equal(shape, want.Shape) || t.ByteSize() != uint(want.Bytes()) {
+		return tensor{}, fmt.Errorf("%w: %q: the runtime has %v%v of %d bytes, the file %v%v of %d", infer.ErrModel, v.Name,
+			d, shape, t.ByteSize(), want.DType, want.Shape, want.Bytes())
+	}
+	return tensor{infer.Tensor{Name: v.Name, Type: want}, get}, nil
+}
+
+// data is the tensor's n bytes, in C memory that stays until the next Invoke.
+func (t tensor) data(n int) ([]byte, error) {
+	if err := t.CheckSize(n); err != nil {
+		return nil, err
+	}
+	c := t.get(0)
+	if c == nil || c.Data() == nil || c.ByteSize() != uint(n) {
+		return nil, fmt.Errorf("tflite: %q has no data", t.Name)
+	}
+	return unsafe.Slice((*byte)(c.Data()), n), nil
+}

@@ -1,0 +1,409 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// tiny is a whole checkpoint of a few thousand values, different for each step.
+func tiny(step int64) *Checkpoint {
+	spec := Spec{Net: NetD, Width: 1.0 / 64, MidReLU: true, Padding: PadSame, Classes: 2, Size: 16}
+	rng := rand.New(rand.NewPCG(uint64(step), 1))
+	c := &Checkpoint{
+		Spec: spec, Input: Input{Mean: 120, Std: 64.25}, Labels: []string{"cat", `a "dog" <b> ü`}, Weights: Weights{}, Step: step, Epoch: 3,
+		Metrics: map[string]float64{"val_top1": 0.1 + 0.2}, State: map[string]string{"seed": "7"},
+		Optimizer: Weights{"momentum.linear.bias": {Shape: []int{2}, Data: []float32{0.5, float32(step)}}},
+	}
+	for _, p := range spec.Params() {
+		d := make([]float32, p.Count())
+		for i := range d {
+			d[i] = rng.Float32() - 0.5
+		}
+		c.Weights[p.Name] = Tensor{Shape: p.Shape, Data: d}
+	}
+	return c
+}
+
+func equal(a, b *Checkpoint) bool { return reflect.DeepEqual(a, b) }
+
+func TestSaveLoad(t *testing.T) {
+	dir := t.TempDir()
+	for step := range int64(3) {
+		want := tiny(step)
+		if step == 2 {
+			want.Optimizer = nil
+		}
+		if err := Save(filepath.Join(dir, "checkpoint"), "best", want); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{dir, filepath.Join(dir, "checkpoint", "best")} {
+			got, note, err := Load(path)
+			if err != nil || note != "" {
+				t.Fatalf("Load(%s): note %q, error %v", path, note, err)
+			}
+			if !equal(got, want) {
+				t.Errorf("step %d: loaded another checkpoint than saved", step)
+			}
+		}
+	}
+	want := tiny(9)
+	if err := Save(filepath.Join(dir, "checkpoint"), "last", want); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "checkpoint", "best")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "checkpoint", "best.old")); err != nil {
+		t.Fatal(err)
+	}
+	if got, note, err := Load(dir); err != nil || note != "" || got.Step != 9 {
+		t.Errorf("run folder without best: note %q, error %v", note, err)
+	}
+}
+
+func TestSaveRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*Checkpoint){
+		"infinite weight":   func(c *Checkpoint) { c.Weights["linear.bias"].Data[1] = float32(math.Inf(-1)) },
+		"NaN in momentum":   func(c *Checkpoint) { c.Optimizer["momentum.linear.bias"].Data[0] = float32(math.NaN()) },
+		"missing parameter": func(c *Checkpoint) { delete(c.Weights, "bn1.running_var") },
+		"label count":       func(c *Checkpoint) { c.Labels = c.Labels[:1] },
+	} {
+		dir, c := t.TempDir(), tiny(1)
+		spoil(c)
+		if err := Save(dir, "last", c); !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("%s: error %v, want ErrCheckpoint", name, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s: left %v behind", name, left)
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	dir := t.TempDir()
+	at := filepath.Join(dir, "last")
+	manifestOf := func(change func(*manifest)) func() {
+		return func() {
+			m, err := decodeManifest(read(t, filepath.Join(at, manifestFile)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&m)
+			text, err := m.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(at, manifestFile), text)
+		}
+	}
+	for _, c := range []struct {
+		name, message string
+		spoil         func()
+	}{
+		{"nothing there", "no checkpoint at", func() { os.RemoveAll(at) }},
+		{"no manifest", "no checkpoint at", func() { os.Remove(filepath.Join(at, manifestFile)) }},
+		{"no weights", "weights.safetensors is missing", func() { os.Remove(filepath.Join(at, weightsFile)) }},
+		{"a folder for weights", "want a file", func() {
+			os.Remove(filepath.Join(at, weightsFile))
+			os.Mkdir(filepath.Join(at, weightsFile), 0o755)
+		}},
+		{"weights of another run", "the manifest says", func() {
+			var b bytes.Buffer
+			writeSafetensors(&b, tiny(5).Weights)
+			write(t, filepath.Join(at, weightsFile), b.Bytes())
+		}},
+		{"edited manifest", "sha256", func() {
+			text := read(t, filepath.Join(at, manifestFile))
+			write(t, filepath.Join(at, manifestFile), bytes.Replace(text, []byte(`"epoch": 3`), []byte(`"epoch": 4`), 1))
+		}},
+		{"later version", "version 2", manifestOf(func(m *manifest) { m.Version = 2 })},
+		{"another net", "has shape", manifestOf(func(m *manifest) { m.Spec.Classes, m.Labels = 3, []string{"a", "b", "c"} })},
+		{"spec out of range", "width", manifestOf(func(m *manifest) { m.Spec.Width = 1e9 })},
+		{"file outside", "unknown file", manifestOf(func(m *manifest) { m.Files["../../x"] = m.Files[weightsFile] })},
+		{"no std", "std", manifestOf(func(m *manifest) { m.Input.Std = 0 })},
+		{"non-finite weight", "holds NaN", func() {
+			w := tiny(1).Weights
+			w["conv1.weight"].Data[3] = float32(math.NaN())
+			var b bytes.Buffer
+			writeSafetensors(&b, w)
+			write(t, filepath.Join(at, weightsFile), b.Bytes())
+			manifestOf(func(m *manifest) { m.Files[weightsFile] = fingerprintOf(b.Bytes()) })()
+		}},
+	} {
+		os.RemoveAll(at)
+		if err := Save(dir, "last", tiny(1)); err != nil {
+			t.Fatal(err)
+		}
+		c.spoil()
+		_, _, err := Load(at)
+		if !errors.Is(err, ErrCheckpoint) || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: error %v, want ErrCheckpoint with %q", c.name, err, c.message)
+		}
+		os.RemoveAll(at + ".old")
+	}
+}
+
+// limited fails every change of the file system from the n-th on, as a full disk does, or, with dead, as a process does
+// that was killed within the n-th: that one is half done, and nothing comes after it.
+type limited struct {
+	n    int
+	dead bool
+}
+
+var errLimit = errors.New("no space left")
+
+func (l *limited) spent() bool { l.n--; return l.n < 0 }
+
+func (l *limited) do(whole, half func() error) error {
+	if !l.spent() {
+		return whole()
+	}
+	if l.dead && l.n == -1 && half != nil {
+		half()
+	}
+	return errLimit
+}
+
+func (l *limited) MkdirAll(d string) error {
+	return l.do(func() error { return os.MkdirAll(d, 0o755) }, nil)
+}
+
+func (l *limited) Rename(a, b string) error {
+	return l.do(func() error { return os.Rename(a, b) }, nil)
+}
+
+func (l *limited) SyncDir(d string) error {
+	return l.do(func() error { return osFiles{}.SyncDir(d) }, nil)
+}
+
+func (l *limited) RemoveAll(d string) error {
+	if !l.dead { // a full disk still lets go of files
+		return os.RemoveAll(d)
+	}
+	return l.do(func() error { return os.RemoveAll(d) }, func() error { return os.Remove(filepath.Join(d, weightsFile)) })
+}
+
+func (l *limited) Create(path string) (f file, err error) {
+	err = l.do(func() error { f, err = osFiles{}.Create(path); return err }, nil)
+	return limitedFile{l, f}, err
+}
+
+type limitedFile struct {
+	l *limited
+	file
+}
+
+func (f limitedFile) Write(b []byte) (n int, err error) {
+	err = f.l.do(func() error { n, err = f.file.Write(b); return err }, func() error { n, _ = f.file.Write(b[:len(b)/2]); return nil })
+	return n, err
+}
+
+func (f limitedFile) Sync() error { return f.l.do(f.file.Sync, nil) }
+
+// Whatever operation of a Save is the last, Load finds the checkpoint saved or the one before, whole, and the next Save
+// goes through and loses nothing meanwhile.
+func TestSaveStoppedAnywhere(t *testing.T) {
+	for _, dead := range []bool{true, false} {
+		stops := 0
+		for n := 0; ; n++ {
+			dir := t.TempDir()
+			for step := range int64(2) {
+				if err := Save(dir, "last", tiny(step)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			newest := int64(1)
+			check := func(when string, saved int64) {
+				t.Helper()
+				got, note, err := Load(filepath.Join(dir, "last"))
+				switch {
+				case err != nil:
+					t.Fatalf("dead %v, stop %d, %s: %v", dead, n, when, err)
+				case got.Step < newest || got.Step > saved:
+					t.Fatalf("dead %v, stop %d, %s: step %d, want %d to %d (%s)", dead, n, when, got.Step, newest, saved, note)
+				case !equal(got, tiny(got.Step)):
+					t.Fatalf("dead %v, stop %d, %s: step %d is not as saved", dead, n, when, got.Step)
+				}
+				newest = got.Step
+			}
+			err := save(&limited{n: n, dead: dead}, dir, "last", tiny(2))
+			check("after the stop", 2)
+			if err == nil {
+				break
+			}
+			stops++
+			if !errors.Is(err, errLimit) {
+				t.Fatalf("dead %v, stop %d: error %v hides its cause", dead, n, err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "last.new")); !dead && newest == 1 && err == nil {
+				if _, err := loadFolder(filepath.Join(dir, "last.new")); err != nil {
+					t.Errorf("stop %d leaves a broken last.new on a full disk", n)
+				}
+			}
+			// A second stop, at any place of the Save that clears up after the first.
+			for m := range n + 4 {
+				if save(&limited{n: m, dead: dead}, dir, "last", tiny(3)) == nil {
+					break
+				}
+				check(fmt.Sprintf("after a second stop at %d", m), 3)
+			}
+			if err := Save(dir, "last", tiny(4)); err != nil {
+				t.Fatalf("dead %v, stop %d: next Save: %v", dead, n, err)
+			}
+			check("after the next Save", 4)
+			if newest != 4 {
+				t.Errorf("dead %v, stop %d: next Save stored step %d", dead, n, newest)
+			}
+		}
+		if stops < 15 {
+			t.Errorf("dead %v: only %d places to stop at", dead, stops)
+		}
+	}
+}
+
+// Damage anywhere is seen: Load falls back to the checkpoint before and says so, or, for damage that leaves no trace of a
+// checkpoint, refuses.
+func TestLoadDamaged(t *testing.T) {
+	dir := t.TempDir()
+	for step := range int64(2) {
+		if err := Save(dir, "last", tiny(step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 3))
+	before := tiny(0)
+	for i := range 600 {
+		name := []string{weightsFile, optimizerFile, manifestFile}[i%3]
+		path := filepath.Join(dir, "last", name)
+		whole := read(t, path)
+		bad := bytes.Clone(whole)
+		switch at := rng.IntN(len(whole)); i / 3 % 4 {
+		case 0:
+			bad[at] ^= 1 << rng.IntN(8)
+		case 1:
+			bad = bad[:at]
+		case 2:
+			bad = append(bad[:at:at], whole[rng.IntN(len(whole)):]...)
+		case 3:
+			bad = append(bad, byte(rng.Uint32()))
+		}
+		if bytes.Equal(bad, whole) {
+			continue
+		}
+		write(t, path, bad)
+		got, note, err := Load(filepath.Join(dir, "last"))
+		if err != nil || !equal(got, before) || !strings.Contains(note, "step 0") {
+			t.Fatalf("mutant %d of %s: step %v, note %q, error %v; want the checkpoint before and a note", i, name, got, note, err)
+		}
+		write(t, path, whole)
+	}
+}
+
+func TestSafetensorsHeader(t *testing.T) {
+	file := func(header string, values int) []byte {
+		b := append([]byte{byte(len(header)), byte(len(header) >> 8), 0, 0, 0, 0, 0, 0}, header...)
+		return append(b, make([]byte, values)...)
+	}
+	good := `{"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2,1],"data_offsets":[8,16]},"bn.num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}  `
+	ws, err := readSafetensors(file(good, 16))
+	if err != nil || len(ws) != 1 || len(ws["b"].Data) != 2 {
+		t.Fatalf("PyTorch's file: %v, error %v", ws, err)
+	}
+	one := func(s string) string { return `{"a":` + s + `}` }
+	for _, c := range []struct {
+		header string
+		values int
+	}{
+		{`{}`, 1}, {`[]`, 0}, {`{`, 0}, {``, 0}, {`{} x`, 0},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`), 7},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`), 9},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[0,4]}`), 4},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[4,12]}`), 12},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[8,0]}`), 8},
+		{one(`{"dtype":"F32","shape":[2],"data_offsets":[0,8,16]}`), 8},
+		{one(`{"dtype":"F32","shape":[-1],"data_offsets":[0,-4]}`), 0},
+		{one(`{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`), 0},
+		{one(`{"dtype":"F32","shape":[2147483647,2147483647,2147483647,4],"data_offsets":[0,16]}`), 16},
+		{one(`{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}`), 4},
+		{one(`{"dtype":"F16","shape":[2],"data_offsets":[0,4]}`), 4},
+		{one(`{"dtype":"I64","shape":[1],"data_offsets":[0,8]}`), 8},
+		{one(`{"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1}`), 4},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+	} {
+		if _, err := readSafetensors(file(c.header, c.values)); !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("%s with %d bytes: error %v, want ErrCheckpoint", c.header, c.values, err)
+		}
+	}
+	for _, b := range [][]byte{nil, {1, 2, 3}, {255, 255, 255, 255, 255, 255, 255, 255, '{', '}'}} {
+		if _, err := readSafetensors(b); !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("% x: error %v, want ErrCheckpoint", b, err)
+		}
+	}
+}
+
+// What is read can be written and read again, and hostile bytes give an error at most.
+func FuzzSafetensors(f *testing.F) {
+	var b bytes.Buffer
+	if err := writeSafetensors(&b, tiny(1).Optimizer); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ws, err := readSafetensors(data)
+		if err != nil {
+			if !errors.Is(err, ErrCheckpoint) {
+				t.Fatalf("error %v is no refusal", err)
+			}
+			return
+		}
+		var b bytes.Buffer
+		if err := writeSafetensors(&b, ws); err != nil {
+			t.Fatal(err)
+		}
+		again, err := readSafetensors(b.Bytes())
+		if err != nil || len(again) != len(ws) {
+			t.Fatalf("written again: %d tensors, error %v", len(again), err)
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	text, err := manifest{Format: formatName, Version: formatVersion, Spec: DefaultSpec(NetD), Files: map[string]fingerprint{weightsFile: {}}}.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := decodeManifest(text)
+		if err == nil && !json.Valid(text) {
+			t.Fatalf("accepted %+v from text that is no JSON", m)
+		}
+	})
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"mnet-edge/devices"
+)
+
+// HostText is a host on one line: CPU, processors, memory.
+func HostText(h devices.Host) string {
+	name := h.CPU
+	if h.Board != "" {
+		name = h.Board
+	}
+	return fmt.Sprintf("%s, %s, %.0f GiB, %s/%s", name, plural(h.UsableCPUs, "processor"), float64(h.MemoryBytes)/(1<<30), h.OS, h.Arch)
+}
+
+// Devices writes the host's facts and the table of devices. What is not known is left out.
+func Devices(w io.Writer, r devices.Report) {
+	t := NewTable(w)
+	h := r.Host
+	for _, f := range []struct{ name, value string }{
+		{"board", h.Board},
+		{"cpu", h.CPU},
+		{"processors", fmt.Sprintf("%d usable of %d, %s", h.UsableCPUs, h.Threads, plural(h.Cores, "core"))},
+		{"simd", strings.Join(h.SIMD, " ")},
+		{"memory", fmt.Sprintf("%.1f GiB", float64(h.MemoryBytes)/(1<<30))},
+		{"system", strings.TrimSpace(fmt.Sprintf("%s %s/%s %s", h.Distribution, h.OS, h.Arch, h.Kernel))},
+		{"governor", h.Governor},
+	} {
+		if f.value != "" {
+			t.Row(f.name, f.value)
+		}
+	}
+	if h.TemperatureC != 0 {
+		t.Row("temperature", fmt.Sprintf("%.0f °C", h.TemperatureC))
+	}
+	t.Render()
+	fmt.Fprintln(w)
+	d := NewTable(w, "device", "kind", "available", "version or reason")
+	d.alignLeft(4)
+	for _, dev := range r.Devices {
+		if dev.Available {
+			d.Row(dev.Name, dev.Kind, "yes", dev.Version)
+		} else {
+			d.Row(dev.Name, dev.Kind, "no", dev.Reason)
+		}
+	}
+	d.Render()
+}

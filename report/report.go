@@ -1,0 +1,147 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"mnet-edge/infer"
+)
+
+// Runtime says what ran a model.
+type Runtime struct {
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	Requested string `json:"delegate_requested"`
+	infer.Placement
+	Threads int `json:"threads"`
+}
+
+// Where is the placement in words: "xnnpack 29/29", "none".
+func (r Runtime) Where() string {
+	if r.DelegatedNodes == 0 {
+		return r.Delegate
+	}
+	return fmt.Sprintf("%s %d/%d", r.Delegate, r.DelegatedNodes, r.TotalNodes)
+}
+
+// Infer is what a model says about images, or how well it does on a set of them.
+type Infer struct {
+	Model    string          `json:"model"`
+	Runtime  Runtime         `json:"runtime"`
+	Results  []Result        `json:"results,omitempty"`
+	Accuracy *infer.Accuracy `json:"accuracy,omitempty"`
+	Latency  infer.Latency   `json:"latency_us"` // of Invoke alone
+	InitUS   float64         `json:"init_us"`    // from the model's bytes to a session ready to run
+}
+
+// Result is the answer for one image.
+type Result struct {
+	Image       string             `json:"image"`
+	InputSHA256 string             `json:"input_sha256"` // of the input tensor's bytes
+	Top         []infer.Prediction `json:"top"`
+	LatencyUS   float64            `json:"latency_us"` // of the one call that gave the answer
+}
+
+// Text writes the report for a person.
+func (r Infer) Text(w io.Writer) {
+	for _, res := range r.Results {
+		fmt.Fprintf(w, "%s  (%.0f µs)\n", res.Image, res.LatencyUS)
+		t := NewTable(w)
+		for _, p := range res.Top {
+			t.Row(fmt.Sprintf("%6.2f %%", 100*p.Probability), labelOrIndex(p))
+		}
+		t.Render()
+		fmt.Fprintln(w)
+	}
+	t := NewTable(w)
+	t.Row("model", r.Model)
+	t.Row("ran on", fmt.Sprintf("%s (%s), %s, %s", r.Runtime.Name, r.Runtime.Version, r.Runtime.Where(), plural(r.Runtime.Threads, "thread")))
+	if r.Accuracy != nil {
+		t.Row("top-1", accuracyText(*r.Accuracy))
+	}
+	l := r.Latency
+	t.Row("latency", fmt.Sprintf("p50 %.0f  p90 %.0f  p99 %.0f  first %.0f µs  (%d calls)", l.P50, l.P90, l.P99, l.First, l.Count))
+	t.Row("init", fmt.Sprintf("%.0f µs", r.InitUS))
+	t.Render()
+}
+
+func labelOrIndex(p infer.Prediction) string {
+	if p.Label == "" {
+		return fmt.Sprintf("class %d", p.Index)
+	}
+	return p.Label
+}
+
+func accuracyText(a infer.Accuracy) string {
+	return fmt.Sprintf("%.2f %%  [%.2f, %.2f]  of %d", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1], a.N)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Bench compares models, delegates and thread counts.
+type Bench struct {
+	Version int        `json:"version"` // of this format: 1
+	Host    string     `json:"host"`    // CPU model and cores
+	Data    string     `json:"data"`    // set and split the accuracy is about
+	Rows    []BenchRow `json:"rows"`
+}
+
+// BenchRow is one model on one delegate.
+type BenchRow struct {
+	Model     string         `json:"model"`
+	Scheme    string         `json:"scheme"` // number format of the arithmetic: "float32", "int8"
+	SizeBytes int            `json:"size_bytes"`
+	SHA256    string         `json:"sha256"`
+	Runtime   Runtime        `json:"runtime"`
+	Accuracy  infer.Accuracy `json:"accuracy"`
+	Latency   infer.Latency  `json:"latency_us"`
+	InitUS    float64        `json:"init_us"`
+}
+
+// Text writes the comparison as a table. Speed-up is against the first row's median.
+func (b Bench) Text(w io.Writer) {
+	t := NewTable(w, "model", "size", "top-1 % [95 %]", "p50 µs", "p90", "p99", "speed-up", "ran on")
+	for _, r := range b.Rows {
+		a := r.Accuracy
+		t.Row(r.Scheme, SizeText(r.SizeBytes), fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1]),
+			fmt.Sprintf("%.0f", r.Latency.P50), fmt.Sprintf("%.0f", r.Latency.P90), fmt.Sprintf("%.0f", r.Latency.P99),
+			fmt.Sprintf("%.2f", b.Rows[0].Latency.P50/r.Latency.P50), r.Runtime.Where())
+	}
+	t.Render()
+	if len(b.Rows) > 0 {
+		r := b.Rows[0]
+		fmt.Fprintf(w, "\n%s, %d images; %s (%s), %s; %s\n", b.Data, r.Accuracy.N, r.Runtime.Name, r.Runtime.Version,
+			plural(r.Runtime.Threads, "thread"), b.Host)
+	}
+}
+
+// SizeText is a size for people, in powers of 1000.
+func SizeText(bytes int) string {
+	switch {
+	case bytes < 1000:
+		return fmt.Sprintf("%d B", bytes)
+	case bytes < 1000_000:
+		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
+	}
+	return fmt.Sprintf("%.2f MB", float64(bytes)/1e6)
+}
+
+// Convert is what a conversion made, and how much it cost. Accuracies are null where they were not measured.
+type Convert struct {
+	Input       string         `json:"input"`
+	Output      string         `json:"output"`
+	Scheme      string         `json:"scheme"`
+	SizeBytes   int            `json:"size_bytes"`
+	SHA256      string         `json:"sha256"`
+	Ops         map[string]int `json:"ops"`
+	Calibration any            `json:"calibration"`
+	FloatTop1   *float64       `json:"float_top1"`
+	Top1        *float64       `json:"top1"`
+	DropPoints  *float64       `json:"drop_points"` // percentage points lost against float
+	Layers      any            `json:"layers"`
+}

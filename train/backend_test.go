@@ -1,0 +1,65 @@
+package train
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestFindPlugin(t *testing.T) {
+	root := t.TempDir()
+	t.Chdir(root)
+	t.Setenv(PluginEnv, "")
+	if _, err := FindPlugin(BackendCUDA); !errors.Is(err, ErrBackend) || !strings.Contains(err.Error(), pluginCUDA) {
+		t.Errorf("no plugin anywhere: error %v, want ErrBackend naming the file", err)
+	}
+
+	native := filepath.Join(root, "native", runtime.GOOS+"-"+runtime.GOARCH)
+	below := filepath.Join(root, "some", "folder")
+	for _, dir := range []string{native, below} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	touch := func(path string) string {
+		t.Helper()
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	inTree := touch(filepath.Join(native, pluginCUDA))
+	t.Chdir(below)
+	if got, err := FindPlugin(BackendCUDA); err != nil || filepath.Base(got) != pluginCUDA || !strings.Contains(got, "native") {
+		t.Errorf("in a source tree: %q, error %v, want %s", got, err, inTree)
+	}
+
+	named := touch(filepath.Join(root, pluginCUDA))
+	t.Setenv(PluginEnv, named)
+	if got, err := FindPlugin(BackendCUDA); err != nil || got != named {
+		t.Errorf("named by %s: %q, error %v", PluginEnv, got, err)
+	}
+	t.Setenv(PluginEnv, filepath.Join(root, "absent", pluginCUDA))
+	if _, err := FindPlugin(BackendCUDA); !errors.Is(err, ErrBackend) {
+		t.Errorf("%s names no file: error %v, want ErrBackend", PluginEnv, err)
+	}
+}
+
+// Where there is no plugin, auto trains on the Go backend and says why; a file that is no plugin is an error, not a crash.
+func TestAutoFallsBack(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), pluginCPU)
+	if err := os.WriteFile(bad, []byte("not a library"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	be, name, note, err := openBackend(Config{Backend: BackendAuto, Plugin: bad})
+	if err != nil || name != BackendGo || !strings.Contains(note, "slower") {
+		t.Fatalf("auto with a bad plugin: backend %q, note %q, error %v", name, note, err)
+	}
+	be.Finalize()
+	if _, _, _, err := openBackend(Config{Backend: BackendXLA, Plugin: bad}); !errors.Is(err, ErrBackend) {
+		t.Errorf("xla with a bad plugin: error %v, want ErrBackend", err)
+	}
+}

@@ -1,0 +1,35 @@
+package train
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// card is the model card: what the network is, how good, and measured under which conditions.
+func (r *run) card(res *Result) []byte {
+	var b bytes.Buffer
+	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	spec, counts, rec := r.c.Spec, r.c.Spec.Counts(), r.record
+	p("# MobileNet %s, trained on %s\n", spec.Name(), rec.Data.Name)
+	p("| | |\n|---|---|")
+	p("| net | %s, width %g, %d x %d x 3 input, %d classes, padding %s |", spec.Net, spec.Width, spec.Size, spec.Size, spec.Classes, spec.Padding)
+	p("| parameters | %d (%d trainable), %.2f million multiply-accumulates an image |", counts.Total, counts.Trainable, float64(counts.MACs)/1e6)
+	p("| input | (pixel - %g) / %g, pixel 0..255, the same for every channel |", rec.Input.Mean, rec.Input.Std)
+	p("| test top-1 | %.2f %% (%d of %d), measured once, with the weights of epoch %d |", 100*res.TestTop1, res.TestCorrect, res.TestN, res.BestEpoch)
+	p("| validation top-1 | %.2f %% of %d images held out of the training set; chose the epoch |", 100*res.ValTop1, rec.Data.Val)
+	p("| data | %s, sha256 of pixels and labels `%s` |", rec.Data.Name, rec.Data.SHA256)
+	if rec.Data.Note != "" {
+		p("| | %s |", rec.Data.Note)
+	}
+	p("| trained on | %d images, %d epochs, batch %d |", rec.Data.Train, res.Epochs, r.c.Batch)
+	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d, flip %s |",
+		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
+		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, r.recipe.Flip)
+	p("| seed | %d |", r.c.Seed)
+	p("| machine | backend %s on %s, %.0f s |", res.Backend, rec.Platform, res.Seconds)
+	p("\nOne run with one seed: the spread between seeds is not known from it. Labels, in the order of the outputs:\n")
+	for i, name := range r.set.Classes {
+		p("%d. %s", i, name)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,168 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"mnet-edge/model"
+)
+
+// The kinds of failure a caller may want to tell apart. Each error returned by Run wraps at most one of them; a
+// checkpoint that is refused wraps model.ErrCheckpoint, a cancelled run the context's error, and what is left is
+// I/O (the file's name is in the message) or a fault of ours.
+var (
+	ErrConfig   = errors.New("configuration refused")       // a field of Config out of range, or one that contradicts the run resumed
+	ErrBackend  = errors.New("backend not available")       // the backend asked for cannot start on this machine
+	ErrDiverged = errors.New("training diverged")           // the loss became infinite or not a number
+	ErrBusy     = errors.New("run folder is in use")        // another process holds the run folder's lock
+	ErrExists   = errors.New("run folder is not empty")     // a fresh run asked for in a folder that holds a run
+	ErrNoRun    = errors.New("no run to resume")            // Resume asked for in a folder without a run
+	ErrData     = errors.New("data does not fit the net")   // classes, image size, or number of images
+	errInternal = errors.New("computation graph refused")   // a panic of the graph builder, recovered
+	errNotBuilt = errors.New("this build has no XLA (cgo)") // built with CGO_ENABLED=0
+)
+
+// Config says everything about a run; with the data it fixes the resulting weights, bit for bit on one backend.
+// The zero value of a field marked "0:" takes the value after the colon.
+type Config struct {
+	Spec   model.Spec `json:"spec"`
+	Preset string     `json:"preset"` // name of a Recipe: "fast" or "seed"; "": "fast"
+
+	Epochs      int     `json:"epochs"`       // 0: the recipe's
+	Batch       int     `json:"batch"`        // images a step; 0: the recipe's
+	LR          float64 `json:"lr"`           // (peak) learning rate; 0: the recipe's
+	Seed        uint64  `json:"seed"`         // of the initial weights, the split, the order and the augmentation
+	ValFraction float64 `json:"val_fraction"` // share of the training images held out to choose the best epoch; 0: 0.1
+	Data        string  `json:"data"`         // recorded only: the data as the user named it
+	Limit       int     `json:"limit"`        // recorded only: how many images the caller kept, 0 for all
+
+	Backend string `json:"backend"` // "auto", "xla", "cuda" or "go"; "": "auto"
+	Plugin  string `json:"plugin"`  // PJRT plugin's file; "": FindPlugin looks for it
+
+	Out       string        `json:"out"`        // run folder, made by Run (see NextRunDir)
+	Resume    bool          `json:"-"`          // go on from Out's checkpoint "last"
+	SaveEvery time.Duration `json:"save_every"` // longest time between two checkpoints within an epoch; 0: one minute
+	Args      []string      `json:"args"`       // recorded only: the command line as typed
+
+	Progress func(Progress) `json:"-"` // called from Run's goroutine at most a few times a second; nil: none
+}
+
+// maxHoldout bounds the validation split: more images would not make the choice of an epoch noticeably surer.
+const maxHoldout = 5000
+
+// withDefaults fills in the zero fields and returns the recipe with the overrides applied.
+func (c Config) withDefaults() (Config, Recipe, error) {
+	if c.Preset == "" {
+		c.Preset = PresetFast
+	}
+	r, err := Preset(c.Preset)
+	if err != nil {
+		return c, r, err
+	}
+	if c.Epochs == 0 {
+		c.Epochs = r.Epochs
+	}
+	if c.Batch == 0 {
+		c.Batch = r.Batch
+	}
+	if c.LR == 0 {
+		c.LR = r.LR
+	}
+	if c.ValFraction == 0 {
+		c.ValFraction = 0.1
+	}
+	if c.Backend == "" {
+		c.Backend = BackendAuto
+	}
+	if c.SaveEvery == 0 {
+		c.SaveEvery = time.Minute
+	}
+	r.Epochs, r.Batch, r.LR = c.Epochs, c.Batch, c.LR
+	return c, r, c.check()
+}
+
+// check reports the first field out of range, of a Config with its defaults filled in.
+func (c Config) check() error {
+	refuse := func(format string, a ...any) error {
+		return fmt.Errorf("train: %s: %w", fmt.Sprintf(format, a...), ErrConfig)
+	}
+	if err := c.Spec.Check(); err != nil {
+		return fmt.Errorf("train: %w: %w", err, ErrConfig)
+	}
+	switch {
+	case c.Epochs < 1 || c.Epochs > 100_000:
+		return refuse("%d epochs: want 1 to 100000", c.Epochs)
+	case c.Batch < 2 || c.Batch > 1<<16:
+		return refuse("batch %d: want 2 to %d", c.Batch, 1<<16)
+	case !(c.LR > 0) || math.IsInf(c.LR, 0):
+		return refuse("learning rate %v: want more than 0", c.LR)
+	case !(c.ValFraction > 0 && c.ValFraction <= 0.5):
+		return refuse("validation fraction %v: want more than 0 and at most 0.5", c.ValFraction)
+	case c.SaveEvery < 0:
+		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)
+	case c.Out == "":
+		return refuse("no run folder")
+	}
+	switch c.Backend {
+	case BackendAuto, BackendXLA, BackendCUDA, BackendGo:
+		return nil
+	}
+	return refuse("backend %q: want %s, %s, %s or %s", c.Backend, BackendAuto, BackendXLA, BackendCUDA, BackendGo)
+}
+
+// Phase says what a run is doing.
+type Phase string
+
+const (
+	PhaseCompile  Phase = "compile"  // building and compiling the step; seconds on XLA
+	PhaseTrain    Phase = "train"    // a training step is done
+	PhaseValidate Phase = "validate" // an epoch is done: ValTop1 and ValLoss are about it
+	PhaseTest     Phase = "test"     // the last evaluation, on the test split
+	PhaseNote     Phase = "note"     // Note holds a line for the user
+)
+
+// Progress is a snapshot of a run.
+type Progress struct {
+	Phase   Phase
+	Note    string // PhaseNote: one line, such as why auto chose the Go backend
+	Backend string // "xla:cpu", "go"
+
+	Epoch, Epochs   int   // epochs done (the one under way not counted) and wanted
+	Step, EpochStep int64 // steps done, in all and in this epoch
+	Steps, PerEpoch int64 // steps wanted, in all and an epoch
+
+	LR       float64 // of the last step
+	Loss     float64 // mean over this epoch so far
+	Accuracy float64 // top-1 on the augmented training images over this epoch so far, 0..1
+	ValLoss  float64 // PhaseValidate
+	ValTop1  float64 // PhaseValidate, 0..1
+	Best     bool    // PhaseValidate: the best epoch so far
+
+	ImagesPerSecond float64       // since this call of Run began training; compilation and validation left out
+	WaitShare       float64       // share of the training time spent waiting for data, 0..1
+	Left            time.Duration // estimate of the time to the end
+}
+
+// Result is what a finished run reports. Accuracies are shares, 0..1.
+type Result struct {
+	Run         string  `json:"run"` // the run folder
+	Net         string  `json:"net"` // "C" or "D"
+	Width       float64 `json:"width"`
+	Params      int     `json:"params"` // counted as the source does, four values a channel for each BN
+	Epochs      int     `json:"epochs"`
+	BestEpoch   int     `json:"best_epoch"` // from 1
+	ValTop1     float64 `json:"val_top1"`   // of the best epoch; the figure it was chosen by
+	TestTop1    float64 `json:"test_top1"`  // of the same weights, measured once, at the end
+	TestN       int     `json:"test_n"`
+	TestCorrect int     `json:"test_correct"`
+
+	Seconds         float64 `json:"seconds"`           // training, all resumed parts together, compilation included
+	ImagesPerSecond float64 `json:"images_per_second"` // of this part, compilation and validation left out; 0 when it trained nothing
+	WaitShare       float64 `json:"wait_share"`
+	Backend         string  `json:"backend"`
+
+	Checkpoint string   `json:"-"` // folder of the best checkpoint
+	Notes      []string `json:"-"` // what the user should know, such as a fall-back; each also came as a PhaseNote
+}

@@ -1,0 +1,194 @@
+package train
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the net reads as its equations
+
+	"mnet-edge/model"
+)
+
+// The graph's tensors are (N, H, W, C): images, rows, columns, channels. Weights on the device are
+//
+//	dense 3x3    (9*I, O)  rows in the order of the taps: (dy, dx, I)
+//	pointwise    (I, O)
+//	depthwise    (9, C)    rows in the order of the taps
+//	linear       (I, O)
+//
+// so that every weight is used as it lies in memory; see layout.go for the way from and to PyTorch's layouts.
+//
+// Functions here build graph nodes. They report errors by panicking, as the builder they call does; compile recovers.
+
+// net is one graph's view of a network: the weights' nodes by name, and how batch normalization gets its statistics.
+type net struct {
+	spec    model.Spec
+	input   model.Input
+	weights map[string]*Node
+	batch   map[string]moments // filled by a training pass: the statistics of this batch, by BN's name
+	train   bool
+}
+
+// moments are a batch's per-channel mean and biased variance, (C) each, over count values a channel.
+type moments struct {
+	mean, variance *Node
+	count          int
+}
+
+// logits computes the network's outputs (N, Classes) for pixels (N, H, W, 3), uint8.
+func (n *net) logits(pixels *Node) *Node {
+	x := MulScalar(AddScalar(ConvertDType(pixels, n.weights["conv1.weight"].DType()), -float64(n.input.Mean)), 1/float64(n.input.Std))
+	for _, l := range n.spec.Layers() {
+		w := n.weights[l.Name+".weight"]
+		switch {
+		case l.Kind == model.Linear:
+			return Add(Dot(ReduceMean(x, 1, 2), w).Product(), ExpandAxes(n.weights[l.Name+".bias"], 0))
+		case l.Kind == model.Depthwise:
+			x = depthwise(x, w, n.spec.Padding, l)
+		case l.Kernel == 1:
+			x = rowsTimes(x, w)
+		default:
+			x = rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
+		}
+		x = n.normalize(x, l.BN)
+		if l.ReLU {
+			x = MaxScalar(x, 0)
+		}
+	}
+	return x
+}
+
+// rowsTimes multiplies each pixel's channels (N, H, W, I) by w (I, O): a 1x1 convolution as one matrix product.
+func rowsTimes(x, w *Node) *Node {
+	d := x.Shape().Dimensions
+	y := Dot(Reshape(x, d[0]*d[1]*d[2], d[3]), w).Product()
+	return Reshape(y, d[0], d[1], d[2], w.Shape().Dimensions[1])
+}
+
+// depthwise filters each channel of x (N, H, W, C) with its own 3x3 kernel, w (9, C), as nine shifted products.
+func depthwise(x, w *Node, p model.Padding, l model.Layer) *Node {
+	var sum *Node
+	for i, tap := range taps(x, p, l) {
+		term := Mul(tap, Reshape(Slice(w, AxisElem(i)), 1, 1, 1, l.In))
+		if sum == nil {
+			sum = term
+		} else {
+			sum = Add(sum, term)
+		}
+	}
+	return sum
+}
+
+// taps returns the nine images that the weights of a 3x3 window see, row by row: tap 3*dy+dx holds at each output
+// position the input pixel under weight (dy, dx). Zeros come in by concatenation, since Pad has no gradient.
+func taps(x *Node, p model.Padding, l model.Layer) []*Node {
+	before, after := padding(p, l)
+	for axis := 1; axis <= 2; axis++ {
+		x = padAxis(x, axis, before, after)
+	}
+	window := func(d int) SliceAxisSpec { return AxisRange(d, d+(l.OutSize-1)*l.Stride+1).Stride(l.Stride) }
+	var ts []*Node
+	for dy := range 3 {
+		for dx := range 3 {
+			ts = append(ts, Slice(x, AxisRange(), window(dy), window(dx), AxisRange()))
+		}
+	}
+	return ts
+}
+
+// padding is the number of zeros before and after the data that a 3x3 layer's windows reach, rows and columns alike.
+// TFLite's SAME puts the odd one after; the source has one before, and its last one only where a window gets that far.
+func padding(p model.Padding, l model.Layer) (before, after int) {
+	reach := (l.OutSize-1)*l.Stride + l.Kernel - l.InSize
+	before = 1
+	if p == model.PadSame {
+		before = reach / 2
+	}
+	return before, reach - before
+}
+
+func padAxis(x *Node, axis, before, after int) *Node {
+	zeros := func(n int) *Node {
+		s := x.Shape().Clone()
+		s.Dimensions[axis] = n
+		return Zeros(x.Graph(), s)
+	}
+	parts := []*Node{x}
+	if before > 0 {
+		parts = append([]*Node{zeros(before)}, parts...)
+	}
+	if after > 0 {
+		parts = append(parts, zeros(after))
+	}
+	if len(parts) == 1 {
+		return x
+	}
+	return Concatenate(parts, axis)
+}
+
+// normalize is batch normalization of x (N, H, W, C) over its channels: (x-mean)/sqrt(var+eps)*gamma + beta, with the
+// batch's own moments while training and the running ones otherwise.
+func (n *net) normalize(x *Node, name string) *Node {
+	m := moments{mean: n.weights[name+".running_mean"], variance: n.weights[name+".running_var"]}
+	if n.train {
+		m = batchMoments(x)
+		n.batch[name] = m
+	}
+	scale := Mul(n.weights[name+".weight"], Reciprocal(Sqrt(AddScalar(m.variance, model.BNEpsilon))))
+	shift := Sub(n.weights[name+".bias"], Mul(m.mean, scale))
+	return Add(Mul(x, ExpandLeftToRank(scale, 4)), ExpandLeftToRank(shift, 4))
+}
+
+// batchMoments sums by a matrix product with a row of 1/n, which XLA on a CPU does much faster than a reduction over
+// rows. The variance is the mean of squares less the squared mean: in float32 its error is a few 1e-7 of the mean of
+// squares, far below BNEpsilon at the sizes activations have here; rounding below zero is cut off.
+func batchMoments(x *Node) moments {
+	d := x.Shape().Dimensions
+	count := d[0] * d[1] * d[2]
+	rows := Reshape(x, count, d[3])
+	row := BroadcastToDims(ConstAsDType(x.Graph(), x.DType(), 1/float64(count)), count)
+	mean := Dot(row, rows).Product()
+	variance := MaxScalar(Sub(Dot(row, Mul(rows, rows)).Product(), Mul(mean, mean)), 0)
+	return moments{mean, variance, count}
+}
+
+// bnMomentum is how far the running statistics move towards each batch's, as in PyTorch.
+const bnMomentum = 0.1
+
+// running returns BN's new running mean and variance after a training pass. As in PyTorch the running variance is the
+// unbiased one, n/(n-1) times the variance the batch was normalized with.
+func (n *net) running(name string) (mean, variance *Node) {
+	m := n.batch[name]
+	blend := func(old, now *Node, f float64) *Node {
+		return Add(MulScalar(old, 1-bnMomentum), MulScalar(now, bnMomentum*f))
+	}
+	unbiased := float64(m.count) / math.Max(1, float64(m.count-1))
+	return blend(n.weights[name+".running_mean"], m.mean, 1), blend(n.weights[name+".running_var"], m.variance, unbiased)
+}
+
+// crossEntropy returns each image's loss (N) for logits (N, K) and labels (N), int32: softmax cross entropy against a
+// target that has 1-smoothing on the label and spreads smoothing evenly over all K classes. A label below zero marks a
+// row that is only there to fill the batch.
+func crossEntropy(logits, labels *Node, smoothing float64) *Node {
+	k := logits.Shape().Dimensions[1]
+	z := Sub(logits, StopGradient(ExpandAxes(ReduceMax(logits, 1), 1)))
+	logSum := Log(ReduceSum(Exp(z), 1)) // (N)
+	loss := Sub(logSum, MulScalar(ReduceSum(Mul(z, ConvertDType(oneHot(labels, k), z.DType())), 1), 1-smoothing))
+	if smoothing > 0 {
+		loss = Sub(loss, MulScalar(ReduceSum(z, 1), smoothing/float64(k)))
+	}
+	return loss
+}
+
+// oneHot returns (N, k), true where the column is the label.
+func oneHot(labels *Node, k int) *Node {
+	s := labels.Shape().Clone()
+	s.Dimensions = append(s.Dimensions, k)
+	columns := Iota(labels.Graph(), s, 1)
+	return Equal(columns, BroadcastToDims(ExpandAxes(labels, 1), s.Dimensions...))
+}
+
+// hits returns the number of rows whose largest logit is the label's, as int32.
+func hits(logits, labels *Node) *Node {
+	return ReduceAllSum(ConvertDType(Equal(ArgMax(logits, 1, dtypes.Int32), labels), dtypes.Int32))
+}

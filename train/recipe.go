@@ -1,0 +1,101 @@
+package train
+
+import (
+	"fmt"
+	"math"
+)
+
+// The presets' names.
+const (
+	PresetSeed = "seed"
+	PresetFast = "fast"
+)
+
+// Schedule is the shape of the learning rate over a run.
+type Schedule string
+
+const (
+	// ScheduleSteps multiplies the rate by StepFactor at each of Milestones.
+	ScheduleSteps Schedule = "steps"
+	// ScheduleTriangle rises linearly from a small rate to the peak over the first Warmup of the run and falls linearly to nearly zero.
+	ScheduleTriangle Schedule = "triangle"
+)
+
+// Flip says which training images are mirrored.
+type Flip string
+
+const (
+	FlipNone        Flip = "none"
+	FlipRandom      Flip = "random"      // half of them, by a coin each epoch
+	FlipAlternating Flip = "alternating" // by a coin in the first epoch, then every other epoch, so that two in a row show both sides
+)
+
+// Recipe is how a net is trained: stochastic gradient descent with momentum, as PyTorch's SGD does it.
+type Recipe struct {
+	Name   string  `json:"name"`
+	Epochs int     `json:"epochs"`
+	Batch  int     `json:"batch"`
+	LR     float64 `json:"lr"` // the highest rate of the schedule
+
+	Schedule   Schedule  `json:"schedule"`
+	Milestones []float64 `json:"milestones,omitempty"` // ScheduleSteps: shares of the run, so that a shorter run keeps the shape
+	StepFactor float64   `json:"step_factor,omitempty"`
+	Warmup     float64   `json:"warmup,omitempty"` // ScheduleTriangle: share of the run
+
+	Momentum       float64 `json:"momentum"`
+	Nesterov       bool    `json:"nesterov"`
+	WeightDecay    float64 `json:"weight_decay"`    // added to the gradient, times the weight
+	DecayAll       bool    `json:"decay_all"`       // decay BN's gamma and beta and the bias too
+	LabelSmoothing float64 `json:"label_smoothing"` // share of the target spread evenly over all classes
+
+	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels
+	Flip Flip `json:"flip"` // which images are mirrored left to right
+}
+
+// Preset returns the recipe of that name.
+//
+// "seed" is the source's: 200 epochs at 0.1, times 0.2 at epochs 60, 120 and 160. The source states nothing else; momentum 0.9,
+// weight decay 5e-4, batch 128, random crop with padding 4 and horizontal flip are the usual CIFAR-10 recipe.
+//
+// "fast" is for few epochs: one triangle with Nesterov momentum and smoothed labels, no decay on BN and biases.
+func Preset(name string) (Recipe, error) {
+	switch name {
+	case PresetSeed:
+		return Recipe{
+			Name: PresetSeed, Epochs: 200, Batch: 128, LR: 0.1,
+			Schedule: ScheduleSteps, Milestones: []float64{0.3, 0.6, 0.8}, StepFactor: 0.2,
+			Momentum: 0.9, WeightDecay: 5e-4, DecayAll: true, Crop: 4, Flip: FlipRandom,
+		}, nil
+	case PresetFast:
+		return Recipe{
+			Name: PresetFast, Epochs: 12, Batch: 128, LR: 0.3,
+			Schedule: ScheduleTriangle, Warmup: 0.25,
+			Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, LabelSmoothing: 0.1, Crop: 4, Flip: FlipAlternating,
+		}, nil
+	}
+	return Recipe{}, fmt.Errorf("train: preset %q: want %s or %s: %w", name, PresetFast, PresetSeed, ErrConfig)
+}
+
+// Rate is the learning rate of step (from 0) of a run of epochs of perEpoch steps each.
+func (r Recipe) Rate(step, perEpoch int64) float64 {
+	total := int64(r.Epochs) * perEpoch
+	switch r.Schedule {
+	case ScheduleSteps:
+		// Milestones fall on whole epochs, as in the source: 0.3, 0.6 and 0.8 of 200 are 60, 120 and 160.
+		epoch, lr := step/perEpoch, r.LR
+		for _, m := range r.Milestones {
+			if float64(epoch) >= math.Round(m*float64(r.Epochs)) {
+				lr *= r.StepFactor
+			}
+		}
+		return lr
+	default:
+		// The triangle's feet stand one step outside the run, so that no step has the rate zero.
+		peak := r.Warmup * float64(total)
+		at := float64(step) + 1
+		if at <= peak {
+			return r.LR * at / peak
+		}
+		return r.LR * (float64(total) + 1 - at) / (float64(total) + 1 - peak)
+	}
+}

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"testing"
+)
+
+// The source's schedule, and the same shape over fewer epochs.
+func TestRateSteps(t *testing.T) {
+	r, err := Preset(PresetSeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const perEpoch = 351
+	for _, c := range []struct {
+		epochs, epoch int
+		rate          float64
+	}{
+		{200, 0, 0.1}, {200, 59, 0.1}, {200, 60, 0.02}, {200, 119, 0.02}, {200, 120, 0.004}, {200, 159, 0.004}, {200, 160, 0.0008}, {200, 199, 0.0008},
+		{10, 2, 0.1}, {10, 3, 0.02}, {10, 6, 0.004}, {10, 8, 0.0008}, {1, 0, 0.1},
+	} {
+		r.Epochs = c.epochs
+		for _, step := range []int64{int64(c.epoch) * perEpoch, int64(c.epoch+1)*perEpoch - 1} {
+			if got := r.Rate(step, perEpoch); math.Abs(got-c.rate) > 1e-12 {
+				t.Errorf("%d epochs, epoch %d, step %d: rate %v, want %v", c.epochs, c.epoch, step, got, c.rate)
+			}
+		}
+	}
+}
+
+func TestRateTriangle(t *testing.T) {
+	r := Recipe{Epochs: 4, LR: 1, Schedule: ScheduleTriangle, Warmup: 0.25}
+	for step, want := range []float64{0.2, 0.4, 0.6, 0.8, 1, 15. / 16, 14. / 16} {
+		if got := r.Rate(int64(step), 5); math.Abs(got-want) > 1e-12 {
+			t.Errorf("step %d: rate %v, want %v", step, got, want)
+		}
+	}
+	if got := r.Rate(19, 5); math.Abs(got-1./16) > 1e-12 {
+		t.Errorf("last step: rate %v, want 1/16", got)
+	}
+	// However short the run, every step has a rate in (0, LR].
+	for epochs := 1; epochs < 6; epochs++ {
+		for perEpoch := int64(1); perEpoch < 6; perEpoch++ {
+			r.Epochs = epochs
+			for step := range int64(epochs) * perEpoch {
+				if got := r.Rate(step, perEpoch); !(got > 0 && got <= r.LR) {
+					t.Errorf("%d epochs of %d steps, step %d: rate %v", epochs, perEpoch, step, got)
+				}
+			}
+		}
+	}
+}
+
+func TestPresetUnknown(t *testing.T) {
+	if _, err := Preset("best"); !errors.Is(err, ErrConfig) {
+		t.Errorf("error %v, want ErrConfig", err)
+	}
+}

@@ -1,0 +1,513 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"mnet-edge/dataset"
+	"mnet-edge/model"
+)
+
+const (
+	evalBatch     = 250
+	progressEvery = 100 * time.Millisecond
+)
+
+// run is a training run under way.
+type run struct {
+	c      Config
+	recipe Recipe
+	record record
+	set    *dataset.Set
+	train  dataset.Split
+	val    dataset.Split
+	loader *dataset.Loader
+	t      *trainer
+
+	// Where the run is. All of it is in checkpoint "last".
+	step    int64   // steps done
+	epoch   int     // epochs done, validation included
+	sums    sums    // of the epoch under way
+	history history // of the epochs done
+	seconds float64 // trained in earlier calls of Run, and in this one up to began
+
+	began    time.Time
+	saved    time.Time     // when "last" was last stored
+	reported time.Time     // when Progress was last called for a step
+	steady   time.Duration // spent in steps and waiting for data, the first step of this call left out
+	steps    int64         // number of steps in steady
+	checking time.Duration // the last validation took
+	notes    []string
+}
+
+// sums are running totals over the training images of one epoch.
+type sums struct {
+	loss    float64 // of the batches' means
+	correct int64
+}
+
+// Run trains the network c.Spec on set's training images as c says and writes the run's folder. The best epoch is chosen on
+// images held out of the training set; the test images are used once, at the end, with the weights of that epoch.
+//
+// The same Config and data give the same weights, bit for bit on one backend, also when the run was interrupted and resumed
+// any number of times. When ctx is cancelled, Run stores checkpoint "last" and returns an error that wraps ctx's.
+func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
+	c, recipe, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{c: c, recipe: recipe, set: set, began: time.Now()}
+	if err := r.prepareData(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	unlock, err := lockFolder(c.Out)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+
+	be, backend, note, err := openBackend(c)
+	if err != nil {
+		return nil, err
+	}
+	defer be.Finalize()
+	r.note(note)
+	start, err := r.start(backend)
+	if err != nil {
+		return nil, err
+	}
+	r.report(PhaseCompile)
+	r.t, err = newTrainer(be, c.Spec, r.record.Input, recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
+	if err != nil {
+		return nil, err
+	}
+	defer r.t.close()
+	if err := r.epochs(ctx); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx)
+}
+
+// prepareData checks that the data fits the net, splits it, and computes the normalization.
+func (r *run) prepareData() error {
+	refuse := func(format string, a ...any) error {
+		return fmt.Errorf("train: %s: %w", fmt.Sprintf(format, a...), ErrData)
+	}
+	s, spec := r.set, r.c.Spec
+	switch {
+	case len(s.Classes) != spec.Classes:
+		return refuse("%s has %d classes, the net %d outputs", s.Name, len(s.Classes), spec.Classes)
+	case s.Train.N < 2:
+		return refuse("%s has %d training images", s.Name, s.Train.N)
+	case s.Test.N == 0:
+		return refuse("%s has no test images", s.Name)
+	case s.Train.H != spec.Size || s.Train.W != spec.Size || s.Test.H != spec.Size || s.Test.W != spec.Size:
+		return refuse("images of %dx%d, the net takes %dx%d", s.Train.W, s.Train.H, spec.Size, spec.Size)
+	}
+	hold := int(math.Round(r.c.ValFraction * float64(s.Train.N)))
+	r.train, r.val = s.Holdout(r.c.Seed, min(max(hold, 1), maxHoldout))
+	if r.c.Batch > r.train.N {
+		return fmt.Errorf("train: batch of %d from %d training images (%d more are held out): %w", r.c.Batch, r.train.N, r.val.N, ErrConfig)
+	}
+	r.record.Input = normalization(&r.train)
+
+	flips := map[Flip]dataset.Flip{FlipNone: dataset.FlipNone, FlipRandom: dataset.FlipRandom, FlipAlternating: dataset.FlipAlternating}
+	gray := byte(r.record.Input.Mean)
+	var err error
+	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
+		Batch: r.c.Batch, Pad: r.recipe.Crop, Fill: [3]byte{gray, gray, gray}, Flip: flips[r.recipe.Flip], Seed: r.c.Seed,
+	})
+	if err != nil {
+		return fmt.Errorf("train: %w: %w", err, ErrConfig)
+	}
+	return nil
+}
+
+// normalization makes one mean and one deviation of the three channels', the mean a whole number; see model.Input.
+func normalization(s *dataset.Split) model.Input {
+	mean, std := s.MeanStd()
+	m := math.Round((mean[0] + mean[1] + mean[2]) / 3)
+	variance := 0.0
+	for c := range 3 {
+		variance += (std[c]*std[c] + (mean[c]-m)*(mean[c]-m)) / 3
+	}
+	// Two decimals are enough, and are what a reader of the metadata wants to see.
+	return model.Input{Mean: float32(m), Std: float32(max(1, math.Round(100*math.Sqrt(variance))/100))}
+}
+
+// start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
+func (r *run) start(backend string) (*model.Checkpoint, error) {
+	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
+	old, err := loadRecord(r.c.Out)
+	switch {
+	case r.c.Resume && err != nil:
+		return nil, err
+	case !r.c.Resume && err == nil:
+		return nil, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists)
+	case !r.c.Resume && !errors.Is(err, ErrNoRun):
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
+	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, rng)}
+	if !r.c.Resume {
+		return fresh, r.record.write(r.c.Out)
+	}
+	if err := old.matches(r.record); err != nil {
+		return nil, err
+	}
+	if old.Backend != backend {
+		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.Backend, backend))
+	}
+	last := r.folder("last")
+	if none(last) && none(last+".new") && none(last+".old") {
+		r.note(r.c.Out + " was interrupted before its first checkpoint; beginning anew")
+		return fresh, nil
+	}
+	c, note, err := model.Load(last)
+	if err != nil {
+		return nil, err
+	}
+	r.note(note)
+	return c, r.restore(c)
+}
+
+func none(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+func (r *run) folder(name string) string { return filepath.Join(r.c.Out, "checkpoint", name) }
+
+// epochs trains from where the run is to the last epoch.
+func (r *run) epochs(ctx context.Context) error {
+	r.saved = time.Now()
+	for r.epoch < r.c.Epochs {
+		began := time.Now()
+		if err := r.trainEpoch(ctx); err != nil {
+			return err
+		}
+		loss, correct, err := r.evaluate(ctx, &r.val)
+		if err != nil {
+			return r.interrupted(err)
+		}
+		images := float64(r.perEpoch() * int64(r.c.Batch))
+		r.history = append(r.history, epochRow{
+			Epoch: r.epoch + 1, Step: r.step, LR: r.rate(r.step - 1),
+			TrainLoss: r.sums.loss / float64(r.perEpoch()), TrainTop1: float64(r.sums.correct) / images,
+			ValLoss: loss, ValTop1: float64(correct) / float64(r.val.N),
+			Seconds: time.Since(began).Seconds(), ImagesPerSecond: r.speed(),
+		})
+		r.epoch++
+		if err := r.closeEpoch(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) perEpoch() int64         { return int64(r.loader.Batches()) }
+func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()) }
+
+// trainEpoch does the steps the epoch under way still lacks.
+func (r *run) trainEpoch(ctx context.Context) error {
+	done := int(r.step - int64(r.epoch)*r.perEpoch())
+	before := time.Now()
+	for b := range r.loader.Epoch(r.epoch, done) {
+		if ctx.Err() != nil {
+			return r.interrupted(ctx.Err())
+		}
+		loss, correct, err := r.t.Step(b.Pixels, b.Labels, r.rate(r.step))
+		if err != nil {
+			return err
+		}
+		if !finite(loss) {
+			return fmt.Errorf("train: loss is %v at step %d of epoch %d; checkpoints are of before: %w", loss, r.step+1, r.epoch+1, ErrDiverged)
+		}
+		r.step++
+		r.sums.loss += loss
+		r.sums.correct += int64(correct)
+		if r.steps++; r.steps > 1 {
+			r.steady += time.Since(before)
+		}
+		if time.Since(r.reported) >= progressEvery {
+			r.report(PhaseTrain)
+		}
+		if time.Since(r.saved) >= r.c.SaveEvery {
+			if err := r.saveLast(); err != nil {
+				return err
+			}
+		}
+		before = time.Now()
+	}
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// evaluate returns the mean loss and the number of images that the weights on the device get right.
+func (r *run) evaluate(ctx context.Context, s *dataset.Split) (loss float64, correct int, err error) {
+	began := time.Now()
+	for b := range s.Batches(r.t.eval.batch, false) {
+		if ctx.Err() != nil {
+			return 0, 0, ctx.Err()
+		}
+		l, c, err := r.t.Eval(b.Pixels, b.Labels)
+		if err != nil {
+			return 0, 0, err
+		}
+		loss += l
+		correct += c
+	}
+	if !finite(loss) {
+		return 0, 0, fmt.Errorf("train: evaluation loss is %v after step %d: %w", loss, r.step, ErrDiverged)
+	}
+	r.checking = time.Since(began)
+	return loss / float64(s.N), correct, nil
+}
+
+// closeEpoch stores what an epoch has brought: the checkpoints first, then what is made from them.
+func (r *run) closeEpoch() error {
+	best := r.history.best() == len(r.history)-1
+	if best {
+		weights, _, err := r.weights()
+		if err != nil {
+			return err
+		}
+		if err := r.saveBest(weights, nil); err != nil {
+			return err
+		}
+	}
+	r.sums = sums{}
+	if err := r.saveLast(); err != nil {
+		return err
+	}
+	r.report(PhaseValidate)
+	return r.writeHistory()
+}
+
+func (r *run) writeHistory() error {
+	if err := writeFile(r.c.Out, metricsFile, r.history.csv()); err != nil {
+		return err
+	}
+	curves, err := r.history.curves(fmt.Sprintf("%s on %s, %s", r.c.Spec.Name(), r.set.Name, r.recipe.Name))
+	if err != nil {
+		return err
+	}
+	return writeFile(r.c.Out, curvesFile, curves)
+}
+
+// interrupted stores "last" when err is a cancelled context's, and returns err with what came of it.
+func (r *run) interrupted(err error) error {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if saving := r.saveLast(); saving != nil {
+		return fmt.Errorf("train: interrupted at step %d, and no checkpoint could be stored: %w", r.step, errors.Join(saving, err))
+	}
+	return fmt.Errorf("train: interrupted at step %d, checkpoint stored: %w", r.step, err)
+}
+
+// finish tests the best epoch's weights and closes the run.
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	best, note, err := model.Load(r.folder("best"))
+	if err != nil {
+		return nil, err
+	}
+	r.note(note)
+	if err := r.t.setWeights(best.Weights); err != nil {
+		return nil, err
+	}
+	r.report(PhaseTest)
+	_, correct, err := r.evaluate(ctx, &r.set.Test)
+	if err != nil {
+		return nil, err
+	}
+	spec, row := r.c.Spec, r.history[r.history.best()]
+	res := &Result{
+		Run: r.c.Out, Net: string(spec.Net), Width: spec.Width, Params: spec.Counts().Total,
+		Epochs: r.c.Epochs, BestEpoch: row.Epoch, ValTop1: row.ValTop1,
+		TestTop1: float64(correct) / float64(r.set.Test.N), TestN: r.set.Test.N, TestCorrect: correct,
+		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.Backend,
+		Checkpoint: r.folder("best"), Notes: r.notes,
+	}
+	if err := r.saveBest(best.Weights, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
+		return nil, err
+	}
+	if err := r.writeHistory(); err != nil { // anew, in case the last epoch was cut off between checkpoint and files
+		return nil, err
+	}
+	return res, writeFile(r.c.Out, cardFile, r.card(res))
+}
+
+// note hands a line to the user.
+func (r *run) note(line string) {
+	if line == "" {
+		return
+	}
+	r.notes = append(r.notes, line)
+	if r.c.Progress != nil {
+		r.c.Progress(Progress{Phase: PhaseNote, Note: line})
+	}
+}
+
+// report calls Progress with where the run is.
+func (r *run) report(phase Phase) {
+	r.reported = time.Now()
+	if r.c.Progress == nil {
+		return
+	}
+	p := Progress{
+		Phase: phase, Backend: r.record.Backend, Epoch: r.epoch, Epochs: r.c.Epochs,
+		Step: r.step, Steps: int64(r.c.Epochs) * r.perEpoch(), PerEpoch: r.perEpoch(),
+		EpochStep: r.step - int64(r.epoch)*r.perEpoch(),
+		LR:        r.rate(max(0, r.step-1)), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(),
+	}
+	if p.EpochStep > 0 {
+		p.Loss = r.sums.loss / float64(p.EpochStep)
+		p.Accuracy = float64(r.sums.correct) / float64(p.EpochStep*int64(r.c.Batch))
+	}
+	if n := len(r.history); phase == PhaseValidate && n > 0 {
+		e := r.history[n-1]
+		p.Loss, p.Accuracy, p.ValLoss, p.ValTop1, p.Best = e.TrainLoss, e.TrainTop1, e.ValLoss, e.ValTop1, r.history.best() == n-1
+	}
+	if p.ImagesPerSecond > 0 {
+		training := float64(p.Steps-p.Step) * float64(r.c.Batch) / p.ImagesPerSecond
+		p.Left = time.Duration(training*float64(time.Second)) + time.Duration(r.c.Epochs-r.epoch)*r.checking
+	}
+	r.c.Progress(p)
+}
+
+// speed is in images a second, over the steps of this call of Run.
+func (r *run) speed() float64 {
+	if r.steps < 2 {
+		return 0
+	}
+	return float64((r.steps-1)*int64(r.c.Batch)) / r.steady.Seconds()
+}
+
+func (r *run) waitShare() float64 {
+	if r.steady <= 0 {
+		return 0
+	}
+	return min(1, r.loader.Wait().Seconds()/r.steady.Seconds())
+}
+
+// elapsed is the time trained so far in seconds, all calls of Run together.
+func (r *run) elapsed() float64 { return r.seconds + time.Since(r.began).Seconds() }
+
+// weights copies the weights from the device and sees that they can be stored.
+func (r *run) weights() (weights, momenta model.Weights, err error) {
+	weights, momenta, err = r.t.download()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := errors.Join(weights.Finite(), momenta.Finite()); err != nil {
+		return nil, nil, fmt.Errorf("train: after step %d: %w: %w", r.step, err, ErrDiverged)
+	}
+	return weights, momenta, nil
+}
+
+// checkpoint is one of the run at its present step, of these weights.
+func (r *run) checkpoint(weights model.Weights) *model.Checkpoint {
+	return &model.Checkpoint{
+		Spec: r.c.Spec, Input: r.record.Input, Labels: r.set.Classes, Weights: weights, Step: r.step, Epoch: r.epoch,
+		Metrics: map[string]float64{}, State: map[string]string{"data_sha256": r.set.SHA256, "preset": r.recipe.Name, "seed": strconv.FormatUint(r.c.Seed, 10)},
+	}
+}
+
+// saveBest stores the best epoch's weights with its figures.
+func (r *run) saveBest(weights model.Weights, more map[string]float64) error {
+	row := r.history[r.history.best()]
+	c := r.checkpoint(weights)
+	c.Step, c.Epoch = row.Step, row.Epoch
+	c.Metrics["val_top1"], c.Metrics["val_loss"], c.Metrics["val_n"] = row.ValTop1, row.ValLoss, float64(r.val.N)
+	for name, v := range more {
+		c.Metrics[name] = v
+	}
+	return model.Save(filepath.Join(r.c.Out, "checkpoint"), "best", c)
+}
+
+// saveLast stores all that the run needs to go on from here.
+func (r *run) saveLast() error {
+	weights, momenta, err := r.weights()
+	if err != nil {
+		return err
+	}
+	c := r.checkpoint(weights)
+	c.Optimizer = model.Weights{}
+	for name, m := range momenta {
+		c.Optimizer[momentumPrefix+name] = m
+	}
+	c.State["history"] = r.history.encode()
+	c.State["epoch_loss"] = strconv.FormatFloat(r.sums.loss, 'g', -1, 64)
+	c.State["epoch_correct"] = strconv.FormatInt(r.sums.correct, 10)
+	c.State["seconds"] = strconv.FormatFloat(r.elapsed(), 'f', 3, 64)
+	if err := model.Save(filepath.Join(r.c.Out, "checkpoint"), "last", c); err != nil {
+		return err
+	}
+	r.saved = time.Now()
+	return nil
+}
+
+// momentumPrefix marks the momenta among a checkpoint's optimizer state.
+const momentumPrefix = "momentum."
+
+// momentaOf returns c's momenta by parameter, nil where it has none.
+func momentaOf(c *model.Checkpoint) model.Weights {
+	if c.Optimizer == nil {
+		return nil
+	}
+	m := model.Weights{}
+	for _, p := range c.Spec.Params() {
+		if p.Trainable {
+			m[p.Name] = c.Optimizer[momentumPrefix+p.Name]
+		}
+	}
+	return m
+}
+
+// restore puts the run where checkpoint c left it.
+func (r *run) restore(c *model.Checkpoint) error {
+	refuse := func(err error) error {
+		return fmt.Errorf("train: %s: %w: %w", r.folder("last"), err, model.ErrCheckpoint)
+	}
+	if c.Spec != r.c.Spec {
+		return refuse(fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name()))
+	}
+	if c.Optimizer == nil {
+		return refuse(errors.New("has no optimizer state"))
+	}
+	for name, m := range momentaOf(c) {
+		if len(m.Data) != len(c.Weights[name].Data) {
+			return refuse(fmt.Errorf("%d momenta for %d values of %s", len(m.Data), len(c.Weights[name].Data), name))
+		}
+	}
+	var failed error
+	parse := func(key string) float64 {
+		v, err := strconv.ParseFloat(c.State[key], 64)
+		failed = errors.Join(failed, err)
+		return v
+	}
+	r.step, r.epoch, r.seconds = c.Step, c.Epoch, parse("seconds")
+	r.sums = sums{loss: parse("epoch_loss"), correct: int64(parse("epoch_correct"))}
+	history, err := decodeHistory(c.State["history"])
+	r.history = history
+	if err := errors.Join(failed, err); err != nil {
+		return refuse(err)
+	}
+	inEpoch := r.step - int64(r.epoch)*r.perEpoch()
+	if r.epoch < 0 || len(r.history) != r.epoch || inEpoch < 0 || inEpoch > r.perEpoch() {
+		return refuse(fmt.Errorf("step %d and epoch %d do not belong together", r.step, r.epoch))
+	}
+	return nil
+}

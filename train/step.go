@@ -1,0 +1,314 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the step reads as its equations
+
+	"mnet-edge/model"
+)
+
+// trainer holds a network's weights and optimizer state on the device, with the two programs compiled for it.
+type trainer struct {
+	backend compute.Backend
+	spec    model.Spec
+	input   model.Input
+	recipe  Recipe
+	params  []param
+
+	weights []compute.Buffer // one a param
+	momenta []compute.Buffer // one a trainable param, in the params' order
+
+	step, eval *program
+}
+
+// program is a compiled graph with its batch size.
+type program struct {
+	graph *Graph
+	exec  compute.Executable
+	batch int
+}
+
+// newTrainer puts weights and momenta (nil: zero) on the device and compiles the training step for recipe.Batch images
+// and the evaluation for evalBatch.
+func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, evalBatch int, weights, momenta model.Weights) (*trainer, error) {
+	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec)}
+	if err := t.upload(weights, momenta); err != nil {
+		t.close()
+		return nil, err
+	}
+	var err error
+	if t.step, err = t.compile("step", r.Batch, t.buildStep); err == nil {
+		t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// close gives the device's memory back.
+func (t *trainer) close() {
+	for _, b := range append(t.weights, t.momenta...) {
+		b.Finalize()
+	}
+	t.weights, t.momenta = nil, nil
+	for _, p := range []*program{t.step, t.eval} {
+		if p != nil {
+			p.graph.Finalize()
+		}
+	}
+}
+
+// compile builds a graph over one batch of pixels and labels and compiles it.
+func (t *trainer) compile(name string, batch int, build func(g *Graph, pixels, labels *Node) []*Node) (p *program, err error) {
+	defer recovered(&err)
+	g := NewGraph(t.backend, name)
+	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch, t.spec.Size, t.spec.Size, 3))
+	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch))
+	if err := g.Compile(build(g, pixels, labels)...); err != nil {
+		return nil, fmt.Errorf("train: compiling the %s: %w", name, err)
+	}
+	return &program{g, g.Executable(), batch}, nil
+}
+
+// parameters adds an input for each of t's params to the graph.
+func (t *trainer) parameters(g *Graph, dtype dtypes.DType) map[string]*Node {
+	w := map[string]*Node{}
+	for _, p := range t.params {
+		w[p.Name] = Parameter(g, p.Name, shapes.Make(dtype, p.shape...))
+	}
+	return w
+}
+
+// buildStep is one step of stochastic gradient descent, PyTorch's SGD: with g the loss's gradient plus decay times w,
+//
+//	m' = momentum*m + g        w' = w - rate*m'        or, Nesterov,  w' = w - rate*(g + momentum*m')
+//
+// Inputs: pixels, labels, rate, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
+// weights and the new momenta in the inputs' order.
+func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
+	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
+	n, loss, correct := t.forward(t.parameters(g, dtypes.Float32), pixels, labels)
+	var old []*Node
+	for _, p := range t.params {
+		if p.Trainable {
+			old = append(old, n.weights[p.Name])
+		}
+	}
+	grads := Gradient(loss, old...)
+
+	weights, momenta := map[string]*Node{}, []*Node{}
+	for _, p := range t.params {
+		if !p.Trainable {
+			continue
+		}
+		w, grad := n.weights[p.Name], grads[len(momenta)]
+		if t.recipe.WeightDecay > 0 && (t.recipe.DecayAll || len(p.Shape) > 1) {
+			grad = Add(grad, MulScalar(w, t.recipe.WeightDecay))
+		}
+		m := Add(MulScalar(Parameter(g, "momentum of "+p.Name, w.Shape()), t.recipe.Momentum), grad)
+		move := m
+		if t.recipe.Nesterov {
+			move = Add(grad, MulScalar(m, t.recipe.Momentum))
+		}
+		weights[p.Name] = Sub(w, Mul(move, rate))
+		momenta = append(momenta, m)
+	}
+	for _, l := range t.spec.Layers() {
+		if l.BN != "" {
+			weights[l.BN+".running_mean"], weights[l.BN+".running_var"] = n.running(l.BN)
+		}
+	}
+	outputs := []*Node{loss, correct}
+	for _, p := range t.params {
+		outputs = append(outputs, weights[p.Name])
+	}
+	return append(outputs, momenta...)
+}
+
+// forward is a training pass over one batch.
+func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node) {
+	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
+	logits := n.logits(pixels)
+	return n, ReduceAllMean(crossEntropy(logits, labels, t.recipe.LabelSmoothing)), hits(logits, labels)
+}
+
+// buildEval is a pass with the running statistics and without smoothing. Outputs: the summed loss and the number of
+// hits over the rows whose label is not negative.
+func (t *trainer) buildEval(g *Graph, pixels, labels *Node) []*Node {
+	n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
+	logits := n.logits(pixels)
+	loss := crossEntropy(logits, labels, 0)
+	counted := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), dtypes.Float32)
+	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels)}
+}
+
+// Step trains on one batch of recipe.Batch images: pixels (N, H, W, 3) and labels (N). It returns the mean loss before the
+// step and how many images were right. After an error the trainer's weights are gone.
+func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
+	defer recovered(&err)
+	inputs, err := t.batch(t.step, pixels, labels)
+	if err != nil {
+		return 0, 0, err
+	}
+	lr, err := t.backend.BufferFromFlatData(0, []float32{float32(rate)}, shapes.Make(dtypes.Float32))
+	if err != nil {
+		return 0, 0, fmt.Errorf("train: %w", err)
+	}
+	inputs = append(append(append(inputs, lr), t.weights...), t.momenta...)
+	donate := make([]bool, len(inputs))
+	for i := range donate {
+		donate[i] = true
+	}
+	outputs, err := t.step.exec.Execute(inputs, donate, 0)
+	if err != nil {
+		t.weights, t.momenta = nil, nil
+		return 0, 0, fmt.Errorf("train: step: %w", err)
+	}
+	state := outputs[2:]
+	t.weights, t.momenta = state[:len(t.params):len(t.params)], state[len(t.params):]
+	return readSums(outputs[0], outputs[1])
+}
+
+// Eval runs up to eval.batch images, pixels (N, H, W, 3) and labels (N), and returns their summed loss and how many were right.
+func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int, err error) {
+	defer recovered(&err)
+	if short := t.eval.batch - len(labels); short > 0 {
+		filled := make([]int32, t.eval.batch)
+		for i := copy(filled, labels); i < len(filled); i++ {
+			filled[i] = -1
+		}
+		labels = filled
+		pixels = append(pixels[:len(pixels):len(pixels)], make([]byte, short*t.spec.Size*t.spec.Size*3)...)
+	}
+	inputs, err := t.batch(t.eval, pixels, labels)
+	if err != nil {
+		return 0, 0, err
+	}
+	outputs, err := t.eval.exec.Execute(append(inputs, t.weights...), append([]bool{true, true}, make([]bool, len(t.weights))...), 0)
+	if err != nil {
+		return 0, 0, fmt.Errorf("train: evaluation: %w", err)
+	}
+	return readSums(outputs[0], outputs[1])
+}
+
+// batch copies one batch to the device.
+func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([]compute.Buffer, error) {
+	size := t.spec.Size
+	if len(labels) != p.batch || len(pixels) != p.batch*size*size*3 {
+		return nil, fmt.Errorf("train: batch of %d labels and %d bytes of pixels, the %s takes %d images of %dx%d",
+			len(labels), len(pixels), p.graph.Name(), p.batch, size, size)
+	}
+	x, err := t.backend.BufferFromFlatData(0, pixels, shapes.Make(dtypes.Uint8, p.batch, size, size, 3))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	y, err := t.backend.BufferFromFlatData(0, labels, shapes.Make(dtypes.Int32, p.batch))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return []compute.Buffer{x, y}, nil
+}
+
+// readSums reads and releases the two scalars both programs begin their outputs with.
+func readSums(loss, correct compute.Buffer) (float64, int, error) {
+	var l [1]float32
+	var c [1]int32
+	err := loss.ToFlatData(l[:])
+	if err == nil {
+		err = correct.ToFlatData(c[:])
+	}
+	loss.Finalize()
+	correct.Finalize()
+	if err != nil {
+		return math.NaN(), 0, fmt.Errorf("train: reading the loss: %w", err)
+	}
+	return float64(l[0]), int(c[0]), nil
+}
+
+// upload puts weights and momenta (nil: zero) on the device.
+func (t *trainer) upload(weights, momenta model.Weights) error {
+	if err := t.setWeights(weights); err != nil {
+		return err
+	}
+	for _, p := range t.params {
+		if !p.Trainable {
+			continue
+		}
+		m := make([]float32, p.Count())
+		if momenta != nil {
+			m = p.toDevice(momenta[p.Name].Data)
+		}
+		b, err := t.put(p, m)
+		if err != nil {
+			return err
+		}
+		t.momenta = append(t.momenta, b)
+	}
+	return nil
+}
+
+// setWeights replaces the weights on the device.
+func (t *trainer) setWeights(weights model.Weights) error {
+	for _, b := range t.weights {
+		b.Finalize()
+	}
+	t.weights = nil
+	for _, p := range t.params {
+		b, err := t.put(p, p.toDevice(weights[p.Name].Data))
+		if err != nil {
+			return err
+		}
+		t.weights = append(t.weights, b)
+	}
+	return nil
+}
+
+func (t *trainer) put(p param, data []float32) (compute.Buffer, error) {
+	b, err := t.backend.BufferFromFlatData(0, data, shapes.Make(dtypes.Float32, p.shape...))
+	if err != nil {
+		return nil, fmt.Errorf("train: %s: %w", p.Name, err)
+	}
+	return b, nil
+}
+
+// download copies weights and momenta from the device, in PyTorch's layouts.
+func (t *trainer) download() (weights, momenta model.Weights, err error) {
+	get := func(p param, b compute.Buffer) (model.Tensor, error) {
+		data := make([]float32, p.Count())
+		if err := b.ToFlatData(data); err != nil {
+			return model.Tensor{}, fmt.Errorf("train: %s: %w", p.Name, err)
+		}
+		return model.Tensor{Shape: p.Shape, Data: p.toModel(data)}, nil
+	}
+	weights, momenta = model.Weights{}, model.Weights{}
+	for i, p := range t.params {
+		if weights[p.Name], err = get(p, t.weights[i]); err != nil {
+			return nil, nil, err
+		}
+		if !p.Trainable {
+			continue
+		}
+		if momenta[p.Name], err = get(p, t.momenta[len(momenta)]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return weights, momenta, nil
+}
+
+// recovered turns a panic of the graph builder, which reports errors that way, into an error.
+func recovered(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case error:
+		*err = fmt.Errorf("train: %w: %w", errInternal, r)
+	default:
+		*err = fmt.Errorf("train: %w: %v", errInternal, r)
+	}
+}

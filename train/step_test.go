@@ -1,0 +1,316 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 as in the code under test
+
+	"mnet-edge/model"
+)
+
+// tinySpec is the smallest net there is: 2 to 32 channels, 16x16 images.
+func tinySpec(net model.Net) model.Spec {
+	return model.Spec{Net: net, Width: 1.0 / 32, MidReLU: true, Padding: model.PadSame, Classes: 4, Size: 16}
+}
+
+func randomBatch(rng *rand.Rand, n int, spec model.Spec) (pixels []byte, labels []int32) {
+	pixels, labels = make([]byte, n*spec.Size*spec.Size*3), make([]int32, n)
+	for i := range pixels {
+		pixels[i] = byte(rng.Uint32())
+	}
+	for i := range labels {
+		labels[i] = int32(rng.IntN(spec.Classes))
+	}
+	return pixels, labels
+}
+
+var testInput = model.Input{Mean: 128, Std: 64}
+
+func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, evalBatch int) *trainer {
+	t.Helper()
+	tr, err := newTrainer(be, spec, testInput, r, evalBatch, initialWeights(spec, rand.New(rand.NewPCG(5, 5))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.close)
+	return tr
+}
+
+// gradients returns the loss's gradients at weights w, computed in T, in PyTorch's layouts.
+func gradients[T float32 | float64](t *testing.T, tr *trainer, w model.Weights, pixels []byte, labels []int32) map[string][]T {
+	t.Helper()
+	dtype := dtypes.FromGenericsType[T]()
+	p, err := tr.compile("gradients", len(labels), func(g *Graph, pixels, labels *Node) []*Node {
+		n, loss, _ := tr.forward(tr.parameters(g, dtype), pixels, labels)
+		var ws []*Node
+		for _, p := range tr.params {
+			if p.Trainable {
+				ws = append(ws, n.weights[p.Name])
+			}
+		}
+		return Gradient(loss, ws...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, err := tr.batch(p, pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range tr.params {
+		data := make([]T, p.Count())
+		for i, v := range p.toDevice(w[p.Name].Data) {
+			data[i] = T(v)
+		}
+		b, err := tr.backend.BufferFromFlatData(0, data, shapes.Make(dtype, p.shape...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs, b)
+	}
+	out, err := p.exec.Execute(inputs, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grads := map[string][]T{}
+	for _, p := range tr.params {
+		if p.Trainable {
+			data := make([]T, p.Count())
+			if err := out[len(grads)].ToFlatData(data); err != nil {
+				t.Fatal(err)
+			}
+			grads[p.Name] = permute(data, p.Shape, backward)
+		}
+	}
+	return grads
+}
+
+// Two steps of each recipe against PyTorch's SGD written out: d = g + decay*w, m' = mu*m + d, w' = w - lr*(m' or d + mu*m').
+func TestStepIsSGD(t *testing.T) {
+	for _, name := range []string{PresetSeed, PresetFast} {
+		r, err := Preset(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Batch = 4
+		spec, rate := tinySpec(model.NetD), 0.05
+		tr := testTrainer(t, goBackend(t), spec, r, 4)
+		rng := rand.New(rand.NewPCG(6, 6))
+		momenta := map[string][]float64{}
+		for range 2 {
+			pixels, labels := randomBatch(rng, 4, spec)
+			before, _, err := tr.download()
+			if err != nil {
+				t.Fatal(err)
+			}
+			grads := gradients[float32](t, tr, before, pixels, labels)
+			if _, _, err := tr.Step(pixels, labels, rate); err != nil {
+				t.Fatal(err)
+			}
+			after, stored, err := tr.download()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for param, g := range grads {
+				decay := r.WeightDecay
+				if name == PresetFast && len(before[param].Shape) == 1 {
+					decay = 0
+				}
+				if momenta[param] == nil {
+					momenta[param] = make([]float64, len(g))
+				}
+				want := make([]float64, len(g))
+				for i, m := range momenta[param] {
+					d := float64(g[i]) + decay*float64(before[param].Data[i])
+					m = 0.9*m + d
+					momenta[param][i] = m
+					if name == PresetFast {
+						m = d + 0.9*m
+					}
+					want[i] = float64(before[param].Data[i]) - rate*m
+				}
+				near(t, name+": momentum of "+param, stored[param].Data, momenta[param], 1e-6, 1e-5)
+				near(t, name+": "+param, after[param].Data, want, 1e-6, 1e-5)
+			}
+		}
+	}
+}
+
+// The two backends compute the same gradients from the same graph. In float64, so that what is compared is the two lowerings
+// and not rounding: in float32 an activation within rounding of zero may pass a ReLU on one backend and not on the other, and one
+// such flip moves a BN gradient by 1e-2 of its norm. 1e-8 of the norm holds even for the gammas in front of a depthwise
+// convolution, whose gradients the next BN makes nearly zero.
+func TestBackendsAgree(t *testing.T) {
+	xla, err := openPlugin(BackendXLA, "")
+	if err != nil {
+		t.Skip("no XLA to compare with: ", err)
+	}
+	defer xla.Finalize()
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		net     model.Net
+		padding model.Padding
+	}{{model.NetD, model.PadSame}, {model.NetC, model.PadSymmetric}} {
+		spec := tinySpec(c.net)
+		spec.Padding, spec.Width = c.padding, 1.0/16
+		pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 8, spec)
+		w := initialWeights(spec, rand.New(rand.NewPCG(5, 5)))
+		on := func(be compute.Backend) map[string][]float64 {
+			tr := &trainer{backend: be, spec: spec, input: testInput, recipe: r, params: deviceParams(spec)}
+			return gradients[float64](t, tr, w, pixels, labels)
+		}
+		want, got := on(goBackend(t)), on(xla)
+		for name, g := range want {
+			var diff, size float64
+			for i, v := range g {
+				diff += (v - got[name][i]) * (v - got[name][i])
+				size += v * v
+			}
+			if !(math.Sqrt(diff) <= 1e-8*math.Sqrt(size)) {
+				t.Errorf("%s: gradient of %s differs by %.1e, its norm is %.1e", spec.Name(), name, math.Sqrt(diff), math.Sqrt(size))
+			}
+		}
+	}
+}
+
+// A batch that is not full counts only its own images.
+func TestEvalPartialBatch(t *testing.T) {
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tinySpec(model.NetC)
+	r.Batch = 2
+	tr := testTrainer(t, goBackend(t), spec, r, 5)
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(9, 9)), 5, spec)
+	image := len(pixels) / 5
+	whole, right, err := tr.Eval(pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loss float64
+	var correct int
+	for _, part := range [][2]int{{0, 3}, {3, 5}} {
+		l, c, err := tr.Eval(pixels[part[0]*image:part[1]*image], labels[part[0]:part[1]])
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss, correct = loss+l, correct+c
+	}
+	if math.Abs(loss-whole) > 1e-5*whole || correct != right {
+		t.Errorf("in parts: loss %v, %d right; whole: loss %v, %d right", loss, correct, whole, right)
+	}
+}
+
+func TestStepRefusesWrongBatch(t *testing.T) {
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Batch = 2
+	spec := tinySpec(model.NetD)
+	tr := testTrainer(t, goBackend(t), spec, r, 2)
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(1, 1)), 3, spec)
+	if _, _, err := tr.Step(pixels, labels, 0.1); err == nil || !strings.Contains(err.Error(), "takes 2 images") {
+		t.Errorf("3 images for a step of 2: error %v", err)
+	}
+	if _, _, err := tr.Step(pixels[:100], labels[:2], 0.1); err == nil {
+		t.Error("100 bytes of pixels pass")
+	}
+}
+
+// A panic while a graph is built comes back as an error.
+func TestCompileRecovers(t *testing.T) {
+	tr := &trainer{backend: goBackend(t), spec: tinySpec(model.NetD)}
+	_, err := tr.compile("wrong", 2, func(g *Graph, pixels, labels *Node) []*Node { return []*Node{Add(pixels, labels)} })
+	if err == nil || !strings.Contains(err.Error(), errInternal.Error()) {
+		t.Errorf("adding images to labels: error %v", err)
+	}
+}
+
+// Weights come back from the device as they went there, and lie there as net.go says.
+func TestLayout(t *testing.T) {
+	for _, net := range []model.Net{model.NetC, model.NetD} {
+		spec := tinySpec(net)
+		w := initialWeights(spec, rand.New(rand.NewPCG(7, 7)))
+		for _, p := range deviceParams(spec) {
+			if back := p.toModel(p.toDevice(w[p.Name].Data)); !reflect.DeepEqual(back, w[p.Name].Data) {
+				t.Errorf("%s changes on the way to the device and back", p.Name)
+			}
+		}
+	}
+	find := func(net model.Net, name string) param {
+		for _, p := range deviceParams(tinySpec(net)) {
+			if p.Name == name {
+				return p
+			}
+		}
+		t.Fatalf("no parameter %s", name)
+		return param{}
+	}
+	for _, c := range []struct {
+		p           param
+		at          []int // an index in PyTorch's layout
+		row, column int   // where it belongs on the device
+	}{
+		{find(model.NetD, "conv1.weight"), []int{5, 2, 1, 0}, 3*3 + 2, 5},          // (o, i, dy, dx): tap 3, channel 2
+		{find(model.NetD, "layers.0.conv1.weight"), []int{31, 0, 2, 1}, 7, 31},     // depthwise: tap 7
+		{find(model.NetD, "layers.0.conv2.weight"), []int{1, 30, 0, 0}, 30, 1},     // pointwise
+		{find(model.NetC, "layers.5.conv1.weight"), []int{9, 3, 0, 2}, 2*8 + 3, 9}, // dense: tap 2 of 8 channels
+		{find(model.NetC, "linear.weight"), []int{3, 17}, 17, 3},                   // linear
+		{find(model.NetC, "layers.5.bn1.running_var"), []int{4}, 0, 4},             // a vector
+	} {
+		from := 0
+		for i, x := range c.at {
+			from = from*c.p.Shape[i] + x
+		}
+		data := make([]float32, c.p.Count())
+		data[from] = 1
+		if got := c.p.toDevice(data); got[c.row*c.p.shape[len(c.p.shape)-1]+c.column] != 1 {
+			t.Errorf("%s: %v does not go to row %d, column %d of %v", c.p.Name, c.at, c.row, c.column, c.p.shape)
+		}
+	}
+}
+
+// BenchmarkStep measures the training step of net D, batch 64: -bench Step. MNET_BENCH_BACKEND chooses the backend.
+func BenchmarkStep(b *testing.B) {
+	backend := os.Getenv("MNET_BENCH_BACKEND")
+	if backend == "" {
+		backend = BackendAuto
+	}
+	be, name, _, err := openBackend(Config{Backend: backend})
+	if err != nil {
+		b.Skip(err)
+	}
+	defer be.Finalize()
+	for _, w := range []float64{0.25, 1} {
+		b.Run(name+"/"+map[float64]string{0.25: "w=0.25", 1: "w=1"}[w], func(b *testing.B) {
+			r, err := Preset(PresetFast)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.Batch = 64
+			spec := model.DefaultSpec(model.NetD)
+			spec.Width = w
+			tr := testTrainer(b, be, spec, r, 2)
+			pixels, labels := randomBatch(rand.New(rand.NewPCG(1, 2)), r.Batch, spec)
+			for b.Loop() {
+				if _, _, err := tr.Step(pixels, labels, 0.001); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*r.Batch)/b.Elapsed().Seconds(), "images/s")
+		})
+	}
+}
