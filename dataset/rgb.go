@@ -51,8 +51,8 @@ func fitRGB(dst []byte, img image.Image, h, w int) {
 	}
 }
 
-// stripPixels bounds the part of a large image that is held as RGBA at once: 4 MiB.
-const stripPixels = 1 << 20
+// stripPixels bounds the part of a large image that is held as RGBA at once: 1 MiB.
+const stripPixels = 1 << 18
 
 // fit resizes img to w x h, opaque. bild goes over rows first, then columns, and each row alone: so the rows can be done in strips,
 // with the same bits as in one go and without a copy of the whole image.

@@ -12,7 +12,7 @@ import (
 
 // Strips must not be seen: the bits are those of bild on the whole image.
 func TestToRGBEqualsBild(t *testing.T) {
-	for _, size := range []image.Point{{33, 47}, {32, 90}, {90, 32}, {700, 5000}, {5000, 700}, {3, 2}, {1, 65535}} {
+	for _, size := range []image.Point{{33, 47}, {32, 90}, {90, 32}, {400, 1500}, {3, 2}, {1, 2000}, {65535, 9}} {
 		img := gradient(size.X, size.Y)
 		for _, to := range []image.Point{{32, 32}, {17, 40}} {
 			got := ToRGB(img, to.Y, to.X)

@@ -84,7 +84,7 @@ func (r Recipe) Rate(step, perEpoch int64) float64 {
 		// Milestones fall on whole epochs, as in the source: 0.3, 0.6 and 0.8 of 200 are 60, 120 and 160.
 		epoch, lr := step/perEpoch, r.LR
 		for _, m := range r.Milestones {
-			if float64(epoch) >= math.Round(m*float64(r.Epochs)) {
+			if float64(epoch) >= max(1, math.Round(m*float64(r.Epochs))) {
 				lr *= r.StepFactor
 			}
 		}

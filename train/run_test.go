@@ -51,7 +51,7 @@ func tinyConfig(t *testing.T) Config {
 func TestRun(t *testing.T) {
 	set := patterns(200, 40)
 	c := tinyConfig(t)
-	c.Epochs = 6
+	c.Epochs, c.Batch, c.LR, c.Spec.Width = 6, 16, 0.05, 1.0/8
 	var phases []Phase
 	c.Progress = func(p Progress) {
 		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {
@@ -94,7 +94,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("card.md:\n%s", card)
 	}
 	got, err := LoadConfig(c.Out)
-	if err != nil || got.Spec != c.Spec || got.Seed != c.Seed || got.Batch != 8 || got.Out != c.Out {
+	if err != nil || got.Spec != c.Spec || got.Seed != c.Seed || got.Batch != 16 || got.Out != c.Out {
 		t.Errorf("recorded configuration %+v, error %v", got, err)
 	}
 	ckpt, note, err := model.Load(c.Out)

@@ -3,14 +3,19 @@
 package train
 
 import (
+	"io"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
+	"k8s.io/klog/v2"
 )
 
 // openXLA loads the PJRT plugin at path. The library's habit of fetching plugins from the network by itself is off:
-// what runs is what was found.
+// what runs is what was found. So is its habit of logging: what it has to say is in the error.
 func openXLA(path string) (be compute.Backend, err error) {
 	xla.EnableAutoInstall(false)
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	defer recovered(&err)
 	return xla.New(path)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,7 +61,10 @@ func dataFlag(usage string) cli.Flag {
 func loadCheckpoint(c *cli.Context, path string) (*model.Checkpoint, error) {
 	checkpoint, note, err := model.Load(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", model.ErrCheckpoint, err)
+		if !errors.Is(err, model.ErrCheckpoint) {
+			err = fmt.Errorf("%w: %w", model.ErrCheckpoint, err)
+		}
+		return nil, err
 	}
 	if note != "" {
 		say(c, "note: %s", note)

@@ -1,0 +1,96 @@
+package devices
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"reflect"
+	"runtime"
+	"testing"
+	"testing/fstest"
+)
+
+// The trees under testdata have the files, in the form the kernel gives them, that a machine of each kind has.
+func TestReadLinux(t *testing.T) {
+	for tree, want := range map[string]Host{
+		"pi4": {
+			Distribution: "Debian GNU/Linux 11 (bullseye)", Kernel: "6.1.21-v8+", Board: "Raspberry Pi 4 Model B Rev 1.4",
+			CPU: "ARM Cortex-A72", Cores: 4, Threads: 4, SIMD: []string{"asimd"}, MemoryBytes: 3884352 << 10,
+			Governor: "ondemand", MaxFreqMHz: 1800, TemperatureC: 48.686,
+		},
+		"pi5": {
+			Distribution: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.6.31+rpt-rpi-2712", Board: "Raspberry Pi 5 Model B Rev 1.0",
+			CPU: "ARM Cortex-A76", Cores: 4, Threads: 4, SIMD: []string{"asimd", "asimdhp", "asimddp"}, MemoryBytes: 8256512 << 10,
+			Governor: "ondemand", MaxFreqMHz: 2400, TemperatureC: 51.25,
+		},
+		"pc": {
+			Distribution: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.1.0-18-amd64",
+			CPU: "11th Gen Intel(R) Core(TM) i3-1115G4 @ 3.00GHz", Cores: 2, Threads: 4,
+			SIMD:        []string{"sse4_1", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni"},
+			MemoryBytes: 16192512 << 10, Governor: "performance", MaxFreqMHz: 4100,
+		},
+	} {
+		if got := readLinux(os.DirFS("testdata/" + tree)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n%+v, want\n%+v", tree, got, want)
+		}
+	}
+}
+
+// What is missing or makes no sense stays unknown.
+func TestReadLinuxOddTrees(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	for name, tree := range map[string]fstest.MapFS{
+		"empty": {},
+		"nonsense": {
+			"proc/cpuinfo": file("::\n\x00:\nprocessor\n"[:4]), "proc/meminfo": file("MemTotal: many kB\nMemTotal:"),
+			"sys/class/thermal/thermal_zone0/temp": file("hot"), "etc/os-release": file("PRETTY_NAME"),
+			"sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": file("fast"),
+		},
+	} {
+		if got, want := readLinux(tree), (Host{SIMD: []string{}}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want nothing", name, got)
+		}
+	}
+	other := readLinux(fstest.MapFS{"proc/cpuinfo": file("processor : 0\nCPU implementer : 0x61\nCPU part : 0x022\n")})
+	if other.CPU != "implementer 0x61 part 0x022" || other.Cores != 1 {
+		t.Errorf("an unknown core: %+v", other)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	h, err := Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.OS != runtime.GOOS || h.Arch != runtime.GOARCH || h.UsableCPUs < 1 || h.Threads < 1 || h.MemoryBytes < 1<<20 || h.Kernel == "" {
+		t.Errorf("%+v", h)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Probe(cancelled); err == nil {
+		t.Error("a cancelled probe gave a host")
+	}
+}
+
+type one struct{ Device }
+
+func (o one) Devices() []Device { return []Device{o.Device} }
+
+func TestList(t *testing.T) {
+	there := Device{Name: "abacus", Kind: CPU, Available: true, Version: "1"}
+	r, err := List(t.Context(), one{there}, Absent{Names: []string{"a", "b"}, Kind: GPU, Reason: "no library"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Device{there, {Name: "a", Kind: GPU, Reason: "no library"}, {Name: "b", Kind: GPU, Reason: "no library"}}
+	if !reflect.DeepEqual(r.Devices, want) {
+		t.Errorf("%+v, want %+v", r.Devices, want)
+	}
+	b, err := json.Marshal(r.Devices[1])
+	if text := `{"name":"a","kind":"gpu","available":false,"reason":"no library","version":""}`; err != nil || string(b) != text {
+		t.Errorf("%s, error %v; want %s", b, err, text)
+	}
+	if r, err = List(t.Context()); err != nil || r.Devices == nil {
+		t.Errorf("without probers: %v, error %v: JSON wants an empty list", r.Devices, err)
+	}
+}
