@@ -6,23 +6,20 @@ GO          ?= go
 GOOS        := $(shell $(GO) env GOOS)
 GOARCH      := $(shell $(GO) env GOARCH)
 NATIVE      := native/$(GOOS)-$(GOARCH)
-TAGS        :=
 export GOFLAGS := -buildvcs=false
 
 # A CIFAR-10 archive lying beside the project is passed on to the tests that want it; elsewhere they skip.
 MNET_CIFAR10 ?= $(wildcard $(CURDIR)/../shared/data/cifar10-images.zip)
 export MNET_CIFAR10
 
-# With the TFLite library fetched, the binary and the tests are built against it.
-LIBTFLITE := $(NATIVE)/libtensorflowlite_c.so
-define with_native
-if [ -e "$(LIBTFLITE)" ]; then \
-  export CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/native/include" \
-    CGO_LDFLAGS="-L$(CURDIR)/$(NATIVE) -Wl,-rpath,$(RPATH)" tags=tflite; \
-else export tags=; fi;
-endef
+# With the TFLite library fetched, the binary and the tests are built against it. TAGS is asked when a recipe runs,
+# since `make native` may only just have brought the library.
+export CGO_CFLAGS  := -O2 -g -I$(CURDIR)/native/include
+export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
+TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
+LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test race lint fmt bench bench-train vectors clean
+.PHONY: help demo build native test nocgo race lint fmt bench bench-train vectors clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,19 +32,22 @@ native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when th
 
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin
-	@$(call with_native) $(GO) build -tags "$$tags" -o bin/mnet-edge ./cmd/mnet-edge
-	@for f in $(NATIVE)/*.so; do [ -e "$$f" ] && cp -u "$$f" bin/; done; true
-	@echo "built bin/mnet-edge"
+	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
+	@for f in $(wildcard $(NATIVE)/*.so $(NATIVE)/*.dylib); do cp -u "$$f" bin/; done
 
-build test race bench: RPATH = '$$$$ORIGIN:$(CURDIR)/$(NATIVE)'
-
-test: native ## every test, with and without cgo, and the gates of lint
+test: native ## every test, and the gates of lint
 	CGO_ENABLED=0 $(GO) build ./...
-	@$(call with_native) set -x; $(GO) test -tags "$$tags" ./...
+	$(GO) test $(LINKED) ./...
 	$(MAKE) --no-print-directory lint
 
-race: native ## the tests of what is shared between goroutines, under the race detector
-	@$(call with_native) $(GO) test -race -tags "$$tags" ./dataset ./graph/... ./convert ./infer/... ./model
+nocgo: ## every test without cgo: the Go backend, the reference runtime
+	CGO_ENABLED=0 $(GO) test ./...
+
+race: native ## the tests of what goroutines share, under the race detector
+	$(GO) test -race $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
+
+bench: native ## what the XNNPACK delegate is worth
+	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -52,9 +52,37 @@ type format struct {
 var formatTable = []format{
 	{"JPEG", true, "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
 	{"PNG", false, "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
-	{"WebP", true, "RIFF????WEBP", webp.DecodeConfig, webp.Decode},
+	{"WebP", true, "RIFF????WEBP", webp.DecodeConfig, decodeWebP},
 	{"GIF", true, "GIF8?a", gif.DecodeConfig, gif.Decode}, // Decode stops after the first frame
 	{"BMP", false, "BM", bmp.DecodeConfig, bmp.Decode},
+}
+
+// decodeWebP is webp.Decode with the colours put right. Lossy WebP stores Y in 16..235 and Cb, Cr in 16..240 (ITU-R BT.601), and
+// x/image hands these out as image.YCbCr, which means 0..255 (golang.org/issue/40173): white would come out as 235. The two
+// have the same matrix, so that stretching the planes is all there is to do.
+func decodeWebP(r io.Reader) (image.Image, error) {
+	img, err := webp.Decode(r)
+	var planes *image.YCbCr
+	switch m := img.(type) {
+	case *image.YCbCr:
+		planes = m
+	case *image.NYCbCrA:
+		planes = &m.YCbCr
+	default:
+		return img, err
+	}
+	var luma, chroma [256]byte
+	for v := range 256 {
+		luma[v] = byte(min(max((float64(v)-16)*255/219+0.5, 0), 255))
+		chroma[v] = byte(min(max((float64(v)-128)*255/224+128.5, 0), 255))
+	}
+	for i, v := range planes.Y {
+		planes.Y[i] = luma[v]
+	}
+	for i := range planes.Cb {
+		planes.Cb[i], planes.Cr[i] = chroma[planes.Cb[i]], chroma[planes.Cr[i]]
+	}
+	return img, err
 }
 
 // DecodeImage reads an image of any of the formats of the table: PNG, JPEG, WebP, BMP, or GIF, of which the first frame is taken as
@@ -188,8 +216,11 @@ func (h *header) need(b []byte, j jpegInfo) int64 {
 	switch {
 	case h.format.name == "PNG" && len(b) > pngInterlace && b[pngInterlace] == 1:
 		size += size / 2 // the last pass has half the pixels
-	case j.progressive:
-		size += int64(4 * j.samples * float64(pixels))
+	case j.samples > 0:
+		size = int64(j.samples * float64(pixels))
+		if j.progressive {
+			size += 4 * size
+		}
 	}
 	return size
 }

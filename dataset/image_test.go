@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -112,6 +113,36 @@ func TestDecodeImageFormats(t *testing.T) {
 				t.Errorf("ToRGB up to %d levels away", d)
 			}
 		})
+	}
+}
+
+// Lossy WebP, of one colour, made by libwebp 1.6.0 at quality 90; the colours are those libwebp decodes them to.
+func TestLossyWebPColours(t *testing.T) {
+	for _, test := range []struct {
+		base64 string
+		want   color.NRGBA
+	}{
+		{"UklGRiYAAABXRUJQVlA4IBoAAAAwAQCdASoIAAgAAMASJaQAA3AA/v7deAAAAA==", color.NRGBA{255, 255, 255, 255}},
+		{"UklGRiYAAABXRUJQVlA4IBoAAAAwAQCdASoIAAgAAMASJaQAA3AA/v7uqgAAAA==", color.NRGBA{0, 0, 0, 255}},
+		{"UklGRkAAAABXRUJQVlA4IDQAAAAwAgCdASoIAAgAAMASJaACdLoB+AH4AARoAAD++iGX/3easNN39a3/9aOfron+tHP/WVgA", color.NRGBA{255, 1, 0, 255}},
+		{"UklGRjoAAABXRUJQVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA", color.NRGBA{99, 151, 199, 255}},
+		{
+			"UklGRl4AAABXRUJQVlA4WAoAAAAQAAAABwAABwAAQUxQSAoAAAABB1DAiAhERP8DVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA",
+			color.NRGBA{99, 151, 199, 128},
+		},
+	} {
+		b, err := base64.StdEncoding.DecodeString(test.base64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := DecodeImage(bytes.NewReader(b), ImageLimits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := ToRGB(img, 8, 8), overWhite(solid(8, 8, test.want))
+		if d := levels(got, want); d > 1 {
+			t.Errorf("%v comes out as %v", test.want, got[:3])
+		}
 	}
 }
 

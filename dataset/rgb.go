@@ -59,26 +59,33 @@ const stripPixels = 1 << 18
 func fit(img image.Image, w, h int) *image.RGBA {
 	b := img.Bounds()
 	if b.Empty() {
-		return flatten(image.Transparent, image.Rect(0, 0, w, h))
+		return flatten(nil, image.Transparent, image.Rect(0, 0, w, h), false)
 	}
+	o, ok := img.(interface{ Opaque() bool })
+	opaque := ok && o.Opaque()
 	if b.Dx() == w && b.Dy() == h {
-		return flatten(img, b)
+		return flatten(nil, img, b, opaque)
 	}
 	narrow := image.NewRGBA(image.Rect(0, 0, w, b.Dy()))
 	rows := max(1, stripPixels/b.Dx())
+	buf := make([]byte, 4*b.Dx()*min(rows, b.Dy())) // used again for each strip: beside a large image, the garbage would be larger
 	for y := 0; y < b.Dy(); y += rows {
 		strip := image.Rect(b.Min.X, b.Min.Y+y, b.Max.X, min(b.Min.Y+y+rows, b.Max.Y))
-		part := transform.Resize(flatten(img, strip), w, strip.Dy(), transform.Linear)
+		part := transform.Resize(flatten(buf, img, strip, opaque), w, strip.Dy(), transform.Linear)
 		copy(narrow.Pix[y*narrow.Stride:], part.Pix)
 	}
 	return transform.Resize(narrow, w, h, transform.Linear)
 }
 
-// flatten copies the part r of img to an opaque image that begins at 0, 0.
-func flatten(img image.Image, r image.Rectangle) *image.RGBA {
-	out := image.NewRGBA(image.Rect(0, 0, r.Dx(), r.Dy()))
+// flatten copies the part r of img, over white, to an opaque image that begins at 0, 0, in buf if there is one.
+func flatten(buf []byte, img image.Image, r image.Rectangle, opaque bool) *image.RGBA {
+	n := 4 * r.Dx() * r.Dy()
+	if buf == nil {
+		buf = make([]byte, n)
+	}
+	out := &image.RGBA{Pix: buf[:n], Stride: 4 * r.Dx(), Rect: image.Rect(0, 0, r.Dx(), r.Dy())}
 	op := draw.Src
-	if o, ok := img.(interface{ Opaque() bool }); !ok || !o.Opaque() {
+	if !opaque {
 		for i := range out.Pix {
 			out.Pix[i] = 0xff
 		}

@@ -1,7 +1,7 @@
 // Package infer runs .tflite models and measures them: what ran, how fast, how well.
 //
 //	Load(bytes)              Model    what the input means (size, mean, std) and what the output means (labels)
-//	Runtime.Open(bytes)      Session  Write, Invoke, Read: bytes in, bytes out
+//	Open(runtimes, bytes)    Session  Write, Invoke, Read: bytes in, bytes out
 //	Measure(session)         Latency  of Invoke alone, after a warm-up
 //	Evaluate(model, session) Accuracy with its confidence interval, and the Latency of the same calls
 //

@@ -69,6 +69,7 @@ fetch_tflite() {
   local platform=${tflite[0]} member=${tflite[2]}
   local out=$dir/libtensorflowlite_c.${member##*.}
   if whole "$out" "${tflite[3]}"; then return; fi
+  command -v unzip >/dev/null || command -v python3 >/dev/null || { lost "unzip is not installed" "$no_tflite"; return; }
   command -v mvn >/dev/null || { lost "mvn is not installed (Debian: apt install maven)" "$no_tflite"; return; }
   mvn -q dependency:copy -Dartifact="org.bytedeco:tensorflow-lite:$tflite_version:jar:$platform" \
     -DoutputDirectory="$tmp" >"$tmp/mvn.log" 2>&1 || { lost "mvn could not fetch TensorFlow Lite" "$no_tflite"; return; }

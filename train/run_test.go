@@ -49,9 +49,9 @@ func tinyConfig(t *testing.T) Config {
 
 // A whole run: it learns, it chooses by validation, and its folder holds what it should.
 func TestRun(t *testing.T) {
-	set := patterns(200, 40)
+	set := patterns(160, 40)
 	c := tinyConfig(t)
-	c.Epochs, c.Batch, c.LR, c.Spec.Width = 6, 16, 0.05, 1.0/8
+	c.Spec, c.Epochs, c.Batch, c.LR = tinySpec(model.NetC), 5, 16, 0.1
 	var phases []Phase
 	c.Progress = func(p Progress) {
 		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {

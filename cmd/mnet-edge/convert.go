@@ -231,7 +231,7 @@ func top1Of(c *cli.Context, encoded []byte, set *dataset.Set, split *dataset.Spl
 	if err != nil {
 		return 0, err
 	}
-	s, err := runtimes()[0].Open(encoded, infer.Options{})
+	_, s, err := infer.Open(runtimes(), encoded, infer.Options{})
 	if err != nil {
 		return 0, err
 	}

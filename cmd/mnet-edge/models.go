@@ -117,30 +117,28 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	}
 	o := &openedModel{Model: m, path: path, bytes: b}
 	start := time.Now()
-	runtime, name, err := chooseRuntime(delegate)
-	if err == nil {
-		o.session, err = runtime.Open(b, infer.Options{Delegate: name, Threads: threads})
-	}
+	runtime, session, err := openOn(delegate, b, threads)
 	if errors.Is(err, infer.ErrUnavailable) {
 		if c.Bool("strict") {
 			return nil, fmt.Errorf("%w: %w", errDelegate, err)
 		}
 		say(c, "note: %s; running on %s instead", oneLine(err), reference.Name())
-		runtime, start = reference, time.Now()
-		o.session, err = reference.Open(b, infer.Options{Threads: threads})
+		start = time.Now()
+		runtime, session, err = openOn(infer.ReferenceName, b, threads)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	o.session = session
 	o.init = time.Since(start)
 	o.ran = report.Runtime{Name: runtime.Name(), Version: runtime.Version(), Requested: delegate,
-		Placement: o.session.Placement(), Threads: threads}
+		Placement: session.Placement(), Threads: threads}
 	if runtime == reference {
 		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
 	}
-	if delegate != "auto" && o.ran.Delegate != delegate {
+	if delegate != infer.Auto && o.ran.Delegate != delegate {
 		if c.Bool("strict") {
-			o.session.Close()
+			session.Close()
 			return nil, fmt.Errorf("%w: asked for %s, would run on %s", errDelegate, delegate, o.ran.Delegate)
 		}
 		say(c, "note: asked for %s, running on %s", delegate, o.ran.Delegate)
@@ -148,26 +146,29 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	return o, nil
 }
 
-// chooseRuntime is the runtime that has the delegate, and the delegate's name there.
-func chooseRuntime(delegate string) (infer.Runtime, string, error) {
-	if delegate == "auto" {
-		return runtimes()[0], "", nil
+// openOn opens a model with a delegate, or says why there is no such one.
+func openOn(delegate string, b []byte, threads int) (infer.Runtime, infer.Session, error) {
+	if err := checkDelegate(delegate); err != nil {
+		return nil, nil, err
 	}
-	for _, r := range runtimes() {
-		for _, d := range r.Devices() {
-			if d.Name == delegate && d.Available {
-				return r, delegate, nil
-			}
-		}
+	return infer.Open(runtimes(), b, infer.Options{Delegate: delegate, Threads: threads})
+}
+
+func checkDelegate(name string) error {
+	if name == infer.Auto {
+		return nil
 	}
 	for _, p := range probers() {
 		for _, d := range p.Devices() {
-			if d.Name == delegate {
-				return nil, "", fmt.Errorf("delegate %s: %w: %s", delegate, infer.ErrUnavailable, d.Reason)
+			switch {
+			case d.Name == name && d.Available:
+				return nil
+			case d.Name == name:
+				return fmt.Errorf("delegate %s: %w: %s", name, infer.ErrUnavailable, d.Reason)
 			}
 		}
 	}
-	return nil, "", withHint(usagef("unknown delegate %q", delegate), "mnet-edge devices lists them")
+	return withHint(usagef("unknown delegate %q", name), "mnet-edge devices lists them")
 }
 
 // evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,

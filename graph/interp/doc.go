@@ -17,14 +17,13 @@
 //
 // The integer arithmetic is that of one runtime, chosen by Options.Rounding:
 //
-//	Double    TFLite's reference kernels, TFLite Micro
-//	DoubleUp  TFLite's kernels with ruy's (AVX2, NEON) rounding
-//	Single    TFLite built with TFLITE_SINGLE_ROUNDING
+//	Double    TFLite's reference kernels; TFLite Micro but for fully connected layers, which it rounds as convolutions
+//	DoubleUp  convolutions and fully connected layers of TFLite's optimized kernels on amd64; not its other operators
+//	Single    a TFLite built with TFLITE_SINGLE_ROUNDING, but for the same exception
 //	Float32   XNNPACK
 //
-// Double and Float32 are held to vectors that the official runtime computed, every tensor of a network. The other two
-// have the same code with another requantizer. Float32 results of float operators are this package's own, equal to
-// other runtimes' up to the order of sums.
+// Double and Float32 are held to vectors that the official runtime computed, every tensor of a network and every
+// operator. Results of float32 operators are this package's own: other runtimes add in other orders.
 //
 // Shapes are (N, H, W, C) for activations; O or oc counts a convolution's output channels.
 package interp

@@ -58,12 +58,16 @@ type intConv struct {
 // output turns an accumulator into the int8 of the result.
 type output struct {
 	requant []quant.Requant // one a channel
+	product []float64       // in its stead, where not nil: see fullyConnected
 	zero    int32
 	limit   quant.Range // of the fused activation, less zero
 }
 
 // finish: q = clamp(requant(acc) + zero). Clamping before adding saves a saturated requant from overflowing.
 func (t *output) finish(acc int32, o int) int8 {
+	if t.product != nil {
+		return int8(t.limit.Clamp(roundProduct(acc, t.product[o])) + t.zero)
+	}
 	return int8(t.limit.Clamp(t.requant[o].Apply(acc)) + t.zero)
 }
 
@@ -82,13 +86,17 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	f.limit = activation(c.Rounding, act, out)
 	f.limit.Min -= zo
 	f.limit.Max -= zo
-	requant := quant.ConvRequant
-	if _, ok := n.Op.(graph.FullyConnected); ok && len(w.Scale) == 1 {
-		requant = quant.FullyConnectedRequant
-	}
+	_, fully := n.Op.(graph.FullyConnected)
 	for o := range f.oc {
 		sw, _ := w.At(o)
-		f.requant = append(f.requant, requant(c.Rounding, sx, sw, so))
+		switch {
+		case fully && c.Rounding == quant.Double:
+			f.product = append(f.product, fullyConnected(sx, sw, so))
+		case fully && len(w.Scale) == 1:
+			f.requant = append(f.requant, quant.FullyConnectedRequant(c.Rounding, sx, sw, so))
+		default:
+			f.requant = append(f.requant, quant.ConvRequant(c.Rounding, sx, sw, so))
+		}
 	}
 	_, depthwise := n.Op.(graph.DepthwiseConv2D)
 	if err := f.budget(depthwise); err != nil {

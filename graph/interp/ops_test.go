@@ -3,6 +3,7 @@ package interp
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,9 +120,17 @@ func TestIntegerOperators(t *testing.T) {
 		{"conv relu", conv(graph.ReLU), []int8{3, -1, 5}, []int8{-1, -2, 2, -1, 1, -1}, []int8{-2, -2, 2, -2, 0, -2}},
 		{"depthwise", depthwise, []int8{-124, -126, -120}, []int8{3, -1, 4, -4}, []int8{3, -2, 4, -4}},
 		{"fully connected", perTensor, []int8{127, 3}, []int8{127, 40}, []int8{127, 40}},
+		{"fully connected, negative tie", perTensor, []int8{1, -4}, []int8{98, 96}, []int8{98, 96}},
+		{"fully connected, positive tie", perTensor, []int8{5, -4}, []int8{101, 94}, []int8{100, 94}},
 		{"mean", mean(1, 1, 2), []int8{1, 2}, []int8{2}, []int8{2}},
 		{"mean, tie to even", mean(1, 1, 2), []int8{0, 1}, []int8{1}, []int8{0}},
 		{"mean, negative tie", mean(1, 1, 2), []int8{-1, -2}, []int8{-1}, []int8{-2}},
+		// (386 - 6*96) * (0.84/0.56)/6 is -47.5, and (-690 + 30*96) * (0.15/0.1)/30 is 109.5: the float32 steps on the way
+		// decide. What the official runtimes computed; other orders of the steps give -73 and 74.
+		{"mean, near a tie", apply(graph.Quantized, graph.Mean{Axes: []int{1}}, int8Type(0.84, 96, 1, 6), quant.PerTensor(0.56, -26)),
+			[]int8{64, 64, 64, 64, 65, 65}, []int8{-74}, []int8{-74}},
+		{"mean, near another", apply(graph.Quantized, graph.Mean{Axes: []int{1}}, int8Type(0.15, -96, 1, 30), quant.PerTensor(0.1, -35)),
+			slices.Repeat([]int8{-23}, 30), []int8{75}, []int8{75}},
 		{"mean, saturated", mean(2, 1, 3), []int8{127, 127, 127}, []int8{127}, []int8{127}},
 		{"rescale", requant, []int8{100, -128, 0, 127}, []int8{34, -43, 0, 43}, []int8{33, -42, 0, 42}},
 		{"quantize", quantize, []float32{0.25, -0.25, 0.75, 1000, -1000, nan}, []int8{4, 2, 5, 127, -128, 3}, []int8{3, 3, 5, 127, -128, 3}},
@@ -151,6 +160,32 @@ func TestIntegerOperators(t *testing.T) {
 				t.Errorf("%v gives %v in XNNPACK's arithmetic, want %v", c.in, got, c.xnn)
 			}
 		})
+	}
+}
+
+// The reference kernel of a fully connected layer differs from that of a convolution: 11/8 is 1, though 11/2 rounds to 6
+// and 6/4 to 2.
+func TestFullyConnectedRoundsOnce(t *testing.T) {
+	w, scale, out := []int8{1}, []float32{0.125}, quant.PerTensor(1, 0)
+	fc := weighted(graph.FullyConnected{}, int8Type(1, 0, 1, 1), []int{1, 1}, w, []int32{0}, scale, out)
+	conv := weighted(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, int8Type(1, 0, 1, 1, 1, 1), []int{1, 1, 1, 1}, w, []int32{0}, scale, out)
+	for r, want := range [][2]int8{quant.Double: {1, 2}, quant.DoubleUp: {2, 2}, quant.Single: {1, 1}, quant.Float32: {1, 1}} {
+		a, b := eval(t, fc, quant.Rounding(r), []int8{11}), eval(t, conv, quant.Rounding(r), []int8{11})
+		if got := [2]int8{a.([]int8)[0], b.([]int8)[0]}; got != want {
+			t.Errorf("%v: 11/8 gives %v, want %v", quant.Rounding(r), got, want)
+		}
+	}
+}
+
+// Where weights have one scale, TFLite multiplies it with the input's in float32, and only in a fully connected layer. Here
+// that makes a difference; 109 is what the official runtime's optimized kernel computed.
+func TestFullyConnectedScale(t *testing.T) {
+	w, bias, scale, out := []int8{1}, []int32{241997}, []float32{0.48}, quant.PerTensor(36.4, 0)
+	fc := weighted(graph.FullyConnected{}, int8Type(0.034, 0, 1, 1), []int{1, 1}, w, bias, scale, out)
+	conv := weighted(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, int8Type(0.034, 0, 1, 1, 1, 1), []int{1, 1, 1, 1}, w, bias, scale, out)
+	a, b := eval(t, fc, quant.DoubleUp, []int8{0}), eval(t, conv, quant.DoubleUp, []int8{0})
+	if !reflect.DeepEqual(a, []int8{109}) || !reflect.DeepEqual(b, []int8{108}) {
+		t.Errorf("fully connected %v, convolution %v", a, b)
 	}
 }
 

@@ -43,6 +43,17 @@ func quantizer(r quant.Rounding, p *quant.Params, lo, hi int32) func(x float32) 
 	}
 }
 
+// fullyConnected is the factor of a fully connected layer's accumulator in TFLite's reference kernel, which since April
+// 2025 multiplies in float64 and rounds once, half away from zero: roundProduct. (Before, and in TFLite Micro, it did as
+// a convolution. The two differ by 1 on some of the values near a tie.)
+func fullyConnected(in, weight, out float32) float64 {
+	return float64(in) * float64(weight) / float64(out)
+}
+
+func roundProduct(acc int32, factor float64) int32 {
+	return int32(min(max(math.Round(float64(acc)*factor), math.MinInt32), math.MaxInt32))
+}
+
 // rescaler takes an integer of quantization from to the same real number's integer of quantization to, not yet
 // clamped. TFLite: requant((q - zero) * from/to) + zero. XNNPACK: the ratio as a multiple of 1/256, ties upward; it
 // takes ratios of 2^-8 to 2^7 only and leaves the rest to TFLite's kernel.

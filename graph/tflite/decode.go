@@ -135,11 +135,14 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	if len(outs) != 1 || len(ins) == 0 || len(ins) > maxRank {
 		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
 	}
-	if t := o.uint8(operatorOptionsType); t != 0 && t != c.options {
+	var options table // where the type says so there are none, whatever else there is
+	if t := o.uint8(operatorOptionsType); t == c.options {
+		options = o.table(operatorOptions)
+	} else if t != 0 {
 		return fmt.Errorf("%s: options of kind %d: want %d", where, t, c.options)
 	}
-	for len(ins) > 1 && ins[len(ins)-1] == -1 { // an optional input left out
-		ins = ins[:len(ins)-1]
+	if c.biased && len(ins) == 3 && ins[2] == -1 {
+		ins = ins[:2]
 	}
 	in := make([]*graph.Value, len(ins))
 	for k, t := range ins {
@@ -154,7 +157,7 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	if err != nil {
 		return fmt.Errorf("%s: output: %w", where, err)
 	}
-	call := &call{options: o.table(operatorOptions), in: in, out: out.Type}
+	call := &call{options: options, in: in, out: out.Type}
 	op, err := c.decode(call)
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)

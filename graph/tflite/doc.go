@@ -19,9 +19,9 @@
 //	             values of pixels 0 and 255, of the first output the file of labels
 //	SignatureDef = "serving_default": the inputs and outputs by name
 //
-// Tensors stand in the order of graph.Values. Attributes that the format has as inputs (the axes of a mean, the padding,
-// the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go, the operators
-// in the table of ops.go.
+// Tensors stand in the order of graph.Values. Attributes that the format has as inputs (the axes of a mean, the
+// padding, the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go,
+// the operators in the table of ops.go.
 //
 // What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had
 // no bias, as runtimes refuse one without.

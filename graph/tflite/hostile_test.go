@@ -88,6 +88,9 @@ func TestDecodeRefuses(t *testing.T) {
 			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin], p.code(3)[codeCustom] = int8(32), int32(32), "Mine"
 		}},
 		{"options of kind 2: want 1", func(p parts) { p.operators[1][operatorOptionsType] = uint8(2) }},
+		{"stride [0 0]", func(p parts) { p.operators[1][operatorOptionsType] = uint8(0) }},
+		{"input 2: tensor -1 of", func(p parts) { p.operators[1][operatorInputs].([]int32)[2] = -1 }},
+		{`giving tensor 20 "flat": input 1: tensor -1 of`, func(p parts) { p.operators[8][operatorInputs].([]int32)[1] = -1 }},
 		{"stride [0 2]", func(p parts) { p.options(1)[windowStrideH] = int32(0) }},
 		{"dilation [1 -1]", func(p parts) { p.options(1)[convDilationW] = int32(-1) }},
 		{"padding 2", func(p parts) { p.options(1)[windowPadding] = int8(2) }},

@@ -13,6 +13,7 @@ type codec struct {
 	op      string   // the graph operator's name; of Activate, the activation's
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
+	biased  bool     // the last input is a bias that may be -1; runtimes fall over a -1 in any other place
 	since   []string // the TensorFlow release whose runtime first had version i+1
 
 	// version is the lowest version of the operator that a runtime must have.
@@ -33,16 +34,16 @@ type call struct {
 }
 
 var codecs = []*codec{
-	{"conv2d", 3, 1, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
-	{"depthwise_conv2d", 4, 2, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", 9, 8, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0"}, denseVersion, encodeDense, decodeDense},
-	{"mean", 40, 27, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
-	{"pad", 34, 22, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
-	{"reshape", 22, 17, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
-	{"relu", 19, 0, []string{"1.5.0", "2.1.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU})},
-	{"relu6", 21, 0, []string{"1.5.0", "1.14.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU6})},
-	{"quantize", 114, 89, []string{"1.14.0", "1.15.0"}, quantizeVersion, plain, decodeQuantize},
-	{"dequantize", 6, 38, []string{"1.13.1", "1.14.0", "1.15.0"}, byType, plain, always(graph.Dequantize{})},
+	{"conv2d", 3, 1, false, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
+	{"depthwise_conv2d", 4, 2, false, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
+	{"fully_connected", 9, 8, true, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0"}, denseVersion, encodeDense, decodeDense},
+	{"mean", 40, 27, false, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
+	{"pad", 34, 22, false, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
+	{"reshape", 22, 17, false, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
+	{"relu", 19, 0, false, []string{"1.5.0", "2.1.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU})},
+	{"relu6", 21, 0, false, []string{"1.5.0", "1.14.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU6})},
+	{"quantize", 114, 89, false, []string{"1.14.0", "1.15.0"}, quantizeVersion, plain, decodeQuantize},
+	{"dequantize", 6, 38, false, []string{"1.13.1", "1.14.0", "1.15.0"}, byType, plain, always(graph.Dequantize{})},
 }
 
 // codecOf is the codec of a graph operator, or nil.

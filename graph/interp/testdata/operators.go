@@ -98,18 +98,19 @@ func layer(g *graph.Graph, name string, op graph.Op, x *graph.Value, shape []int
 		n *= d
 	}
 	w := make([]int8, n)
+	const most = 7 // small weights need large multipliers, on which the kinds of rounding differ most
 	for i := range w {
-		w[i] = int8(random.IntN(255) - 127)
+		w[i] = int8(random.IntN(2*most+1) - most)
 	}
-	wq := quant.PerTensor(0.004, 0)
+	wq := quant.PerTensor(0.07, 0)
 	if perChannel {
 		scale := make([]float32, channels)
 		for c := range scale {
-			scale[c] = float32(0.004 * math.Exp(random.NormFloat64()/3))
+			scale[c] = float32(0.07 * math.Exp(random.NormFloat64()/3))
 		}
 		wq = quant.PerChannel(scale, axis)
 	}
-	spread := 73 * 50 * math.Sqrt(float64(n/channels)) // deviation of the accumulator
+	spread := most / 1.7 * 50 * math.Sqrt(float64(n/channels)) // deviation of the accumulator
 	bias, bq := make([]int32, channels), &quant.Params{}
 	for c := range bias {
 		bias[c] = int32(spread * random.NormFloat64() / 2)
@@ -120,6 +121,6 @@ func layer(g *graph.Graph, name string, op graph.Op, x *graph.Value, shape []int
 	y := g.Apply(name, op, x,
 		graph.Const(name+".weight", graph.Type{DType: graph.Int8, Shape: shape, Quant: wq}, w),
 		graph.Const(name+".bias", graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: bq}, bias))
-	y.Type.Quant = quant.PerTensor(float32(float64(x.Type.Quant.Scale[0])*0.004*spread/60), zero)
+	y.Type.Quant = quant.PerTensor(float32(float64(x.Type.Quant.Scale[0])*0.07*spread/60), zero)
 	return y
 }

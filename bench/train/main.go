@@ -1,0 +1,188 @@
+// Train compares the training step of net D with Keras' on the same machine:
+//
+//	go run ./bench/train -python VENV/bin/python [-width 1] [-batch 64] [-rounds 5] [-plugin FILE] [-min 0.6]
+//
+// Both run in processes of their own that compile and warm up first. Then they take turns, one working while the other waits,
+// so that a machine that drifts or is shared treats both alike. Each round gives a ratio, ours over Keras'; their median is the
+// result. The exit code is 1 when it is below -min.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mnet-edge/model"
+	"mnet-edge/train"
+)
+
+func main() {
+	python := flag.String("python", "python3", "Python with tensorflow-cpu==2.21.0")
+	width := flag.Float64("width", 1, "width multiplier of net D")
+	batch := flag.Int("batch", 64, "images a step")
+	rounds := flag.Int("rounds", 5, "rounds")
+	seconds := flag.Float64("seconds", 5, "time for each side of a round, about")
+	plugin := flag.String("plugin", "", "PJRT plugin of XLA for CPUs (default: looked for as the program does)")
+	floor := flag.Float64("min", 0.6, "lowest median ratio that passes")
+	serve := flag.Bool("serve", false, "be our side: for each line N on standard input run N steps and print images a second")
+	flag.Parse()
+	var err error
+	if *serve {
+		err = serveSteps(*width, *batch, *plugin)
+	} else {
+		err = compare(*python, *width, *batch, *rounds, *seconds, *plugin, *floor)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/train:", err)
+		os.Exit(1)
+	}
+}
+
+func serveSteps(width float64, batch int, plugin string) error {
+	spec := model.DefaultSpec(model.NetD)
+	spec.Width = width
+	b, err := train.NewStepBench(train.Config{Spec: spec, Preset: train.PresetFast, Batch: batch, Backend: train.BackendXLA, Plugin: plugin})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	fmt.Printf("ready mnet-edge, GoMLX on XLA, %s, %d parameters\n", runtime.Version(), spec.Counts().Total)
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		steps, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			return err
+		}
+		speed, err := b.Run(steps)
+		if err != nil {
+			return err
+		}
+		fmt.Println(speed)
+	}
+	return lines.Err()
+}
+
+func compare(python string, width float64, batch, rounds int, seconds float64, plugin string, floor float64) error {
+	_, source, _, _ := runtime.Caller(0)
+	script := filepath.Join(filepath.Dir(source), "keras_step.py")
+	w, n := strconv.FormatFloat(width, 'g', -1, 64), strconv.Itoa(batch)
+	keras, err := start(exec.Command(python, script, w, n))
+	if err != nil {
+		return fmt.Errorf("Keras: %w", err)
+	}
+	defer keras.stop()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	own := exec.Command(self, "-serve", "-width", w, "-batch", n, "-plugin", plugin)
+	own.Env = append(os.Environ(), train.Tunables()...)
+	ours, err := start(own)
+	if err != nil {
+		return err
+	}
+	defer ours.stop()
+
+	fmt.Printf("training step of net D, w=%s, batch %s, on %d processors\n  ours:  %s\n  Keras: %s\n", w, n, runtime.NumCPU(), ours.name, keras.name)
+	steps := map[*side]int{}
+	for _, s := range []*side{ours, keras} {
+		speed, err := s.run(3)
+		if err != nil {
+			return err
+		}
+		steps[s] = max(3, int(seconds*speed/float64(batch)))
+	}
+	var a, b, ratios []float64
+	for i := range rounds {
+		speed := map[*side]float64{}
+		order := []*side{ours, keras}
+		if i%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, s := range order {
+			if speed[s], err = s.run(steps[s]); err != nil {
+				return err
+			}
+		}
+		a, b, ratios = append(a, speed[ours]), append(b, speed[keras]), append(ratios, speed[ours]/speed[keras])
+		fmt.Printf("round %d: ours %.1f images/s, Keras %.1f, ratio %.2f\n", i+1, a[i], b[i], ratios[i])
+	}
+	m := median(ratios)
+	fmt.Printf("median of %d rounds: ours %.1f images/s, Keras %.1f, ratio %.2f\n", rounds, median(a), median(b), m)
+	if m < floor {
+		return fmt.Errorf("median ratio %.2f is below %.2f", m, floor)
+	}
+	return nil
+}
+
+// side is one of the two processes.
+type side struct {
+	name string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Scanner
+}
+
+// start starts a process and waits until it is ready.
+func start(cmd *exec.Cmd) (*side, error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &side{cmd: cmd, in: in, out: bufio.NewScanner(out)}
+	line, err := s.line()
+	name, ready := strings.CutPrefix(line, "ready ")
+	if err == nil && !ready {
+		err = fmt.Errorf("%s printed %q", cmd.Path, line)
+	}
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	s.name = name
+	return s, nil
+}
+
+func (s *side) line() (string, error) {
+	if !s.out.Scan() {
+		return "", fmt.Errorf("%s ended early: %w", s.cmd.Path, io.ErrUnexpectedEOF)
+	}
+	return s.out.Text(), nil
+}
+
+func (s *side) run(steps int) (imagesPerSecond float64, err error) {
+	if _, err := fmt.Fprintln(s.in, steps); err != nil {
+		return 0, err
+	}
+	line, err := s.line()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(line, 64)
+}
+
+func (s *side) stop() {
+	s.in.Close() // both end at the end of their input
+	s.cmd.Wait()
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
