@@ -20,8 +20,11 @@ func (g *Graph) Check() error {
 		c.defined[v] = true
 	}
 	for _, n := range g.Nodes {
-		c.node(n)
-		c.level(g.Level, n)
+		// The level's rules speak of inputs and types: of a node whose own are broken they would say nothing more.
+		before := len(c.faults)
+		if c.node(n); len(c.faults) == before {
+			c.level(g.Level, n)
+		}
 	}
 	for _, v := range g.Outputs {
 		if !c.defined[v] {

@@ -132,6 +132,7 @@ func TestCheckFaults(t *testing.T) {
 		{"asymmetric weight", integer(), func(g *Graph) { node(g, "y").In[1].Type.Quant.Zero[0] = 1 }, `weights are not symmetric`},
 		{"zero scale", integer(), func(g *Graph) { node(g, "y").Out.Type.Quant = quant.PerTensor(0, 0) }, `scale 0 of channel 0`},
 		{"unquantized output", integer(), func(g *Graph) { node(g, "y").Out.Type.Quant = nil }, `an activation needs one scale`},
+		{"one input", integer(), func(g *Graph) { n := node(g, "y"); n.In = n.In[:1] }, `1 inputs`},
 		{"no bias", integer(), func(g *Graph) { n := node(g, "y"); n.In = n.In[:2] }, `no bias`},
 	} {
 		c.spoil(c.g)

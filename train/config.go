@@ -13,15 +13,14 @@ import (
 // checkpoint that is refused wraps model.ErrCheckpoint, a cancelled run the context's error, and what is left is
 // I/O (the file's name is in the message) or a fault of ours.
 var (
-	ErrConfig   = errors.New("configuration refused")       // a field of Config out of range, or one that contradicts the run resumed
-	ErrBackend  = errors.New("backend not available")       // the backend asked for cannot start on this machine
-	ErrDiverged = errors.New("training diverged")           // the loss became infinite or not a number
-	ErrBusy     = errors.New("run folder is in use")        // another process holds the run folder's lock
-	ErrExists   = errors.New("run folder is not empty")     // a fresh run asked for in a folder that holds a run
-	ErrNoRun    = errors.New("no run to resume")            // Resume asked for in a folder without a run
-	ErrData     = errors.New("data does not fit the net")   // classes, image size, or number of images
-	errInternal = errors.New("computation graph refused")   // a panic of the graph builder, recovered
-	errNotBuilt = errors.New("this build has no XLA (cgo)") // built with CGO_ENABLED=0
+	ErrConfig   = errors.New("configuration refused")     // a field of Config out of range, or one that contradicts the run resumed
+	ErrBackend  = errors.New("backend not available")     // the backend asked for cannot start on this machine
+	ErrDiverged = errors.New("training diverged")         // the loss became infinite or not a number
+	ErrBusy     = errors.New("run folder is in use")      // another process holds the run folder's lock
+	ErrExists   = errors.New("run folder is not empty")   // a fresh run asked for in a folder that holds a run
+	ErrNoRun    = errors.New("no run to resume")          // Resume asked for in a folder without a run
+	ErrData     = errors.New("data does not fit the net") // classes, image size, or number of images
+	errInternal = errors.New("computation graph refused") // a panic of the graph builder, recovered
 )
 
 // Config says everything about a run; with the data it fixes the resulting weights, bit for bit on one backend.

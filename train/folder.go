@@ -67,17 +67,17 @@ func NextRunDir(root, name string) (string, error) {
 	}
 }
 
-// LatestRun returns the folder under root whose best checkpoint is the youngest. Without one the error wraps ErrNoRun.
+// LatestRun returns the folder under root whose checkpoints are the youngest. Without one the error wraps ErrNoRun.
 func LatestRun(root string) (string, error) {
-	best, _ := filepath.Glob(filepath.Join(root, "*", "checkpoint", "best", "manifest.json")) // the pattern is well formed
+	manifests, _ := filepath.Glob(filepath.Join(root, "*", "checkpoint", "*", "manifest.json")) // the pattern is well formed
 	latest, when := "", time.Time{}
-	for _, path := range best {
+	for _, path := range manifests {
 		if s, err := os.Stat(path); err == nil && (latest == "" || s.ModTime().After(when)) {
 			latest, when = filepath.Dir(filepath.Dir(filepath.Dir(path))), s.ModTime()
 		}
 	}
 	if latest == "" {
-		return "", fmt.Errorf("train: no finished epoch in any run under %s: %w", root, ErrNoRun)
+		return "", fmt.Errorf("train: no checkpoint in any run under %s: %w", root, ErrNoRun)
 	}
 	return latest, nil
 }

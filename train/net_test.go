@@ -8,7 +8,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
-	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 as in the code under test
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"mnet-edge/model"
@@ -30,7 +30,7 @@ func evaluate(t *testing.T, f func(in []*Node) []*Node, inputs ...*tensors.Tenso
 	for i, in := range inputs {
 		args[i] = in
 	}
-	out, err := MustNewExec(goBackend(t), f).Exec(args...)
+	out, err := MustNewExec(goBackend(t), f).Call(args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,12 @@
 
 package train
 
-import "github.com/gomlx/compute"
+import (
+	"errors"
 
-func openXLA(string) (compute.Backend, error) { return nil, errNotBuilt }
+	"github.com/gomlx/compute"
+)
+
+func openXLA(string) (compute.Backend, error) {
+	return nil, errors.New("this program was built without cgo, which XLA needs")
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 as in the code under test
+	. "github.com/gomlx/gomlx/core/graph"
 
 	"mnet-edge/model"
 )

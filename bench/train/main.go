@@ -76,7 +76,7 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 	w, n := strconv.FormatFloat(width, 'g', -1, 64), strconv.Itoa(batch)
 	keras, err := start(exec.Command(python, script, w, n))
 	if err != nil {
-		return fmt.Errorf("Keras: %w", err)
+		return fmt.Errorf("starting Keras: %w", err)
 	}
 	defer keras.stop()
 	self, err := os.Executable()
