@@ -3,27 +3,39 @@ module mnet-edge
 go 1.26.5
 
 require (
-	github.com/anthonynsimon/bild v0.14.0
-	github.com/evanoberholster/imagemeta v0.3.1
-	github.com/gofrs/flock v0.13.1
-	github.com/gomlx/compute v0.1.2
-	github.com/gomlx/go-xla v0.4.1
-	github.com/gomlx/gomlx v0.28.2
-	github.com/google/flatbuffers v25.12.19+incompatible
-	github.com/google/renameio/v2 v2.0.2
-	github.com/jedib0t/go-pretty/v6 v6.8.3
-	github.com/klauspost/cpuid/v2 v2.4.2
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/schollz/progressbar/v3 v3.19.1
-	github.com/shirou/gopsutil/v4 v4.26.10
-	github.com/tphakala/go-tflite v0.0.0-20241022031318-2dad4328ec9e
-	github.com/urfave/cli/v2 v2.27.7
-	golang.org/x/image v0.47.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/term v0.44.0
-	gonum.org/v1/gonum v0.17.0
-	gonum.org/v1/plot v0.17.0
-	pgregory.net/rapid v1.3.0
+	// Named by the mission.
+	github.com/anthonynsimon/bild v0.14.0 // MIT: resizing of images
+
+	// Files that are whole or not there, and runs that don't collide.
+	github.com/gofrs/flock v0.13.1 // BSD-3-Clause: the run folder's lock
+
+	// What those need by name.
+	github.com/gomlx/compute v0.1.2 // Apache-2.0: GoMLX's backends: the one in pure Go
+	github.com/gomlx/go-xla v0.4.1 // Apache-2.0: and XLA's, through a PJRT plugin
+	github.com/gomlx/gomlx v0.28.2 // Apache-2.0: building and differentiating the training step
+
+	// Formats.
+	github.com/google/flatbuffers v25.12.19+incompatible // Apache-2.0: writing .tflite files
+	github.com/google/renameio/v2 v2.0.2 // Apache-2.0: atomic writes
+
+	// What a person sees.
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // MIT: tables
+
+	// The machine.
+	github.com/klauspost/cpuid/v2 v2.4.2 // MIT: SIMD features where the system does not list them
+
+	// Tests.
+	github.com/rogpeppe/go-internal v1.16.0 // BSD-3-Clause: testscript, commands as typed
+	github.com/schollz/progressbar/v3 v3.19.1 // MIT: progress bars
+	github.com/shirou/gopsutil/v4 v4.26.10 // BSD-3-Clause: memory, processors, system
+	github.com/tphakala/go-tflite v0.0.0-20241022031318-2dad4328ec9e // MIT: the TensorFlow Lite C library
+	github.com/urfave/cli/v2 v2.27.7 // MIT: commands and flags
+	golang.org/x/image v0.47.0 // BSD-3-Clause: WebP and BMP; older versions have holes in their decoders
+	golang.org/x/sync v0.24.0 // BSD-3-Clause: errgroup, semaphore
+	golang.org/x/term v0.44.0 // BSD-3-Clause: whether there is a terminal to draw them on
+	gonum.org/v1/plot v0.17.0 // BSD-3-Clause: a run's curves
+	k8s.io/klog/v2 v2.140.0 // Apache-2.0: go-xla logs through it: quietened
+	pgregory.net/rapid v1.3.0 // MPL-2.0: random cases that shrink
 )
 
 require (
@@ -40,18 +52,13 @@ require (
 	github.com/go-ole/go-ole v1.2.6 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/lufia/plan9stats v0.0.0-20211012122336-39d0f177ccd0 // indirect
-	github.com/mattn/go-colorable v0.1.13 // indirect
-	github.com/mattn/go-isatty v0.0.22 // indirect
 	github.com/mattn/go-pointer v0.0.1 // indirect
 	github.com/mattn/go-runewidth v0.0.21 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
-	github.com/philhofer/fwd v1.1.2 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/power-devops/perfstat v0.0.0-20260805114148-88456608a4f6 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/rs/zerolog v1.29.0 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
-	github.com/tinylib/msgp v1.1.8 // indirect
 	github.com/tklauser/go-sysconf v0.4.0 // indirect
 	github.com/tklauser/numcpus v0.12.0 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
@@ -62,9 +69,9 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
+	gonum.org/v1/gonum v0.17.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
-	k8s.io/klog/v2 v2.140.0 // indirect
 )
 
 tool honnef.co/go/tools/cmd/staticcheck

@@ -5,6 +5,11 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/anthonynsimon/bild/transform"
@@ -66,5 +71,21 @@ func TestToRGBOfNothing(t *testing.T) {
 		if got := ToRGB(solid(2, 2, color.White), size.Y, size.X); len(got) != 0 {
 			t.Errorf("%v: %d bytes", size, len(got))
 		}
+	}
+}
+
+// What bild does to GOMAXPROCS when it is linked in is undone.
+func TestGOMAXPROCSIsTheUsers(t *testing.T) {
+	const child = "MNET_TEST_GOMAXPROCS"
+	want := strconv.Itoa(runtime.NumCPU() + 1)
+	if os.Getenv(child) != "" {
+		os.Stdout.WriteString("processors: " + strconv.Itoa(runtime.GOMAXPROCS(0)) + "\n")
+		return
+	}
+	command := exec.Command(os.Args[0], "-test.run=^TestGOMAXPROCSIsTheUsers$")
+	command.Env = append(os.Environ(), child+"=1", "GOMAXPROCS="+want)
+	out, err := command.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "processors: "+want+"\n") {
+		t.Errorf("GOMAXPROCS=%s gives %s, %v", want, out, err)
 	}
 }

@@ -51,7 +51,7 @@ func tinyConfig(t *testing.T) Config {
 func TestRun(t *testing.T) {
 	set := patterns(160, 40)
 	c := tinyConfig(t)
-	c.Spec, c.Epochs, c.Batch, c.LR = tinySpec(model.NetC), 5, 16, 0.1
+	c.Spec, c.Epochs, c.Batch, c.LR = tinySpec(model.NetC), 8, 16, 0.1
 	var phases []Phase
 	c.Progress = func(p Progress) {
 		if len(phases) == 0 || phases[len(phases)-1] != p.Phase {

@@ -1,0 +1,24 @@
+// Package train turns a model.Spec and a dataset.Set into a model.Checkpoint, with GoMLX on XLA or on its pure Go backend.
+//
+//	Config ──► Run ──► Result, and a run's folder
+//
+//	recipe.go    Recipe: the presets and their learning rate schedules
+//	net.go       the network as graph operations, for training and for evaluation
+//	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
+//	layout.go    PyTorch's layouts to the device's and back; the initial weights
+//	run.go       the loop: epochs, validation, checkpoints, resuming, progress
+//	folder.go    the run's folder, its lock, config.json; history.go and card.go: the files made of the epochs
+//	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo
+//	tunables.go  what the process should have in its environment for XLA to be fast
+//
+// The step is one pure function, (weights, momenta, batch, rate) -> (weights, momenta, loss, hits), whose gradient is GoMLX's.
+// Weights and momenta stay on the device from step to step; the loss is read after each, so that a run that diverges
+// stops at once. Everything random (initial weights, split, order, augmentation) is a function of the seed and of what it is
+// for, so a checkpoint needs no generator's state: the number of steps done says where a run goes on.
+//
+// What is lowered how, and why: a depthwise convolution is nine shifted products, since the gradient of a grouped convolution
+// falls into thousands of small ones; dense convolutions are one matrix product over the nine taps side by side; batch
+// normalization's sums are matrix products with a row, which XLA on a CPU does faster than reductions.
+//
+// No function prints. Panics of the graph builder, its way of reporting errors, become errors at the edge.
+package train
