@@ -2,39 +2,51 @@ module mnet-edge
 
 go 1.26.5
 
+// Named by the mission.
 require (
-	// Named by the mission.
 	github.com/anthonynsimon/bild v0.14.0 // MIT: resizing of images
-
-	// Files that are whole or not there, and runs that don't collide.
-	github.com/gofrs/flock v0.13.1 // BSD-3-Clause: the run folder's lock
-
-	// What those need by name.
-	github.com/gomlx/compute v0.1.2 // Apache-2.0: GoMLX's backends: the one in pure Go
-	github.com/gomlx/go-xla v0.4.1 // Apache-2.0: and XLA's, through a PJRT plugin
 	github.com/gomlx/gomlx v0.28.2 // Apache-2.0: building and differentiating the training step
-
-	// Formats.
-	github.com/google/flatbuffers v25.12.19+incompatible // Apache-2.0: writing .tflite files
-	github.com/google/renameio/v2 v2.0.2 // Apache-2.0: atomic writes
-
-	// What a person sees.
-	github.com/jedib0t/go-pretty/v6 v6.8.3 // MIT: tables
-
-	// The machine.
-	github.com/klauspost/cpuid/v2 v2.4.2 // MIT: SIMD features where the system does not list them
-
-	// Tests.
-	github.com/rogpeppe/go-internal v1.16.0 // BSD-3-Clause: testscript, commands as typed
-	github.com/schollz/progressbar/v3 v3.19.1 // MIT: progress bars
-	github.com/shirou/gopsutil/v4 v4.26.10 // BSD-3-Clause: memory, processors, system
 	github.com/tphakala/go-tflite v0.0.0-20241022031318-2dad4328ec9e // MIT: the TensorFlow Lite C library
 	github.com/urfave/cli/v2 v2.27.7 // MIT: commands and flags
+)
+
+// What GoMLX needs by name.
+require (
+	github.com/gomlx/compute v0.1.2 // Apache-2.0: GoMLX's backends: the one in pure Go
+	github.com/gomlx/go-xla v0.4.1 // Apache-2.0: and XLA's, through a PJRT plugin
+	k8s.io/klog/v2 v2.140.0 // Apache-2.0: go-xla logs through it: quietened
+)
+
+// Formats.
+require (
+	github.com/google/flatbuffers v25.12.19+incompatible // Apache-2.0: writing .tflite files
 	golang.org/x/image v0.47.0 // BSD-3-Clause: WebP and BMP; older versions have holes in their decoders
-	golang.org/x/sync v0.24.0 // BSD-3-Clause: errgroup, semaphore
+)
+
+// Files that are whole or not there, and runs that do not collide.
+require (
+	github.com/gofrs/flock v0.13.1 // BSD-3-Clause: the run folder's lock
+	github.com/google/renameio/v2 v2.0.2 // Apache-2.0: atomic writes
+)
+
+// What a person sees.
+require (
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // MIT: tables
+	github.com/schollz/progressbar/v3 v3.19.1 // MIT: progress bars
 	golang.org/x/term v0.44.0 // BSD-3-Clause: whether there is a terminal to draw them on
 	gonum.org/v1/plot v0.17.0 // BSD-3-Clause: a run's curves
-	k8s.io/klog/v2 v2.140.0 // Apache-2.0: go-xla logs through it: quietened
+)
+
+// The machine.
+require (
+	github.com/klauspost/cpuid/v2 v2.4.2 // MIT: SIMD features where the system does not list them
+	github.com/shirou/gopsutil/v4 v4.26.10 // BSD-3-Clause: memory, processors, system
+	golang.org/x/sync v0.24.0 // BSD-3-Clause: errgroup, semaphore
+)
+
+// Tests.
+require (
+	github.com/rogpeppe/go-internal v1.16.0 // BSD-3-Clause: testscript, commands as typed
 	pgregory.net/rapid v1.3.0 // MPL-2.0: random cases that shrink
 )
 
