@@ -45,7 +45,7 @@ type Config struct {
 	SaveEvery time.Duration `json:"save_every"` // longest time between two checkpoints within an epoch; 0: one minute
 	Args      []string      `json:"args"`       // recorded only: the command line as typed
 
-	Progress func(Progress) `json:"-"` // called from Run's goroutine at most a few times a second; nil: none
+	Progress func(Progress) `json:"-"` // called from Run's goroutine, for steps about ten times a second; nil: none
 }
 
 // maxHoldout bounds the validation split: more images would not make the choice of an epoch noticeably surer.

@@ -6,9 +6,11 @@
 //	net.go       the network as graph operations, for training and for evaluation
 //	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
 //	layout.go    PyTorch's layouts to the device's and back; the initial weights
-//	run.go       the loop: epochs, validation, checkpoints, resuming, progress
+//	run.go       the loop: epochs, validation, the final test; progress.go: what it reports meanwhile
+//	state.go     a run to its checkpoints and back
 //	folder.go    the run's folder, its lock, config.json; history.go and card.go: the files made of the epochs
 //	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo
+//	bench.go     the step alone, for comparison with other frameworks
 //	tunables.go  what the process should have in its environment for XLA to be fast
 //
 // The step is one pure function, (weights, momenta, batch, rate) -> (weights, momenta, loss, hits), whose gradient is GoMLX's.
