@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race lint fmt bench bench-train vectors clean
+.PHONY: help demo build native test nocgo race lint fmt bench bench-train clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,16 @@ nocgo: ## every test without cgo: the Go backend, the reference runtime
 race: native ## the tests of what goroutines share, under the race detector
 	$(GO) test -race $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
 
-bench: native ## what the XNNPACK delegate is worth
+bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
+
+WIDTH ?= 1
+BATCH ?= 64
+bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1 BATCH=64
+	@test -x .venv-train/bin/python || python3 -m venv .venv-train
+	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
+	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
+	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin $(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -7,10 +7,11 @@ trap 'rm -rf "$work"' EXIT
 run=$work/run
 
 # Without XLA the Go backend trains about 25 times slower: fewer images, so that the demo still ends in minutes.
-size=(--epochs 12)
+# Few images: small batches, so that there are enough steps.
+size=(--epochs 15 --batch 32 --lr 0.1)
 if ! compgen -G "$(dirname "$bin")/*pjrt*" >/dev/null; then
   echo "XLA is not there: a much shorter training, on GoMLX's Go backend" >&2
-  size=(--epochs 4 --limit 600)
+  size=(--epochs 6 --batch 32 --lr 0.1 --limit 600)
 fi
 
 step() { printf '\n$ mnet-edge %s\n' "$*" | sed "s|$work/||g" >&2; "$bin" "$@"; }

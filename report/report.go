@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"mnet-edge/infer"
 )
@@ -108,7 +110,7 @@ func (b Bench) Text(w io.Writer) {
 	t := NewTable(w, "model", "size", "top-1 % [95 %]", "p50 µs", "p90", "p99", "speed-up", "ran on")
 	for _, r := range b.Rows {
 		a := r.Accuracy
-		t.Row(r.Scheme, SizeText(r.SizeBytes), fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1]),
+		t.Row(strings.TrimSuffix(filepath.Base(r.Model), ".tflite"), SizeText(r.SizeBytes), fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1]),
 			fmt.Sprintf("%.0f", r.Latency.P50), fmt.Sprintf("%.0f", r.Latency.P90), fmt.Sprintf("%.0f", r.Latency.P99),
 			fmt.Sprintf("%.2f", b.Rows[0].Latency.P50/r.Latency.P50), r.Runtime.Where())
 	}

@@ -1,0 +1,93 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"mnet-edge/devices"
+	"mnet-edge/infer"
+)
+
+var (
+	ran = Runtime{Name: "tflite", Version: "2.20.0", Requested: "auto",
+		Placement: infer.Placement{Delegate: "xnnpack", DelegatedNodes: 29, TotalNodes: 29, Partitions: 1}, Threads: 1}
+	latency  = infer.Latency{Count: 1024, First: 140, P50: 48.4, P90: 60, P99: 99.6, Mean: 50, StdDev: 3, Min: 47, Max: 120}
+	accuracy = infer.NewAccuracy(721, 1000)
+)
+
+func TestInferText(t *testing.T) {
+	const want = `photo.png  (48 µs)
+ 73.46 %  dog
+ 12.09 %  class 3
+
+model    int8.tflite
+ran on   tflite (2.20.0), xnnpack 29/29, 1 thread
+top-1    72.10 %  [69.24, 74.79]  of 1000
+latency  p50 48  p90 60  p99 100  first 140 µs  (1024 calls)
+init     1980 µs
+`
+	r := Infer{Model: "int8.tflite", Runtime: ran, Accuracy: &accuracy, Latency: latency, InitUS: 1980.4,
+		Results: []Result{{Image: "photo.png", LatencyUS: 48.4, Top: []infer.Prediction{{Label: "dog", Index: 5, Probability: 0.7346}, {Index: 3, Probability: 0.1209}}}}}
+	var b strings.Builder
+	r.Text(&b)
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestBenchText(t *testing.T) {
+	none := ran
+	none.Placement = infer.Placement{Delegate: "none", TotalNodes: 29}
+	slow := latency
+	slow.P50 = 96.8
+	b := Bench{Version: 1, Host: "a host", Data: "cifar10, test images", Rows: []BenchRow{
+		{Model: "runs/a/float32.tflite", SizeBytes: 866912, Runtime: none, Accuracy: accuracy, Latency: slow},
+		{Model: "runs/a/int8.tflite", SizeBytes: 302712, Runtime: ran, Accuracy: accuracy, Latency: latency},
+	}}
+	const want = `model        size        top-1 % [95 %]  p50 µs  p90  p99  speed-up         ran on
+────────────────────────────────────────────────────────────────────────────────────
+float32  866.9 KB  72.10 [69.24, 74.79]      97   60  100      1.00           none
+int8     302.7 KB  72.10 [69.24, 74.79]      48   60  100      2.00  xnnpack 29/29
+
+cifar10, test images, 1000 images; tflite (2.20.0), 1 thread; a host
+`
+	var s strings.Builder
+	b.Text(&s)
+	if s.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", s.String(), want)
+	}
+}
+
+func TestDevicesText(t *testing.T) {
+	r := devices.Report{Host: devices.Host{OS: "linux", Arch: "arm64", Board: "Raspberry Pi 5 Model B Rev 1.0", UsableCPUs: 4, Threads: 4, Cores: 4, MemoryBytes: 8 << 30},
+		Devices: []devices.Device{{Name: "xnnpack", Kind: devices.CPU, Available: true, Version: "2.20.0"}, {Name: "gpu", Kind: devices.GPU, Reason: "no library"}}}
+	const want = `board       Raspberry Pi 5 Model B Rev 1.0
+processors  4 usable of 4, 4 cores
+memory      8.0 GiB
+system      linux/arm64
+
+device   kind  available  version or reason
+─────────────────────────────────────────────
+xnnpack  cpu   yes        2.20.0
+gpu      gpu   no         no library
+`
+	var s strings.Builder
+	Devices(&s, r)
+	if s.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", s.String(), want)
+	}
+}
+
+// The field names are a contract with scripts.
+func TestInferJSON(t *testing.T) {
+	b, err := json.Marshal(Infer{Model: "m", Runtime: ran, Accuracy: &accuracy, Latency: latency, InitUS: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"model":"m","runtime":{"name":"tflite","version":"2.20.0","delegate_requested":"auto","delegate_actual":"xnnpack","delegated_nodes":29,"total_nodes":29,"partitions":1,"threads":1},` +
+		`"accuracy":{"top1":0.721,"ci95":[0.6923`
+	if !strings.HasPrefix(string(b), want) {
+		t.Errorf("got %s\nwant %s…", b, want)
+	}
+}
