@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -36,10 +37,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			// The scripts are about commands: XLA's plugin, if there is one, would only make them slower to start.
 			env.Setenv("MNET_CIFAR10", os.Getenv("MNET_CIFAR10"))
 			env.Setenv("HOME", env.WorkDir)
-			return nil
+			vectors, err := filepath.Abs("../../graph/interp/testdata/vectors")
+			env.Setenv("VECTORS", vectors)
+			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
