@@ -148,8 +148,13 @@ func (c *checker) level(l Level, n *Node) {
 
 // checkInteger holds an integer node to the TFLite quantization specification.
 func (n *Node) checkInteger() error {
-	x, out := n.In[0].Type, n.Out.Type
-	for _, t := range []Type{x, out} {
+	in := n.In
+	axis, weighted := n.weightAxis()
+	if weighted {
+		in = in[:1]
+	}
+	out := n.Out.Type
+	for _, t := range append(types(in), out) {
 		if t.Quant == nil || len(t.Quant.Scale) != 1 {
 			return errors.New("an activation needs one scale and zero point")
 		}
@@ -157,19 +162,37 @@ func (n *Node) checkInteger() error {
 			return fmt.Errorf("%v activation: want int8", t.DType)
 		}
 	}
-	switch n.Op.(type) {
-	case Conv2D:
-		return n.checkWeights(0)
-	case DepthwiseConv2D:
-		return n.checkWeights(3)
-	case FullyConnected:
-		return n.checkWeights(0)
-	case Pad, Reshape:
-		if !x.Quant.Equal(out.Quant) {
+	if weighted {
+		return n.checkWeights(axis)
+	}
+	if q := FixedQuant(n.Op); q != nil && !q.Equal(out.Quant) {
+		return fmt.Errorf("result with quantization %s: want %s", quantText(out.Quant), quantText(q))
+	}
+	for _, t := range types(in) {
+		if n.SameQuant() && !t.Quant.Equal(out.Quant) {
 			return errors.New("changes the quantization")
 		}
 	}
 	return nil
+}
+
+func types(vs []*Value) []Type {
+	ts := make([]Type, len(vs))
+	for i, v := range vs {
+		ts[i] = v.Type
+	}
+	return ts
+}
+
+// weightAxis is the dimension of the node's weight that counts output channels; false if it has no weight.
+func (n *Node) weightAxis() (axis int, ok bool) {
+	switch n.Op.(type) {
+	case Conv2D, FullyConnected:
+		return 0, true
+	case DepthwiseConv2D:
+		return 3, true
+	}
+	return 0, false
 }
 
 // checkWeights: symmetric int8 weights, per tensor or per channel along axis, and an int32 bias whose scale is the

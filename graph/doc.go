@@ -7,15 +7,22 @@
 //
 // The operators are a closed set. Activations are (N, H, W, C); x is the activation, and an optional input is last.
 //
-//	Op               inputs                        weights
-//	Conv2D           x, weight, [bias]             (O, KH, KW, I)
-//	DepthwiseConv2D  x, weight, [bias]             (1, KH, KW, C*Multiplier)
-//	FullyConnected   x (N, I), weight, [bias]      (O, I)
+//	Op               inputs                        remarks
+//	Conv2D           x, weight, [bias]             weight (O, KH, KW, I)
+//	DepthwiseConv2D  x, weight, [bias]             weight (1, KH, KW, C*Multiplier)
+//	FullyConnected   x (N, I), weight, [bias]      weight (O, I)
 //	BatchNorm        x, gamma, beta, mean, variance  (C) each; has no form in a file
 //	Activate         x                             ReLU or ReLU6 on its own
+//	Arithmetic       a, b                          Add, Sub, Mul; one may be repeated to fit the other
+//	Unary            x                             HardSwish, Logistic
+//	Softmax          x                             along the last axis
 //	Mean             x                             over Axes
+//	Pool             x                             Average, Max
 //	Pad              x                             zeros around each dimension
 //	Reshape          x
+//	Transpose        x
+//	Concat           x...                          along Axis
+//	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
 //	Dequantize       x                             integer -> float32
 //

@@ -11,7 +11,8 @@ type Level uint8
 const (
 	// Float is the network as trained: float32 throughout, BatchNorm and Activate as nodes.
 	Float Level = iota
-	// Folded has no BatchNorm, and activations fused into the operators before them.
+	// Folded has no BatchNorm. An activation is fused into the operator before it wherever that can take it, after the
+	// pass that does it; the file of another tool may have more of them as nodes.
 	Folded
 	// Ranged is Folded with the real interval of every activation known.
 	Ranged
@@ -96,11 +97,7 @@ func (g *Graph) Apply(name string, op Op, in ...*Value) *Value {
 
 // Infer is the element type and shape that the node's operator gives for its inputs, without quantization.
 func (n *Node) Infer() (Type, error) {
-	in := make([]Type, len(n.In))
-	for i, v := range n.In {
-		in[i] = v.Type
-	}
-	return n.Op.infer(in)
+	return n.Op.infer(types(n.In))
 }
 
 // SetInput makes v the node's input i, keeping the use lists.

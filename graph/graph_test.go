@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -42,6 +43,30 @@ func integer() *Graph {
 	return g
 }
 
+// more is a quantized graph of the operators without weights.
+func more() *Graph {
+	g := New("more")
+	g.Level = Quantized
+	same := quant.PerTensor(0.5, -3)
+	apply := func(name string, q *quant.Params, op Op, in ...*Value) *Value {
+		v := g.Apply(name, op, in...)
+		v.Type.Quant = q
+		return v
+	}
+	x := g.Input("x", Type{Int8, []int{1, 4, 6, 2}, same})
+	pool := apply("pool", same, Pool{Fn: Max, Window: Dense(2, Same), Size: [2]int{3, 2}, Act: ReLU}, x)
+	size := apply("resize", same, Resize{Fn: Bilinear, Size: [2]int{2, 3}, HalfPixel: true}, x)
+	x = apply("concat", same, Concat{Axis: 3}, pool, size)
+	x = apply("transpose", same, Transpose{Perm: []int{0, 3, 1, 2}}, x)
+	x = apply("add", quant.PerTensor(0.7, 5), Arithmetic{Fn: Add, Act: ReLU6}, x, Const("three", Type{Int8, nil, quant.PerTensor(3./255, -128)}, []int8{127}))
+	x = apply("swish", quant.PerTensor(0.6, -100), Unary{Fn: HardSwish}, x)
+	gate := apply("logistic", quant.PerTensor(1./256, -128), Unary{Fn: Logistic}, x)
+	x = apply("mul", quant.PerTensor(0.6, -100), Arithmetic{Fn: Mul}, x, gate)
+	x = apply("softmax", quant.PerTensor(1./256, -128), Softmax{Beta: 0.5}, x)
+	g.Outputs = []*Value{x}
+	return g
+}
+
 func TestPrint(t *testing.T) {
 	const wantFloat = `graph "small" float
 input = input : float32[1,5,5,2]
@@ -68,10 +93,23 @@ w = const 671bcf4d : int8[1,3,3,2] {2 scales 0.125..0.25 axis 3 c1c00f94}
 b = const 6522df69 : int32[2] {2 scales 0.0625..0.125 axis 0 7dfad2bd}
 y = depthwise_conv2d(x, w, b) stride=1 pad=same act=relu6 : int8[1,4,4,2] {0.25:-128} -> output
 `
+	const wantMore = `graph "more" quantized
+x = input : int8[1,4,6,2] {0.5:-3}
+pool = max_pool(x) size=3x2 stride=2 pad=same act=relu : int8[1,2,3,2] {0.5:-3}
+resize = resize_bilinear(x) half_pixel : int8[1,2,3,2] {0.5:-3}
+concat = concat(pool, resize) axis=3 : int8[1,2,3,4] {0.5:-3}
+transpose = transpose(concat) perm=[0 3 1 2] : int8[1,4,2,3] {0.5:-3}
+three = const 12b88320 : int8[] {0.011764706:-128}
+add = add(transpose, three) act=relu6 : int8[1,4,2,3] {0.7:5}
+swish = hard_swish(add) : int8[1,4,2,3] {0.6:-100}
+logistic = logistic(swish) : int8[1,4,2,3] {0.00390625:-128}
+mul = mul(swish, logistic) : int8[1,4,2,3] {0.6:-100}
+softmax = softmax(mul) beta=0.5 : int8[1,4,2,3] {0.00390625:-128} -> output
+`
 	for _, c := range []struct {
 		g    *Graph
 		want string
-	}{{small(), wantFloat}, {integer(), wantInteger}} {
+	}{{small(), wantFloat}, {integer(), wantInteger}, {more(), wantMore}} {
 		if err := c.g.Check(); err != nil {
 			t.Error(err)
 		}
@@ -134,10 +172,73 @@ func TestCheckFaults(t *testing.T) {
 		{"unquantized output", integer(), func(g *Graph) { node(g, "y").Out.Type.Quant = nil }, `an activation needs one scale`},
 		{"one input", integer(), func(g *Graph) { n := node(g, "y"); n.In = n.In[:1] }, `1 inputs`},
 		{"no bias", integer(), func(g *Graph) { n := node(g, "y"); n.In = n.In[:2] }, `no bias`},
+		{"pool's quantization", more(), func(g *Graph) { node(g, "pool").Out.Type.Quant = quant.PerTensor(0.5, -2) }, `max_pool "pool": changes the quantization`},
+		{"concat's quantization", more(), func(g *Graph) { node(g, "concat").In[1].Type.Quant = quant.PerTensor(0.25, -3) }, `concat "concat": changes the quantization`},
+		{"softmax's quantization", more(), func(g *Graph) { node(g, "softmax").Out.Type.Quant = quant.PerTensor(0.5, 0) }, `{0.5:0}: want {0.00390625:-128}`},
+		{"logistic's quantization", more(), func(g *Graph) { node(g, "logistic").Out.Type.Quant.Zero[0] = 0 }, `want {0.00390625:-128}`},
+		{"operand's quantization", more(), func(g *Graph) { node(g, "add").In[1].Type.Quant = nil }, `add "add": an activation needs one scale`},
+		{"operand's type", more(), func(g *Graph) { node(g, "add").In[1].Type.DType = Int16 }, `inputs of int8 and int16`},
 	} {
+		if err := c.g.Check(); err != nil {
+			t.Errorf("%s: before: %v", c.name, err)
+		}
 		c.spoil(c.g)
 		if err := c.g.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// The shapes that operators give, and what they refuse.
+func TestInfer(t *testing.T) {
+	image := floatType(1, 4, 6, 2)
+	for _, c := range []struct {
+		op   Op
+		in   []Type
+		want string // the shape, or the error
+	}{
+		{Arithmetic{}, []Type{floatType(2, 1, 3), floatType(4, 1)}, "[2 4 3]"},
+		{Arithmetic{}, []Type{floatType(), image}, "[1 4 6 2]"},
+		{Arithmetic{}, []Type{image, floatType(3)}, "do not go together"},
+		{Arithmetic{}, []Type{image}, "1 inputs: want 2 to 2"},
+		{Arithmetic{}, []Type{image, {DType: Int8, Shape: image.Shape}}, "inputs of float32 and int8"},
+		{Softmax{Beta: 1}, []Type{floatType()}, "scalar input"},
+		{Softmax{}, []Type{image}, "beta 0"},
+		{Softmax{Beta: float32(math.NaN())}, []Type{image}, "beta NaN"},
+		{Unary{}, []Type{image, image}, "2 inputs"},
+		{FullyConnected{}, []Type{image, floatType(3, 2)}, "[24 3]"},
+		{FullyConnected{KeepDims: true}, []Type{image, floatType(3, 2)}, "[1 4 6 3]"},
+		{FullyConnected{}, []Type{image, floatType(3, 16)}, "[3 3]"},
+		{FullyConnected{KeepDims: true}, []Type{image, floatType(3, 16)}, "weight [3 16] for input [1 4 6 2]"},
+		{FullyConnected{}, []Type{image, floatType(3, 5)}, "weight [3 5]"},
+		{Pool{Window: Dense(2, Same), Size: [2]int{3, 3}}, []Type{image}, "[1 2 3 2]"},
+		{Pool{Window: Dense(1, Valid), Size: [2]int{5, 1}}, []Type{image}, "does not fit"},
+		{Pool{Window: Dense(1, Valid), Size: [2]int{0, 1}}, []Type{image}, "window [0 1]"},
+		{Pool{Window: Window{Stride: [2]int{1, 1}, Dilation: [2]int{2, 1}}, Size: [2]int{1, 1}}, []Type{image}, "dilation [2 1]"},
+		{Pool{Window: Dense(1, Same), Size: [2]int{2, 2}}, []Type{floatType(4)}, "want 4 dimensions"},
+		{Concat{Axis: 1}, []Type{image, image, floatType(1, 1, 6, 2)}, "[1 9 6 2]"},
+		{Concat{Axis: 2}, []Type{image, floatType(1, 5, 6, 2)}, "beside [1 4 6 2] along axis 2"},
+		{Concat{Axis: 4}, []Type{image}, "axis 4"},
+		{Concat{Axis: -1}, []Type{image}, "axis -1"},
+		{Concat{}, nil, "no inputs"},
+		{Concat{}, []Type{floatType(MaxElements), floatType(MaxElements), floatType(math.MaxInt)}, "beside"},
+		{Transpose{Perm: []int{3, 0, 2, 1}}, []Type{image}, "[2 1 6 4]"},
+		{Transpose{Perm: []int{3, 0, 0, 1}}, []Type{image}, "permutation"},
+		{Transpose{Perm: []int{0, 1, 2}}, []Type{image}, "permutation"},
+		{Transpose{Perm: []int{0, 1, 2, 4}}, []Type{image}, "permutation"},
+		{Resize{Size: [2]int{9, 1}}, []Type{image}, "[1 9 1 2]"},
+		{Resize{Size: [2]int{9, 0}}, []Type{image}, "want sides of 1 to 32768"},
+		{Resize{Size: [2]int{9, 1 << 16}}, []Type{image}, "want sides"},
+		{Resize{Size: [2]int{9, 9}, AlignCorners: true, HalfPixel: true}, []Type{image}, "both"},
+		{Resize{Size: [2]int{9, 9}}, []Type{floatType(9, 9)}, "want 4 dimensions"},
+	} {
+		got, err := c.op.infer(c.in)
+		text := fmt.Sprint(got.Shape)
+		if err != nil {
+			text = err.Error()
+		}
+		if !strings.Contains(text, c.want) || err == nil && (text != c.want || got.DType != Float32) {
+			t.Errorf("%s %+v of %v: %s, want %s", c.op.Name(), c.op, c.in, text, c.want)
 		}
 	}
 }

@@ -78,12 +78,14 @@ func (w Window) Out(axis, in, k int) (out, before int) {
 	return out, max((out-1)*stride+span-in, 0) / 2
 }
 
-// check bounds the attributes so that sizes computed from them can't overflow.
+// maxWindow bounds strides, dilations and the like so that sizes computed from them can't overflow.
+const maxWindow = 1 << 15
+
+// check holds the attributes to their bounds.
 func (w Window) check() error {
-	const most = 1 << 15
 	for i := range 2 {
-		if w.Stride[i] < 1 || w.Stride[i] > most || w.Dilation[i] < 1 || w.Dilation[i] > most {
-			return fmt.Errorf("stride %v, dilation %v: want 1 to %d", w.Stride, w.Dilation, most)
+		if w.Stride[i] < 1 || w.Stride[i] > maxWindow || w.Dilation[i] < 1 || w.Dilation[i] > maxWindow {
+			return fmt.Errorf("stride %v, dilation %v: want 1 to %d", w.Stride, w.Dilation, maxWindow)
 		}
 	}
 	if w.Padding > Valid {
@@ -114,7 +116,28 @@ func (a Activation) attrs() string {
 	return " act=" + a.String()
 }
 
-// The operators.
+// Activated is an operator that can limit its result by an activation of its own.
+type Activated interface {
+	Op
+	// Fused is the activation.
+	Fused() Activation
+	// WithActivation is the operator with another activation.
+	WithActivation(Activation) Op
+}
+
+func (o Conv2D) Fused() Activation          { return o.Act }
+func (o DepthwiseConv2D) Fused() Activation { return o.Act }
+func (o FullyConnected) Fused() Activation  { return o.Act }
+func (o Arithmetic) Fused() Activation      { return o.Act }
+func (o Pool) Fused() Activation            { return o.Act }
+
+func (o Conv2D) WithActivation(a Activation) Op          { o.Act = a; return o }
+func (o DepthwiseConv2D) WithActivation(a Activation) Op { o.Act = a; return o }
+func (o FullyConnected) WithActivation(a Activation) Op  { o.Act = a; return o }
+func (o Arithmetic) WithActivation(a Activation) Op      { o.Act = a; return o }
+func (o Pool) WithActivation(a Activation) Op            { o.Act = a; return o }
+
+// The operators with weights, and the ones that any network has; more are in elementwise.go and spatial.go.
 type (
 	// Conv2D is a convolution: out[n,y,x,o] = sum over taps and i of x * weight[o,ky,kx,i], plus bias[o].
 	// Fewer input channels in the weight than in x make it a grouped convolution.
@@ -127,8 +150,12 @@ type (
 		Window
 		Act Activation
 	}
-	// FullyConnected is out[n,o] = sum over i of x[n,i] * weight[o,i], plus bias[o].
-	FullyConnected struct{ Act Activation }
+	// FullyConnected is out[n,o] = sum over i of x[n,i] * weight[o,i], plus bias[o]. Whatever the dimensions of x, its
+	// elements are taken as rows of I. The result is (rows, O), or with KeepDims x's dimensions but for the last.
+	FullyConnected struct {
+		Act      Activation
+		KeepDims bool
+	}
 	// BatchNorm is gamma * (x - mean) / sqrt(variance + Eps) + beta along the last axis.
 	BatchNorm struct{ Eps float32 }
 	// Activate is an activation as a node of its own.
@@ -161,7 +188,7 @@ func (Dequantize) Name() string      { return "dequantize" }
 
 func (o Conv2D) attrs() string          { return o.Window.attrs() + o.Act.attrs() }
 func (o DepthwiseConv2D) attrs() string { return o.Window.attrs() + o.Act.attrs() }
-func (o FullyConnected) attrs() string  { return o.Act.attrs() }
+func (o FullyConnected) attrs() string  { return o.Act.attrs() + keep(o.KeepDims) }
 func (o BatchNorm) attrs() string       { return fmt.Sprintf(" eps=%v", o.Eps) }
 func (o Activate) attrs() string        { return o.Act.attrs() }
 func (o Pad) attrs() string             { return fmt.Sprintf(" before=%v after=%v", o.Before, o.After) }
@@ -170,11 +197,14 @@ func (Quantize) attrs() string          { return "" }
 func (Dequantize) attrs() string        { return "" }
 
 func (o Mean) attrs() string {
-	s := fmt.Sprintf(" axes=%v", o.Axes)
-	if o.KeepDims {
-		s += " keep"
+	return fmt.Sprintf(" axes=%v", o.Axes) + keep(o.KeepDims)
+}
+
+func keep(dims bool) string {
+	if dims {
+		return " keep"
 	}
-	return s
+	return ""
 }
 
 func (o Conv2D) infer(in []Type) (Type, error) {
@@ -222,10 +252,16 @@ func (o FullyConnected) infer(in []Type) (Type, error) {
 		return Type{}, err
 	}
 	x, w := in[0], in[1]
-	if len(x.Shape) != 2 || len(w.Shape) != 2 || x.Shape[1] != w.Shape[1] {
+	last := len(x.Shape) - 1
+	if len(w.Shape) != 2 || last < 0 || w.Shape[1] < 1 || x.Elements()%w.Shape[1] != 0 ||
+		o.KeepDims && x.Shape[last] != w.Shape[1] {
 		return Type{}, fmt.Errorf("weight %v for input %v", w.Shape, x.Shape)
 	}
-	return Type{DType: x.DType, Shape: []int{x.Shape[0], w.Shape[0]}}, checkBias(in[2:], w.Shape[0])
+	shape := []int{x.Elements() / w.Shape[1]}
+	if o.KeepDims {
+		shape = slices.Clone(x.Shape[:last])
+	}
+	return Type{DType: x.DType, Shape: append(shape, w.Shape[0])}, checkBias(in[2:], w.Shape[0])
 }
 
 func (o BatchNorm) infer(in []Type) (Type, error) {
@@ -244,12 +280,7 @@ func (o BatchNorm) infer(in []Type) (Type, error) {
 	return Type{DType: x.DType, Shape: x.Shape}, nil
 }
 
-func (o Activate) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
-}
+func (o Activate) infer(in []Type) (Type, error) { return like(in) }
 
 func (o Mean) infer(in []Type) (Type, error) {
 	if err := arity(in, 1, 1); err != nil {

@@ -142,6 +142,7 @@ type Convert struct {
 	SHA256      string         `json:"sha256"`
 	Ops         map[string]int `json:"ops"`
 	Calibration any            `json:"calibration"`
+	Recipe      any            `json:"recipe"` // as it was followed, every choice made
 	FloatTop1   *float64       `json:"float_top1"`
 	Top1        *float64       `json:"top1"`
 	DropPoints  *float64       `json:"drop_points"` // percentage points lost against float

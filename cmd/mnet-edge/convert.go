@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -11,9 +14,9 @@ import (
 
 	"mnet-edge/convert"
 	"mnet-edge/dataset"
+	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
-	"mnet-edge/model"
 	"mnet-edge/report"
 	"mnet-edge/train"
 )
@@ -22,25 +25,36 @@ func convertCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "convert",
 		Usage:     "turn a trained network into a .tflite model",
-		ArgsUsage: "[RUN | CHECKPOINT]",
-		Description: `1. The newest run as an int8 model:                mnet-edge convert --int8
-2. Float edges, so that a program feeds pixels as float32:  mnet-edge convert --int8 --io float32 runs/D-w0.5-1
-3. What quantization costs, on the test images:    mnet-edge convert --int8 --eval 10000 runs/D-w0.5-1`,
-		Flags: []cli.Flag{
+		ArgsUsage: "[RUN | CHECKPOINT | FLOAT.tflite]",
+		Description: `1. The newest run as an int8 model:                 mnet-edge convert --int8
+2. Float edges, so that a program feeds float32:    mnet-edge convert --int8 --io float32 runs/D-w0.5-001
+3. What quantization costs, on the test images:     mnet-edge convert --int8 --eval 10000 runs/D-w0.5-001
+4. A float model of another tool:                   mnet-edge convert --int8 --calib photos.zip -o int8.tflite float.tflite
+
+What --calibrator, --equalize, --correct-bias and --round-weights leave at auto is tried on calibration images that no range
+was taken from; what does best is picked, and named.`,
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "int8", Usage: "int8 weights and activations, integer arithmetic throughout"},
 			&cli.BoolFlag{Name: "float32", Usage: "float32 throughout"},
 			&cli.StringFlag{Name: "io", Value: "int8", Usage: "element type of an int8 model's input and output: `int8` or float32"},
 			&cli.StringFlag{Name: "o", Usage: "the model to write, `OUT.tflite` (default: SCHEME.tflite in the run's folder)"},
 			&cli.StringFlag{Name: "calib", Usage: "`DATA` to calibrate on: its training images (default: the run's own)"},
 			&cli.IntFlag{Name: "calib-samples", Value: 512, Usage: "`N` images, spread evenly over the training images"},
-			&cli.StringFlag{Name: "calibrator", Value: "minmax", Usage: "how a range is chosen: `minmax`"},
+			&cli.StringFlag{Name: "calibrator", Value: auto, Usage: "how a range is chosen: `auto`, " + strings.Join(sortedKeys(convert.Observers), ", ")},
+			&cli.StringFlag{Name: "equalize", Value: auto, Usage: "cross-layer equalization: `auto`, off, activations, weights"},
+			&cli.StringFlag{Name: "correct-bias", Value: auto, Usage: "empirical bias correction: `auto`, off, on"},
+			&cli.StringFlag{Name: "round-weights", Value: auto, Usage: "adaptive rounding of weights: `auto`, off, on"},
+			&cli.BoolFlag{Name: "per-tensor", Usage: "one scale for each weight, not one for each of its channels"},
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
 			jsonFlag(),
-		},
+		}, metadataFlags()...),
 		Action: convertAction,
 	}
 }
+
+// auto leaves a choice to convert.
+const auto = "auto"
 
 func convertAction(c *cli.Context) error {
 	recipe, err := recipeOf(c)
@@ -51,34 +65,35 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	checkpoint, err := loadCheckpoint(c, input)
+	output, err := outputPath(c, input, recipe)
 	if err != nil {
 		return err
 	}
-	var set *dataset.Set
+	float, err := loadFloat(c, input)
+	if err != nil {
+		return err
+	}
+	r := report.Convert{Input: input, Output: output, Scheme: string(recipe.Scheme)}
+	result := &convert.Result{Graph: float.Graph}
+	encoded := float.encoded
 	if recipe.Scheme == convert.Int8 {
-		if set, err = calibrationData(c, input, checkpoint); err != nil {
+		set, err := calibrationData(c, input, float)
+		if err != nil {
 			return err
 		}
-	}
-	result, err := convertCheckpoint(c, checkpoint, recipe, set)
-	if err != nil {
-		return err
-	}
-	encoded, err := tflite.Encode(result.Graph)
-	if err != nil {
-		return err
-	}
-	r := report.Convert{
-		Input: input, Output: outputPath(c, input, recipe), Scheme: string(recipe.Scheme), SizeBytes: len(encoded), SHA256: sha256Hex(encoded),
-		Ops: countOps(result.Graph), Layers: result.Layers,
-	}
-	if result.Calibration != nil {
-		r.Calibration = result.Calibration
-		if err := measureDrop(c, checkpoint, encoded, set, &r); err != nil {
+		split := set.Train.Limit(c.Int("calib-samples"))
+		if result, err = convert.Run(c.Context, float.Graph, recipe, calibrationSamples(c, float, &split), nil); err != nil {
 			return err
 		}
+		if encoded, err = tflite.Encode(result.Graph); err != nil {
+			return err
+		}
+		if err := measureDrop(c, float, encoded, set, &r); err != nil {
+			return err
+		}
+		r.Calibration, r.Layers, r.Recipe = result.Calibration, result.Layers, result.Recipe
 	}
+	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
 	if path := c.String("dump"); path != "" {
 		if err := renameio.WriteFile(path, []byte(result.Graph.String()), 0o644); err != nil {
 			return err
@@ -95,7 +110,14 @@ func convertAction(c *cli.Context) error {
 }
 
 func recipeOf(c *cli.Context) (convert.Recipe, error) {
-	r := convert.Recipe{Observer: c.String("calibrator")}
+	choice := func(flag string) convert.Choice {
+		if s := c.String(flag); s != auto {
+			return s
+		}
+		return ""
+	}
+	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), Observer: choice("calibrator"), Equalize: choice("equalize"),
+		CorrectBias: choice("correct-bias"), RoundWeights: choice("round-weights")}
 	switch asInt8, asFloat := c.Bool("int8"), c.Bool("float32"); {
 	case asInt8 == asFloat:
 		return r, usagef("convert wants one of --int8 and --float32")
@@ -103,9 +125,6 @@ func recipeOf(c *cli.Context) (convert.Recipe, error) {
 		r.Scheme = convert.Int8
 	default:
 		r.Scheme = convert.Float32
-	}
-	if _, ok := convert.Observers[r.Observer]; !ok {
-		return r, usagef("--calibrator %q: want %s", r.Observer, strings.Join(sortedKeys(convert.Observers), ", "))
 	}
 	if c.Int("calib-samples") < 1 || c.Int("eval") < 0 {
 		return r, usagef("--calib-samples wants at least 1, --eval at least 0")
@@ -117,10 +136,13 @@ func recipeOf(c *cli.Context) (convert.Recipe, error) {
 	default:
 		return r, usagef("--io %q: want int8 or float32", c.String("io"))
 	}
+	if err := r.Check(); err != nil {
+		return r, usageError{err}
+	}
 	return r, nil
 }
 
-// convertInput is the run or checkpoint named, or the newest run.
+// convertInput is what is named, or the newest run.
 func convertInput(c *cli.Context) (string, error) {
 	switch c.NArg() {
 	case 0:
@@ -132,16 +154,26 @@ func convertInput(c *cli.Context) (string, error) {
 	case 1:
 		return c.Args().First(), nil
 	}
-	return "", usagef("convert takes one run or checkpoint")
+	return "", usagef("convert takes one run, checkpoint or float model")
 }
 
-// outputPath is -o, or a file beside what was converted.
-func outputPath(c *cli.Context, input string, r convert.Recipe) string {
-	if o := c.String("o"); o != "" {
-		return o
+// outputPath is -o, or a file in the run's folder. Only a regular file is ever replaced.
+func outputPath(c *cli.Context, input string, r convert.Recipe) (string, error) {
+	o := c.String("o")
+	switch {
+	case o != "":
+	case isModelFile(input):
+		return "", usagef("name the model to write with -o")
+	default:
+		o = filepath.Join(runFolder(input), string(r.Scheme)+".tflite")
 	}
-	return filepath.Join(runFolder(input), string(r.Scheme)+".tflite")
+	if info, err := os.Stat(o); err == nil && !info.Mode().IsRegular() {
+		return "", usagef("-o %s: it is there, and not a regular file", o)
+	}
+	return o, nil
 }
+
+func isModelFile(path string) bool { return strings.HasSuffix(path, ".tflite") }
 
 // runFolder is the run that a checkpoint folder RUN/checkpoint/NAME belongs to; any other folder stands for itself.
 func runFolder(input string) string {
@@ -151,8 +183,64 @@ func runFolder(input string) string {
 	return input
 }
 
+// floatModel is the network to convert, as a float32 model: what every conversion starts from and is compared with.
+type floatModel struct {
+	*infer.Model
+	encoded []byte
+}
+
+// loadFloat reads a checkpoint's network or another tool's float model.
+func loadFloat(c *cli.Context, input string) (*floatModel, error) {
+	known, err := given(c)
+	if err != nil {
+		return nil, err
+	}
+	var f floatModel
+	if isModelFile(input) {
+		f.encoded, err = readModel(input)
+	} else {
+		f.encoded, err = encodeCheckpoint(c, input)
+	}
+	if err == nil {
+		f.Model, err = infer.Load(f.encoded, known)
+	}
+	if errors.Is(err, infer.ErrMetadata) {
+		err = withHint(err, "say how pixels become its input: --mean M --std S")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", input, err)
+	}
+	if f.Graph.Level == graph.Quantized {
+		return nil, fmt.Errorf("%s: %w: it is quantized already", input, infer.ErrModel)
+	}
+	if known.Mean != nil {
+		f.Graph.Meta.Mean, f.Graph.Meta.Std = known.Mean, known.Std
+	}
+	if known.Labels != nil {
+		f.Graph.Meta.Labels = known.Labels
+	}
+	return &f, nil
+}
+
+// encodeCheckpoint is a checkpoint's network as a float32 model.
+func encodeCheckpoint(c *cli.Context, path string) ([]byte, error) {
+	checkpoint, err := loadCheckpoint(c, path)
+	if err != nil {
+		return nil, err
+	}
+	g, err := convert.Lower(checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	result, err := convert.Run(c.Context, g, convert.Recipe{Scheme: convert.Float32}, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return tflite.Encode(result.Graph)
+}
+
 // calibrationData is --calib, or the data that the run was trained on.
-func calibrationData(c *cli.Context, input string, checkpoint *model.Checkpoint) (*dataset.Set, error) {
+func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set, error) {
 	data := c.String("calib")
 	if data == "" {
 		config, err := train.LoadConfig(runFolder(input))
@@ -161,38 +249,25 @@ func calibrationData(c *cli.Context, input string, checkpoint *model.Checkpoint)
 		}
 		data = config.Data
 	}
-	set, err := openData(c, data, checkpoint.Spec.Size)
+	set, err := openData(c, data, f.Height)
 	if err == nil && set.Train.N == 0 {
 		err = fmt.Errorf("%w: %s has no training images", convert.ErrCalibration, data)
 	}
 	return set, err
 }
 
-// convertCheckpoint runs the passes, with a progress bar over the calibration.
-func convertCheckpoint(c *cli.Context, checkpoint *model.Checkpoint, recipe convert.Recipe, set *dataset.Set) (*convert.Result, error) {
-	g, err := convert.Lower(checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	var samples iter.Seq[[]float32]
-	if set != nil {
-		split := set.Train.Limit(c.Int("calib-samples"))
-		samples = calibrationSamples(c, checkpoint.Input, &split)
-	}
-	return convert.Run(c.Context, g, recipe, samples, nil)
-}
-
-// calibrationSamples are the images of a split as the network sees them.
-func calibrationSamples(c *cli.Context, in model.Input, split *dataset.Split) iter.Seq[[]float32] {
+// calibrationSamples are the images of a split as the float network sees them.
+func calibrationSamples(c *cli.Context, f *floatModel, split *dataset.Split) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
 		b := newBar(c, split.N, "calibrating")
 		defer b.finish()
-		x := make([]float32, split.H*split.W*3)
+		in := make([]byte, f.Input.Type.Bytes())
+		x := make([]float32, f.Input.Type.Elements())
 		for i := range split.N {
-			for j, pixel := range split.Image(i) {
-				x[j] = (float32(pixel) - in.Mean) / in.Std
+			if f.Preprocess(in, split.Image(i)) != nil {
+				return // an image of another size; the conversion reports that samples are missing
 			}
-			if !yield(x) {
+			if _, err := binary.Decode(in, binary.LittleEndian, x); err != nil || !yield(x) {
 				return
 			}
 			b.set(i+1, "calibrating")
@@ -202,21 +277,14 @@ func calibrationSamples(c *cli.Context, in model.Input, split *dataset.Split) it
 
 // measureDrop compares the converted model's top-1 with the float network's on the same test images, both in the
 // fastest runtime at hand. The test images choose nothing.
-func measureDrop(c *cli.Context, checkpoint *model.Checkpoint, encoded []byte, set *dataset.Set, r *report.Convert) error {
+func measureDrop(c *cli.Context, f *floatModel, encoded []byte, set *dataset.Set, r *report.Convert) error {
 	if c.Int("eval") == 0 || set.Test.N == 0 {
 		return nil
 	}
-	float, err := convertCheckpoint(c, checkpoint, convert.Recipe{Scheme: convert.Float32}, nil)
-	if err != nil {
-		return err
-	}
-	floatEncoded, err := tflite.Encode(float.Graph)
-	if err != nil {
-		return err
-	}
 	split := set.Test.Limit(c.Int("eval"))
 	var top1 [2]float64
-	for i, b := range [][]byte{floatEncoded, encoded} {
+	var err error
+	for i, b := range [][]byte{f.encoded, encoded} {
 		if top1[i], err = top1Of(c, b, set, &split); err != nil {
 			return err
 		}
@@ -227,7 +295,11 @@ func measureDrop(c *cli.Context, checkpoint *model.Checkpoint, encoded []byte, s
 }
 
 func top1Of(c *cli.Context, encoded []byte, set *dataset.Set, split *dataset.Split) (float64, error) {
-	m, err := infer.Load(encoded, infer.Given{})
+	known, err := given(c)
+	if err != nil {
+		return 0, err
+	}
+	m, err := infer.Load(encoded, known)
 	if err != nil {
 		return 0, err
 	}
@@ -258,6 +330,8 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 	t.Row("operators", strings.Join(ops, ", "))
 	if cal := result.Calibration; cal != nil {
 		t.Row("calibration", fmt.Sprintf("%s over %d images", cal.Observer, cal.Samples))
+		rc := result.Recipe
+		t.Row("recipe", fmt.Sprintf("equalize %s, bias correction %s, adaptive rounding %s", rc.Equalize, rc.CorrectBias, rc.RoundWeights))
 		worst, dead := result.Layers[0], 0
 		for _, l := range result.Layers {
 			if l.WeightSNR < worst.WeightSNR {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +15,7 @@ import (
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
 	"mnet-edge/report"
+	"mnet-edge/train"
 )
 
 // specFlags are the flags that, with the net's letter, fix a model.Spec.
@@ -112,11 +114,15 @@ func sourceNote(s model.Spec) string {
 	return ""
 }
 
-// inspectRun shows what a checkpoint says of itself.
+// inspectRun shows what a checkpoint says of itself, and what its run's folder adds.
 func inspectRun(ctx *cli.Context, path string) error {
 	c, err := loadCheckpoint(ctx, path)
 	if err != nil {
 		return err
+	}
+	var config *train.Record // a checkpoint alone has none
+	if r, err := train.LoadRecord(runFolder(path)); err == nil {
+		config = &r
 	}
 	w := ctx.App.Writer
 	if ctx.Bool("json") {
@@ -127,7 +133,8 @@ func inspectRun(ctx *cli.Context, path string) error {
 			Step    int64              `json:"step"`
 			Epoch   int                `json:"epoch"`
 			Metrics map[string]float64 `json:"metrics"`
-		}{c.Spec, c.Input, c.Labels, c.Step, c.Epoch, c.Metrics})
+			Config  *train.Record      `json:"config,omitempty"`
+		}{c.Spec, c.Input, c.Labels, c.Step, c.Epoch, c.Metrics, config})
 	}
 	t := report.NewTable(w)
 	t.Row("net", c.Spec.Name())
@@ -138,8 +145,29 @@ func inspectRun(ctx *cli.Context, path string) error {
 		t.Row(k, fmt.Sprintf("%.4g", c.Metrics[k]))
 	}
 	t.Row("labels", strings.Join(c.Labels, ", "))
+	if config != nil {
+		runRows(t, *config)
+	}
 	t.Render()
 	return nil
+}
+
+// runRows are a run's settings, and the conditions its figures were measured under.
+func runRows(t report.Table, r train.Record) {
+	t.Row("data", fmt.Sprintf("%s: %d images learnt from, %d for validation, %d to test", r.Data.Name, r.Data.Train, r.Data.Val, r.Data.Test))
+	t.Row("data sha256", r.Data.SHA256)
+	t.Row("input", fmt.Sprintf("(pixel - %g) / %g", r.Input.Mean, r.Input.Std))
+	t.Row("recipe", fmt.Sprintf("%s: %d epochs, batch %d, highest rate %g (%s), weight decay %g", r.Recipe.Name, r.Recipe.Epochs,
+		r.Recipe.Batch, r.Recipe.LR, r.Recipe.Schedule, r.Recipe.WeightDecay))
+	t.Row("", fmt.Sprintf("label smoothing %g, crop %d, flip %s", r.Recipe.LabelSmoothing, r.Recipe.Crop, r.Recipe.Flip))
+	t.Row("seed", fmt.Sprint(r.Seed))
+	t.Row("backend", strings.TrimSuffix(r.Backend+": "+r.Device, ": "))
+	t.Row("machine", fmt.Sprintf("%s, %d processors", r.Platform, r.CPUs))
+	t.Row("begun", r.Started.Format(time.DateTime)+" UTC")
+	for _, name := range sortedKeys(r.Versions) {
+		t.Row("version", name+" "+r.Versions[name])
+	}
+	t.Row("command", "mnet-edge "+strings.Join(r.Args, " "))
 }
 
 // inspectModel prints the graph, or its summary as JSON.

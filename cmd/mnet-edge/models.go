@@ -17,14 +17,19 @@ import (
 	"mnet-edge/report"
 )
 
-// modelFlags say what a model without metadata leaves open, and how to run it.
-func modelFlags() []cli.Flag {
+// metadataFlags say what a model without metadata leaves open.
+func metadataFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
 		&cli.StringFlag{Name: "mean", Usage: "of a model without metadata: input = (pixel - `M`) / S; one value, or R,G,B"},
 		&cli.StringFlag{Name: "std", Usage: "of a model without metadata: `S` above; one value, or R,G,B"},
 		&cli.StringFlag{Name: "labels", Usage: "of a model without metadata: `FILE` with a label a line"},
 	}
+}
+
+// modelFlags are those of every command that runs a model.
+func modelFlags() []cli.Flag {
+	return append(metadataFlags(),
+		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"})
 }
 
 // measureFlags have the names and the meaning of TFLite's benchmark_model.

@@ -34,6 +34,7 @@ func trainCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`N` fixes initial weights, validation split, order and augmentation"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
+			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
@@ -49,6 +50,9 @@ func trainAction(c *cli.Context) error {
 	config, data, err := trainConfig(c)
 	if err != nil {
 		return err
+	}
+	if c.String("out") == "" {
+		defer os.Remove(config.Out) // the folder numbered for a run that nothing came of; one that holds a file stays
 	}
 	set, err := openData(c, data, config.Spec.Size)
 	if err != nil {
@@ -105,7 +109,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
+		Seed: c.Uint64("seed"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
 	if config.Out == "" {
@@ -128,7 +132,7 @@ func resumeConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	for _, f := range c.LocalFlagNames() {
 		switch f {
-		case "resume", "out", "data", "json":
+		case "resume", "out", "data", "json", "save-every":
 		default:
 			return train.Config{}, "", usagef("--%s can't be changed in a run that is resumed", f)
 		}
@@ -138,6 +142,9 @@ func resumeConfig(c *cli.Context) (train.Config, string, error) {
 		return config, "", err
 	}
 	config.Out, config.Resume = run, true
+	if c.IsSet("save-every") {
+		config.SaveEvery = c.Duration("save-every")
+	}
 	data := config.Data
 	if d := c.String("data"); d != "" {
 		data = d

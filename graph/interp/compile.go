@@ -51,6 +51,20 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 	case graph.Reshape:
 		x, out := c.data[n.In[0]], c.data[n.Out]
 		return func() { assign(out, x) }, nil
+	case graph.Arithmetic:
+		return c.arithmetic(n, op)
+	case graph.Unary:
+		return c.unary(n, op)
+	case graph.Softmax:
+		return c.softmax(n, op)
+	case graph.Pool:
+		return c.pool(n, op)
+	case graph.Concat:
+		return c.concat(n, op)
+	case graph.Transpose:
+		return c.transpose(n, op)
+	case graph.Resize:
+		return c.resize(n, op)
 	}
 	if n.Out.Type.DType == graph.Float32 {
 		return c.float(n)
@@ -108,10 +122,11 @@ func newWindow(n *graph.Node) (w window, act graph.Activation) {
 	case graph.DepthwiseConv2D:
 		return slide(op.Window, 1), op.Act
 	case graph.FullyConnected: // the 1x1 convolution of 1x1 images
+		depth := filter[1]
 		return window{
-			n: x[0], h: 1, w: 1, c: x[1],
-			oh: 1, ow: 1, oc: out[1],
-			kh: 1, kw: 1, depth: x[1],
+			n: n.In[0].Type.Elements() / depth, h: 1, w: 1, c: depth,
+			oh: 1, ow: 1, oc: filter[0],
+			kh: 1, kw: 1, depth: depth,
 			stride: [2]int{1, 1}, dilation: [2]int{1, 1},
 		}, op.Act
 	}

@@ -7,20 +7,25 @@
 // of the calibrator's observations (Options.Tap), and the runtime where there is no other. A result has the same bits
 // on every processor.
 //
-//	machine.go   Machine: buffers, Run, taps
-//	compile.go   from a node to a function over buffers
-//	float.go     the float32 operators        } the equation of each, in the plainest loops
-//	integer.go   the int8 operators           }
-//	layout.go    Pad, Quantize, Dequantize, and the index arithmetic of Mean
-//	rounding.go  what differs between runtimes beside the requantization itself
-//	packed.go    faster kernels of the convolutions, bit for bit those of float.go and integer.go
+//	machine.go      Machine: buffers, Run, taps
+//	compile.go      from a node to a function over buffers
+//	float.go        float32 } the operators with weights, Mean, BatchNorm and Activate: the equation of each, in the
+//	integer.go      int8    } plainest loops
+//	elementwise.go  Arithmetic, Unary, Softmax
+//	spatial.go      Pool, Concat, Transpose, Resize
+//	layout.go       Pad, Quantize, Dequantize, and the index arithmetic of Mean
+//	rounding.go     what differs between runtimes beside the requantization itself
+//	fixed.go        the fixed-point exponential and reciprocal of TFLite's reference kernels
+//	packed.go       faster kernels of the convolutions, bit for bit those of float.go and integer.go
+//	wide.go         the same for processors with AVX2
 //
 // The integer arithmetic is that of one runtime, chosen by Options.Rounding:
 //
 //	Double    TFLite's reference kernels; TFLite Micro but for fully connected layers, which it rounds as convolutions
 //	DoubleUp  convolutions and fully connected layers of TFLite's optimized kernels on amd64; not its other operators
 //	Single    a TFLite built with TFLITE_SINGLE_ROUNDING, but for the same exception
-//	Float32   XNNPACK
+//	Float32   XNNPACK on amd64, and TFLite's optimized kernels for the int8 operators that XNNPACK leaves to them: Pool's
+//	          average, Activate, HardSwish, Softmax, Resize's nearest, and those whose scales are too far apart
 //
 // Double and Float32 are held to vectors that the official runtime computed, every tensor of a network and every
 // operator. Results of float32 operators are this package's own: other runtimes add in other orders.

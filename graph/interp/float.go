@@ -71,6 +71,9 @@ func (c *compiler) floatConv(n *graph.Node) (func(), error) {
 	case c.plain:
 		return f.convRef, nil
 	}
+	if hasWide && f.depth == f.c {
+		return f.wide(), nil
+	}
 	return f.packed(), nil
 }
 

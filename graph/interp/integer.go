@@ -23,14 +23,10 @@ func (c *compiler) integer(n *graph.Node) (func(), error) {
 	switch op := n.Op.(type) {
 	case graph.Conv2D, graph.FullyConnected, graph.DepthwiseConv2D:
 		return c.intConv(n)
-	case graph.Activate:
-		limit := activation(c.Rounding, op.Act, to)
-		rescale := rescaler(c.Rounding, in, to)
-		return func() {
-			for i, q := range x {
-				out[i] = int8(limit.Clamp(rescale(int32(q))))
-			}
-		}, nil
+	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
+		limit := activation(builtin(c.Rounding), op.Act, to)
+		rescale := rescaler(builtin(c.Rounding), in, to)
+		return c.table(n, func(q int32) int32 { return limit.Clamp(rescale(q)) }), nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
 		if count > math.MaxInt32/255 {
@@ -109,6 +105,9 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 		return f.depthwiseRows(), nil
 	case c.plain:
 		return f.convRef, nil
+	}
+	if hasWide && f.depth == f.c && f.c%2 == 0 {
+		return f.wide(), nil
 	}
 	return f.packed(), nil
 }

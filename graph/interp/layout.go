@@ -129,7 +129,11 @@ func requantize[S, T integer](c *compiler, n *graph.Node, x []S, out []T) (func(
 	}
 	lo, hi := n.Out.Type.DType.Limits()
 	limit := quant.Range{Min: lo, Max: hi}
-	rescale := rescaler(c.Rounding, n.In[0].Type.Quant, n.Out.Type.Quant)
+	r := c.Rounding
+	if n.In[0].Type.DType != n.Out.Type.DType {
+		r = builtin(r) // XNNPACK takes int8 to int8, and uint8 to uint8
+	}
+	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant)
 	return func() {
 		for i, q := range x {
 			out[i] = T(limit.Clamp(rescale(int32(q))))

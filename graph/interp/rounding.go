@@ -11,6 +11,15 @@ import (
 // What the runtimes disagree on beside the requantization of an accumulator. Float32 is XNNPACK throughout; the others
 // are TFLite's formulas with the Rounding's product.
 
+// builtin is the rounding of TFLite's own kernels beside the convolutions: what XNNPACK leaves comes to them, and ruy,
+// which rounds upward, has no part in them.
+func builtin(r quant.Rounding) quant.Rounding {
+	if r == quant.Single {
+		return r
+	}
+	return quant.Double
+}
+
 // activation is the range of an int8 output under a fused activation. A bound f is round(f/scale) + zero: TFLite rounds
 // half away from zero before adding, XNNPACK half to even after. They differ on ties only.
 func activation(r quant.Rounding, act graph.Activation, p *quant.Params) quant.Range {
@@ -65,9 +74,8 @@ func rescaler(r quant.Rounding, from, to *quant.Params) func(q int32) int32 {
 			m := int32(math.RoundToEven(float64(256 * ratio)))
 			return func(q int32) int32 { return int32((int64(q-zFrom)*int64(m)+128)>>8) + zTo }
 		}
-		r = quant.Double
 	}
-	requant := quant.Rescale(r, sFrom, sTo)
+	requant := quant.Rescale(builtin(r), sFrom, sTo)
 	return func(q int32) int32 {
 		return int32(min(max(int64(requant.Apply(q-zFrom))+int64(zTo), math.MinInt32), math.MaxInt32))
 	}

@@ -25,17 +25,26 @@ type vectors struct {
 	Model   string   `json:"model_sha256"`
 	Inputs  string   `json:"inputs_sha256"`
 	Tensors []string `json:"tensors"`
+	Left    []string `json:"left"`
 	Images  []struct {
 		Sums   []string  `json:"sums"`
 		Output []float64 `json:"output"`
 	} `json:"images"`
 }
 
-// The official runtime's tensors, every one of a network, bit for bit.
+// The official runtime's tensors, every one of a network, bit for bit. MNET_VECTORS names a directory of more folders,
+// for networks too large to keep here.
 func TestVectors(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/vectors/*")
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no vectors: %v", err)
+	}
+	if more := os.Getenv("MNET_VECTORS"); more != "" {
+		found, err := filepath.Glob(filepath.Join(more, "*"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no vectors in MNET_VECTORS: %v", err)
+		}
+		dirs = append(dirs, found...)
 	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {

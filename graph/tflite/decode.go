@@ -18,8 +18,11 @@ var ErrFormat = errors.New("not a usable TFLite model")
 // ErrUnsupported is wrapped, beside ErrFormat, where the model may be sound but uses what the graph has no form for.
 var ErrUnsupported = errors.New("outside the supported set")
 
-// maxNodes bounds the operators of a model.
-const maxNodes = 1 << 14
+// maxNodes bounds the operators of a model, maxInputs the inputs of one.
+const (
+	maxNodes  = 1 << 14
+	maxInputs = 1 << 7
+)
 
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
 // graph.Check. Its level follows from its content: Quantized where any activation is of integers; Ranged where every
@@ -68,6 +71,9 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	g := graph.New(sub.string(subgraphName))
 	for _, i := range sub.int32s(subgraphInputs) {
 		v, err := d.undefined(i)
+		if err == nil {
+			err = d.fixed(i)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("input: %w", err)
 		}
@@ -129,19 +135,19 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	}
 	d.where = where
 	c := codecFor(code)
-	if c == nil {
+	if c == nil && shapers[code] == nil {
 		return fmt.Errorf("%s: %w", where, ErrUnsupported)
 	}
-	if len(outs) != 1 || len(ins) == 0 || len(ins) > maxRank {
+	if len(outs) != 1 || len(ins) == 0 || len(ins) > maxInputs {
 		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
 	}
 	var options table // where the type says so there are none, whatever else there is
-	if t := o.uint8(operatorOptionsType); t == c.options {
+	if t := o.uint8(operatorOptionsType); c == nil || t == c.options {
 		options = o.table(operatorOptions)
 	} else if t != 0 {
 		return fmt.Errorf("%s: options of kind %d: want %d", where, t, c.options)
 	}
-	if c.biased && len(ins) == 3 && ins[2] == -1 {
+	if c != nil && c.biased && len(ins) == 3 && ins[2] == -1 {
 		ins = ins[:2]
 	}
 	in := make([]*graph.Value, len(ins))
@@ -158,6 +164,13 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		return fmt.Errorf("%s: output: %w", where, err)
 	}
 	call := &call{options: options, in: in, out: out.Type}
+	if c == nil {
+		if err := call.fold(code, out); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		d.values[outs[0]] = out
+		return nil
+	}
 	op, err := c.decode(call)
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
@@ -271,6 +284,16 @@ func (d *decoder) undefined(i int32) (*graph.Value, error) {
 		return v, nil
 	}
 	return nil, fmt.Errorf("%s: %w", d.tensorName(i), err)
+}
+
+// fixed reports an input whose size the file leaves open. An open batch is 1, as the shape beside it says; for other
+// dimensions that 1 is no size to convert or run at.
+func (d *decoder) fixed(i int32) error {
+	signature := d.tensors[i].int32s(tensorSignature)
+	if len(signature) > 1 && slices.Contains(signature[1:], -1) {
+		return fmt.Errorf("%s: dynamic shape %v: %w", d.tensorName(i), signature, ErrUnsupported)
+	}
+	return nil
 }
 
 // tensor reads the type of tensor i, and its data if it is constant.

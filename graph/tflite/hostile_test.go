@@ -78,8 +78,23 @@ func TestDecodeRefuses(t *testing.T) {
 		}},
 		{`output: tensor 2 "pad": given twice`, func(p parts) { p.operators[1][operatorOutputs] = []int32{2} }},
 		{"operator code 99 of", func(p parts) { p.operators[1][operatorCode] = uint32(99) }},
-		{`operator 1 SOFTMAX giving tensor 5 "stem": outside the supported set`, func(p parts) {
+		{`operator 1 LSTM giving tensor 5 "stem": outside the supported set`, func(p parts) {
+			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(16), int32(16)
+		}},
+		{`operator 1 SOFTMAX giving tensor 5 "stem": options of kind 1: want 9`, func(p parts) {
 			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(25), int32(25)
+		}},
+		{`operator 1 SHAPE giving tensor 5 "stem": 3 inputs: want 1`, func(p parts) {
+			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(77), int32(77)
+		}},
+		{`operator 1 STRIDED_SLICE giving tensor 5 "stem": 3 inputs: want 4`, func(p parts) {
+			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(45), int32(45)
+		}},
+		{`operator 1 PACK giving tensor 5 "stem": not a constant of integers`, func(p parts) {
+			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(83), int32(83)
+		}},
+		{`input: tensor 0 "image": dynamic shape [1 -1 -1 3]`, func(p parts) {
+			p.tensor("image")[tensorSignature] = []int32{1, -1, -1, 3}
 		}},
 		{"operator 1 BuiltinOperator(200) giving", func(p parts) {
 			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(127), int32(200)
@@ -99,7 +114,7 @@ func TestDecodeRefuses(t *testing.T) {
 			dense := p.operators[len(p.operators)-1]
 			dense[operatorOptions] = obj{denseFormat: int8(1)}
 		}},
-		{"want 2 dimensions", func(p parts) { p.operators[len(p.operators)-1][operatorInputs].([]int32)[0] = 0 }},
+		{`"unbiased" is float32[1 3], inferred float32[48 3]`, func(p parts) { p.operators[len(p.operators)-1][operatorInputs].([]int32)[0] = 0 }},
 		{"elements of FLOAT16", func(p parts) { p.tensor("stem/w")[tensorType] = int8(1) }},
 		{"elements of TensorType(-3)", func(p parts) { p.tensor("stem/w")[tensorType] = int8(-3) }},
 		{"variable, sparse or external", func(p parts) { p.tensor("stem/w")[tensorVariable] = true }},
@@ -113,10 +128,10 @@ func TestDecodeRefuses(t *testing.T) {
 		}},
 		{"9 dimensions", func(p parts) { p.tensor("stem/w")[tensorShape] = make([]int32, 9) }},
 		{"inferred float32[1 10 10 3]", func(p parts) { p.tensor("pad")[tensorShape] = []int32{1, 9, 10, 3} }},
-		{"paddings has 20 elements", func(p parts) {
+		{"paddings: 20 elements", func(p parts) {
 			p.tensor("pad/paddings")[tensorShape], p.data("pad/paddings")[bufferData] = []int32{10, 2}, blob(make([]byte, 80))
 		}},
-		{"paddings is not a constant of integers", func(p parts) { p.tensor("pad/paddings")[tensorType] = int8(0) }},
+		{"paddings: not a constant of integers", func(p parts) { p.tensor("pad/paddings")[tensorType] = int8(0) }},
 		{"2 scales and 1 zero", func(p parts) { p.tensor("stem/w")[tensorQuantization] = scales(2, 1, 0) }},
 		{"quantization details of kind 2", func(p parts) {
 			p.tensor("stem/w")[tensorQuantization] = obj{quantDetails: uint8(2)}
@@ -167,6 +182,48 @@ func TestDecodeRefusesInteger(t *testing.T) {
 	}
 }
 
+// Operators of the branched network, by the names of their results.
+func TestDecodeRefusesBranched(t *testing.T) {
+	for _, c := range []struct {
+		want  string
+		spoil func(p parts, options func(name string) obj)
+	}{
+		{"fused activation 5", func(p parts, o func(string) obj) { o("add")[arithmeticActivation] = int8(5) }},
+		{"outside the supported set", func(p parts, o func(string) obj) { o("concat")[concatActivation] = int8(1) }},
+		{"axis 4 of input", func(p parts, o func(string) obj) { o("concat")[concatAxis] = int32(4) }},
+		{"axis -1 of input", func(p parts, o func(string) obj) { o("concat")[concatAxis] = int32(-5) }},
+		{"window [3 0]", func(p parts, o func(string) obj) { o("average")[poolWidth] = int32(0) }},
+		{"padding 3", func(p parts, o func(string) obj) { o("max")[windowPadding] = int8(3) }},
+		{"stride [2 -1]", func(p parts, o func(string) obj) { o("max")[windowStrideW] = int32(-1) }},
+		{"both align_corners and half_pixel", func(p parts, o func(string) obj) { o("bilinear")[bilinearCorners] = true }},
+		{"beta 0", func(p parts, o func(string) obj) { o("softmax")[softmaxBeta] = float32(0) }},
+		{"beta NaN", func(p parts, o func(string) obj) { o("softmax")[softmaxBeta] = float32(math.NaN()) }},
+		{"beta +Inf", func(p parts, o func(string) obj) { o("softmax")[softmaxBeta] = float32(math.Inf(1)) }},
+		{"size [4]", func(p parts, o func(string) obj) {
+			p.tensor("nearest/size")[tensorShape], p.data("nearest/size")[bufferData] = []int32{1}, blob{4, 0, 0, 0}
+		}},
+		{"want sides of 1 to 32768", func(p parts, o func(string) obj) { p.data("nearest/size")[bufferData].(blob)[3] = 1 }},
+		{"permutation", func(p parts, o func(string) obj) { p.data("transpose/perm")[bufferData].(blob)[0] = 3 }},
+		{"perm: not a constant", func(p parts, o func(string) obj) { p.tensor("transpose/perm")[tensorType] = int8(0) }},
+		{"changes the quantization", func(p parts, o func(string) obj) { p.quant("concat")[quantScale].([]float32)[0] = 0.5 }},
+		{"want {0.00390625:-128}", func(p parts, o func(string) obj) { p.quant("gate")[quantZero].([]int64)[0] = 0 }},
+	} {
+		p := taken(t, nets(t)["int8 branched"])
+		c.spoil(p, func(name string) obj {
+			for _, o := range p.operators {
+				if p.tensors[o[operatorOutputs].([]int32)[0]][tensorName] == name {
+					options := o[operatorOptions].(obj)
+					o[operatorOptions] = append(options, make(obj, 8)...)
+					return o[operatorOptions].(obj)
+				}
+			}
+			t.Fatal(name)
+			return nil
+		})
+		refused(t, finish(p.model, modelID, 0), c.want)
+	}
+}
+
 func scales(n, zeros int, axis int32) obj {
 	return obj{quantScale: slices.Repeat([]float32{1}, n), quantZero: make([]int64, zeros), quantAxis: axis}
 }
@@ -177,7 +234,7 @@ func refused(t *testing.T, b []byte, want string) {
 	if g != nil || !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) {
 		t.Errorf("%s: %v", want, err)
 	}
-	if outside := strings.Contains(want, "custom") || strings.Contains(want, "SOFTMAX"); outside && !errors.Is(err, ErrUnsupported) {
+	if outside := strings.Contains(want, "custom") || strings.Contains(want, "outside the"); outside && !errors.Is(err, ErrUnsupported) {
 		t.Errorf("%s: not ErrUnsupported", want)
 	}
 }
@@ -276,8 +333,8 @@ func TestDecodeLabels(t *testing.T) {
 
 // seeds are whole models of every kind, ours and others'.
 func seeds(t testing.TB) [][]byte {
-	all := [][]byte{read(t, "tf_float"), read(t, "tf_int8"), read(t, "tf_int8io")}
-	for _, name := range []string{"float", "int8", "ranged"} {
+	all := [][]byte{read(t, "tf_float"), read(t, "tf_int8"), read(t, "tf_int8io"), read(t, "tf_any")}
+	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched"} {
 		all = append(all, encode(t, nets(t)[name]))
 	}
 	return all

@@ -57,6 +57,57 @@ func int8Net() *graph.Graph {
 	return g
 }
 
+// branched is a network of the operators without weights, float32 or, where in has a quantization, int8.
+func branched(in graph.Type) *graph.Graph {
+	r := rand.New(rand.NewPCG(3, 3))
+	g := graph.New("branched")
+	g.Level = graph.Folded
+	if in.Quant != nil {
+		g.Level = graph.Quantized
+	}
+	apply := func(name string, scale float32, zero int32, op graph.Op, in ...*graph.Value) *graph.Value {
+		v := g.Apply(name, op, in...)
+		if v.Type.DType == graph.Int8 {
+			quantized(v, scale, zero)
+		}
+		return v
+	}
+	operand := func(name string, shape ...int) *graph.Value {
+		if in.Quant == nil {
+			return weights(r, name, shape...)
+		}
+		t := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerTensor(0.3, -7)}
+		data := make([]int8, t.Elements())
+		for i := range data {
+			data[i] = int8(r.IntN(256) - 128)
+		}
+		return graph.Const(name, t, data)
+	}
+	same := func(name string, op graph.Op, in ...*graph.Value) *graph.Value {
+		return apply(name, 0.02, 5, op, in...)
+	}
+	x := g.Input("image", in)
+	swish := apply("swish", 0.01, -100, graph.Unary{Fn: graph.HardSwish}, x)
+	gate := apply("gate", 1./256, -128, graph.Unary{Fn: graph.Logistic}, x)
+	y := apply("mul", 0.02, 5, graph.Arithmetic{Fn: graph.Mul}, swish, gate)
+	y = apply("sub", 0.02, 5, graph.Arithmetic{Fn: graph.Sub, Act: graph.ReLU}, operand("five", 5), y)
+	wide := apply("coarse mul", 0.001, 3, graph.Arithmetic{Fn: graph.Mul}, y, operand("scalar"))
+	y = same("add", graph.Arithmetic{Act: graph.ReLU6}, y, wide)
+	a := same("average", graph.Pool{Window: window(2, graph.Same), Size: [2]int{3, 2}, Act: graph.ReLU6}, y)
+	b := same("max", graph.Pool{Fn: graph.Max, Window: window(2, graph.Valid), Size: [2]int{2, 1}}, y)
+	c := same("bilinear", graph.Resize{Size: [2]int{3, 4}, HalfPixel: true}, y)
+	d := same("nearest", graph.Resize{Fn: graph.Nearest, Size: [2]int{3, 4}, AlignCorners: true}, y)
+	y = same("concat", graph.Concat{Axis: 3}, a, b, c, d, a)
+	y = same("transpose", graph.Transpose{Perm: []int{0, 2, 3, 1}}, y)
+	if in.Quant == nil {
+		y = g.Apply("rows", graph.FullyConnected{KeepDims: true}, y, weights(r, "rows/w", 4, 3), weights(r, "rows/b", 4))
+		y = g.Apply("all", graph.FullyConnected{}, y, weights(r, "all/w", 6, 400))
+	}
+	y = apply("softmax", 1./256, -128, graph.Softmax{Beta: 0.25}, y)
+	g.Outputs = []*graph.Value{y}
+	return g
+}
+
 func floats(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
 
 func window(stride int, p graph.Padding) graph.Window {
@@ -117,7 +168,10 @@ func ranged(g *graph.Graph) *graph.Graph {
 // nets are the networks that tests go through.
 func nets(t testing.TB) map[string]*graph.Graph {
 	t.Helper()
-	m := map[string]*graph.Graph{"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet())}
+	m := map[string]*graph.Graph{
+		"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet()), "branched": branched(floats(1, 6, 8, 5)),
+		"int8 branched": branched(graph.Type{DType: graph.Int8, Shape: []int{1, 6, 8, 5}, Quant: quant.PerTensor(0.04, 9)}),
+	}
 	for name, g := range m {
 		if err := g.Check(); err != nil {
 			t.Fatal(name, err)

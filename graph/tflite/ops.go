@@ -10,7 +10,7 @@ import (
 
 // codec is what the file has for one operator of the graph. A new operator is a new entry of codecs.
 type codec struct {
-	op      string   // the graph operator's name; of Activate, the activation's
+	op      string   // the graph operator's name; of Activate, the activation's; empty where another's stands for it
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
 	biased  bool     // the last input is a bias that may be -1; runtimes fall over a -1 in any other place
@@ -36,14 +36,27 @@ type call struct {
 var codecs = []*codec{
 	{"conv2d", 3, 1, false, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
 	{"depthwise_conv2d", 4, 2, false, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", 9, 8, true, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0"}, denseVersion, encodeDense, decodeDense},
+	{"fully_connected", 9, 8, true, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0"}, denseVersion, encodeDense, decodeDense},
 	{"mean", 40, 27, false, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
 	{"pad", 34, 22, false, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
 	{"reshape", 22, 17, false, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
 	{"relu", 19, 0, false, []string{"1.5.0", "2.1.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU})},
 	{"relu6", 21, 0, false, []string{"1.5.0", "1.14.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU6})},
+	{"add", 0, 11, false, []string{"1.5.0", "1.14.0"}, byType, encodeArithmetic, decodeArithmetic(graph.Add)},
+	{"sub", 41, 28, false, []string{"1.6.0", "1.14.0", "2.3.0"}, subVersion, encodeArithmetic, decodeArithmetic(graph.Sub)},
+	{"mul", 18, 21, false, []string{"1.5.0", "1.14.0", "1.15.0"}, mulVersion, encodeArithmetic, decodeArithmetic(graph.Mul)},
+	{"average_pool", 1, 5, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodePool, decodePool(graph.Average)},
+	{"max_pool", 17, 5, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodePool, decodePool(graph.Max)},
+	{"concat", 2, 10, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodeConcat, decodeConcat},
+	{"hard_swish", 117, 91, false, []string{"1.15.0"}, one, plain, always(graph.Unary{Fn: graph.HardSwish})},
+	{"logistic", 14, 0, false, []string{"1.14.0", "1.14.0", "2.3.0"}, byType, plain, always(graph.Unary{Fn: graph.Logistic})},
+	{"softmax", 25, 9, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodeSoftmax, decodeSoftmax},
+	{"resize_bilinear", 23, 15, false, []string{"1.7.0", "1.14.0", "2.2.0"}, bilinearVersion, encodeBilinear, decodeBilinear},
+	{"resize_nearest", 97, 74, false, []string{"1.13.1", "1.14.0", "2.3.0"}, nearestVersion, encodeNearest, decodeNearest},
+	{"transpose", 39, 26, false, []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0"}, transposeVersion, encodeTranspose, decodeTranspose},
 	{"quantize", 114, 89, false, []string{"1.14.0", "1.15.0"}, quantizeVersion, plain, decodeQuantize},
 	{"dequantize", 6, 38, false, []string{"1.13.1", "1.14.0", "1.15.0"}, byType, plain, always(graph.Dequantize{})},
+	{"", 43, 30, false, nil, nil, nil, decodeSqueeze}, // read as a reshape
 }
 
 // codecOf is the codec of a graph operator, or nil.
@@ -104,7 +117,10 @@ func depthwiseVersion(n *graph.Node) int {
 }
 
 func denseVersion(n *graph.Node) int {
-	if n.In[0].Type.DType == graph.Int8 {
+	switch {
+	case n.Op.(graph.FullyConnected).KeepDims:
+		return 5
+	case n.In[0].Type.DType == graph.Int8:
 		return 4
 	}
 	return 1
@@ -153,10 +169,11 @@ func missingBias(n *graph.Node) []*graph.Value {
 }
 
 func decodeConv(c *call) (graph.Op, error) {
-	w, err := c.window(convDilationW)
+	w, err := c.window()
 	if err != nil {
 		return nil, err
 	}
+	w.Dilation = c.dilation(convDilationW)
 	act, err := c.activation(convActivation)
 	return graph.Conv2D{Window: w, Act: act}, err
 }
@@ -173,26 +190,31 @@ func encodeDepthwise(n *graph.Node) (obj, []*graph.Value) {
 
 // decodeDepthwise leaves the multiplier to the shapes, as the runtime does.
 func decodeDepthwise(c *call) (graph.Op, error) {
-	w, err := c.window(depthDilationW)
+	w, err := c.window()
 	if err != nil {
 		return nil, err
 	}
+	w.Dilation = c.dilation(depthDilationW)
 	act, err := c.activation(depthActivation)
 	return graph.DepthwiseConv2D{Window: w, Act: act}, err
 }
 
-// window reads what Conv2DOptions and DepthwiseConv2DOptions share; dilation is the number of dilation_w_factor.
-// graph.Check bounds the numbers.
-func (c *call) window(dilation int) (graph.Window, error) {
+// window reads what Conv2DOptions, DepthwiseConv2DOptions and Pool2DOptions share. graph.Check bounds the numbers.
+func (c *call) window() (graph.Window, error) {
 	p := c.options.int8(windowPadding)
 	if p != int8(graph.Same) && p != int8(graph.Valid) {
 		return graph.Window{}, fmt.Errorf("padding %d", p)
 	}
 	return graph.Window{
 		Stride:   [2]int{int(c.options.int32(windowStrideH)), int(c.options.int32(windowStrideW))},
-		Dilation: [2]int{int(c.options.int32Or(dilation+1, 1)), int(c.options.int32Or(dilation, 1))},
+		Dilation: [2]int{1, 1},
 		Padding:  graph.Padding(p),
 	}, nil
+}
+
+// dilation reads dilation_w_factor, whose number is given, and dilation_h_factor, which follows.
+func (c *call) dilation(width int) [2]int {
+	return [2]int{int(c.options.int32Or(width+1, 1)), int(c.options.int32Or(width, 1))}
 }
 
 // ActivationFunctionType of each activation.
@@ -209,7 +231,8 @@ func (c *call) activation(id int) (graph.Activation, error) {
 }
 
 func encodeDense(n *graph.Node) (obj, []*graph.Value) {
-	o := obj{denseActivation: encodeActivation(n.Op.(graph.FullyConnected).Act)}
+	op := n.Op.(graph.FullyConnected)
+	o := obj{denseActivation: encodeActivation(op.Act), denseKeepDims: op.KeepDims}
 	if len(n.In) == 2 {
 		return o, []*graph.Value{nil} // an absent bias; two inputs alone are legal from version 6 on
 	}
@@ -220,11 +243,8 @@ func decodeDense(c *call) (graph.Op, error) {
 	if f := c.options.int8(denseFormat); f != 0 {
 		return nil, fmt.Errorf("weights format %d: %w", f, ErrUnsupported)
 	}
-	if s := c.in[0].Type.Shape; len(s) != 2 {
-		return nil, fmt.Errorf("input of shape %v, want 2 dimensions: %w", s, ErrUnsupported)
-	}
 	act, err := c.activation(denseActivation)
-	return graph.FullyConnected{Act: act}, err
+	return graph.FullyConnected{Act: act, KeepDims: c.options.bool(denseKeepDims)}, err
 }
 
 func encodeMean(n *graph.Node) (obj, []*graph.Value) {
@@ -317,26 +337,35 @@ func (c *call) attribute(name string) ([]int, error) {
 	if len(c.in) != 2 {
 		return nil, fmt.Errorf("%d inputs: want 2", len(c.in))
 	}
+	s, err := numbers(c.in[1])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.in = c.in[:1]
+	return s, nil
+}
+
+// numbers are the elements of a short constant of integers.
+func numbers(v *graph.Value) ([]int, error) {
+	if n := v.Type.Elements(); v.Constant() && n > 2*maxRank {
+		return nil, fmt.Errorf("%d elements", n)
+	}
 	var s []int
-	switch d := c.in[1].Data.(type) {
+	switch d := v.Data.(type) {
 	case []int32:
-		for _, x := range d[:min(len(d), 2*maxRank)] {
+		for _, x := range d {
 			s = append(s, int(x))
 		}
 	case []int64:
-		for _, x := range d[:min(len(d), 2*maxRank)] {
+		for _, x := range d {
 			if int64(int32(x)) != x {
-				return nil, fmt.Errorf("%s: %d is no index", name, x)
+				return nil, fmt.Errorf("%d is no index", x)
 			}
 			s = append(s, int(x))
 		}
 	default:
-		return nil, errors.New(name + " is not a constant of integers")
+		return nil, errors.New("not a constant of integers")
 	}
-	if n := c.in[1].Type.Elements(); n != len(s) {
-		return nil, fmt.Errorf("%s has %d elements", name, n)
-	}
-	c.in = c.in[:1]
 	return s, nil
 }
 

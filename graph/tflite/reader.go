@@ -149,6 +149,8 @@ func (t table) int32Or(id int, def int32) int32 {
 
 func (t table) uint32(id int) uint32 { return uint32(t.int32(id)) }
 
+func (t table) float32(id int) float32 { return math.Float32frombits(t.uint32(id)) }
+
 func (t table) uint64(id int) uint64 {
 	if at := t.field(id, 8); at != 0 {
 		return binary.LittleEndian.Uint64(t.f.b[at:])

@@ -113,6 +113,31 @@ const (
 const (
 	denseActivation = iota // FullyConnectedOptions
 	denseFormat            // int8, 0 is the ordinary one
+	denseKeepDims          // bool
+)
+
+// Pool2DOptions begin as Conv2DOptions do.
+const (
+	poolWidth = 3 + iota // int32; height follows
+	_
+	poolActivation
+)
+
+const (
+	concatAxis           = iota // ConcatenationOptions, int32
+	concatActivation            // int8
+	arithmeticActivation = 0    // AddOptions, SubOptions, MulOptions, int8
+	softmaxBeta          = 0    // SoftmaxOptions, float32
+	bilinearCorners      = 2    // ResizeBilinearOptions, bool; half_pixel_centers follows
+	nearestCorners       = 0    // ResizeNearestNeighborOptions, likewise
+)
+
+const (
+	sliceBegin = iota // StridedSliceOptions, int32 masks
+	sliceEnd
+	sliceEllipsis
+	sliceNewAxis
+	sliceShrink
 )
 
 const (

@@ -48,8 +48,10 @@ func TestOthers(t *testing.T) {
 		level graph.Level
 		ops   string
 	}{
-		"tf_float":  {graph.Folded, "conv2d depthwise_conv2d conv2d mean fully_connected"},
-		"tf_int8":   {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
+		"tf_float": {graph.Folded, "conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_int8":  {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
+		"tf_any": {graph.Folded, "conv2d hard_swish mean conv2d logistic mul add average_pool max_pool concat transpose " +
+			"conv2d reshape fully_connected softmax"},
 		"tf_int8io": {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,6 +167,17 @@ func TestVersions(t *testing.T) {
 		{graph.Dequantize{}, graph.Int16, graph.Float32, 1, 3, "1.15.0"},
 		{graph.Pad{}, graph.Int8, graph.Int8, 5, 4, "2.6.0"},
 		{graph.Activate{Act: graph.ReLU}, graph.Int8, graph.Int8, 4, 2, "2.1.0"},
+		{graph.Pool{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Unary{Fn: graph.HardSwish}, graph.Int8, graph.Int8, 4, 1, "1.15.0"},
+		{graph.Unary{Fn: graph.Logistic}, graph.Float32, graph.Float32, 4, 1, "1.14.0"},
+		{graph.Resize{HalfPixel: true}, graph.Int8, graph.Int8, 4, 3, "2.2.0"},
+		{graph.Resize{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Resize{Fn: graph.Nearest, AlignCorners: true}, graph.Float32, graph.Float32, 4, 3, "2.3.0"},
+		{graph.Resize{Fn: graph.Nearest}, graph.Float32, graph.Float32, 4, 1, "1.13.1"},
+		{graph.Transpose{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Transpose{}, graph.Int8, graph.Int8, 5, 4, "2.3.0"},
+		{graph.Transpose{}, graph.Float32, graph.Float32, 6, 6, "2.12.0"},
+		{graph.FullyConnected{KeepDims: true}, graph.Int8, graph.Int8, 4, 5, "2.0.0"},
 	} {
 		e := codecOf(c.op)
 		n := &graph.Node{Op: c.op, In: []*graph.Value{typed(c.in, c.rank)}, Out: typed(c.out, c.rank)}

@@ -5,7 +5,7 @@ import (
 )
 
 // obj is a flatbuffers table to be written: the index is the field's number, nil an absent field. Values are bool,
-// int8, uint8, int32, uint32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero and an
+// int8, uint8, int32, uint32, float32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero and an
 // empty string are left out; fields whose default is not zero are never written as zero here.
 type obj []any
 
@@ -40,6 +40,8 @@ func (w writer) table(o obj) flatbuffers.UOffsetT {
 			w.PrependInt32Slot(id, v, 0)
 		case uint32:
 			w.PrependUint32Slot(id, v, 0)
+		case float32:
+			w.PrependFloat32Slot(id, v, 0)
 		default:
 			w.PrependUOffsetTSlot(id, refs[id], 0)
 		}

@@ -11,7 +11,7 @@ writes for each NAME
     DIR/NAME_float.tflite  the same net in float32
     DIR/NAME_float.npy     calibration images for it
 
-residual, squeezed and mixed are narrow, for the vectors; resnet8, mobilenet1, mobilenet2, mobilenet3 and efficient are
+residual, squeezed and mixed are narrow, for the vectors; resnet8, mobilenet1, mobilenet2, mobilenet3 and mobilenet3large are
 the families' own sizes, mobilenet*_any with a batch that is not known. Weights and batch norms are random, as spread
 out as a trained net's; the images are soft blobs of colour.
 """

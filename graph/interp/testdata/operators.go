@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Operators writes a model that passes its input through every integer operator, in the forms an ordinary network
+// Operators writes a model that passes its input through the integer operators with weights, in the forms an ordinary network
 // leaves out: groups, dilation, uneven strides, a depthwise multiplier, weights per tensor and per channel, zero points
 // at both ends, means over one axis, a rescaling. The weights are random. Beside it go 16 inputs, half of them ties of
 // the first quantization.

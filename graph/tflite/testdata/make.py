@@ -8,6 +8,8 @@ Each is a network of depthwise and pointwise convolutions with random weights, 1
 tf_float.tflite    float32
 tf_int8.tflite     int8 with float input and output
 tf_int8io.tflite   int8 throughout, source padding (PAD before a VALID convolution), dense layer without bias
+tf_any.tflite      float32, another net: branches, and a batch that is not known, so that the shape of the flattening
+                   is computed by operators
 """
 import os
 
@@ -35,6 +37,17 @@ def net(symmetric, dense_bias):
     return model
 
 
+def branches():
+    x = inputs = tf.keras.Input((8, 8, 3), name="image")
+    x = L.Conv2D(6, 3, strides=2, padding="same")(x)
+    x = L.Multiply()([x, L.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)])  # a hard swish
+    y = L.Activation("sigmoid")(L.Conv2D(6, 1)(L.GlobalAveragePooling2D(keepdims=True)(x)))
+    x = L.Add()([x, L.Multiply()([x, y])])
+    x = L.Concatenate()([L.MaxPooling2D(2)(x), L.AveragePooling2D(3, strides=2, padding="same")(x)])
+    x = L.Conv2D(4, 1)(tf.keras.ops.transpose(x, (0, 2, 1, 3)))
+    return tf.keras.Model(inputs, L.Dense(5, activation="softmax")(L.Flatten()(x)))
+
+
 def samples():
     r = np.random.default_rng(1)
     for _ in range(16):
@@ -57,3 +70,4 @@ a, b = net(False, True), net(True, False)
 write("tf_float.tflite", a, False, False)
 write("tf_int8.tflite", a, True, False)
 write("tf_int8io.tflite", b, True, True)
+write("tf_any.tflite", branches(), False, False)

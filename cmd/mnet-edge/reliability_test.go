@@ -1,0 +1,341 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mnet-edge/model"
+	"mnet-edge/train"
+)
+
+// The tests of this file run the program as its own process and take its life, its disk or its folder away from it.
+
+// kills is the number of kills asked for in the environment: a soak takes 1000, a usual run of the tests fewer.
+func kills(t *testing.T, usual int) int {
+	v := os.Getenv("MNET_KILLS")
+	if v == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// process is the program running, with what it has said so far.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	out   bytes.Buffer
+	lines chan string // of standard error, closed at its end
+	said  []string
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command("mnet-edge", args...), lines: make(chan string, 1000)}
+	p.cmd.Stdout = &p.out
+	stderr, err := p.cmd.StderrPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.cmd.Process.Kill() })
+	go func() {
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			p.lines <- s.Text()
+		}
+		close(p.lines)
+	}()
+	return p
+}
+
+// waitFor reads standard error up to the line that contains text; it reports whether there was one.
+func (p *process) waitFor(text string) bool {
+	for line := range p.lines {
+		p.said = append(p.said, line)
+		if strings.Contains(line, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// end waits for the process and returns its exit code, -1 for one that a signal ended, and its standard error.
+func (p *process) end() (code int, stderr string) {
+	p.t.Helper()
+	p.waitFor("\n") // no line holds one: this reads to the end
+	err := p.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatal(err)
+	}
+	return p.cmd.ProcessState.ExitCode(), strings.Join(p.said, "\n")
+}
+
+// short is a training run of epochs of four steps, a step some tens of milliseconds, that stores a checkpoint after each.
+func short(out string, epochs int, more ...string) []string {
+	return append([]string{"train", "--net", "D", "--width", "0.03125", "--limit", "40", "--batch", "8", "--backend", "go",
+		"--save-every", "1ns", "--epochs", strconv.Itoa(epochs), "--out", out}, more...)
+}
+
+func resume(out string) []string {
+	return []string{"train", "--resume", "--save-every", "1ns", "--out", out}
+}
+
+// mustRun runs the program to its end, which must be a good one.
+func mustRun(t *testing.T, args ...string) {
+	t.Helper()
+	if code, stderr := start(t, args...).end(); code != exitOK {
+		t.Fatalf("%v: exit %d\n%s", args, code, stderr)
+	}
+}
+
+func loadLast(t *testing.T, run string) *model.Checkpoint {
+	t.Helper()
+	c, _, err := model.Load(filepath.Join(run, "checkpoint", "last"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// sameEnd sees that two runs ended with the same weights and optimizer state, bit for bit.
+func sameEnd(t *testing.T, got, want string) {
+	t.Helper()
+	for _, name := range []string{"best", "last"} {
+		a, _, errA := model.Load(filepath.Join(got, "checkpoint", name))
+		b, _, errB := model.Load(filepath.Join(want, "checkpoint", name))
+		switch {
+		case errA != nil || errB != nil:
+			t.Fatalf("%s: errors %v, %v", name, errA, errB)
+		case a.Step != b.Step || !reflect.DeepEqual(a.Weights, b.Weights) || !reflect.DeepEqual(a.Optimizer, b.Optimizer):
+			t.Errorf("%s, step %d, differs from the unbroken run's, step %d", name, a.Step, b.Step)
+		}
+	}
+}
+
+// Training runs are killed at random moments and resumed until they end, with the weights of one that was left alone. No
+// epoch that was announced as done is ever lost.
+func TestKilledTraining(t *testing.T) {
+	const epochs = 3
+	dir, rng := t.TempDir(), rand.New(rand.NewPCG(11, 11))
+	whole := filepath.Join(dir, "whole")
+	mustRun(t, short(whole, epochs)...)
+	killed, runs, finished := 0, 0, 0
+	for wanted := min(kills(t, 8), 50); killed < wanted; runs++ {
+		run, announced := filepath.Join(dir, fmt.Sprint("run", runs)), 0
+		for {
+			args := resume(run)
+			if _, err := train.LoadConfig(run); err != nil {
+				args = short(run, epochs)
+			}
+			p := start(t, args...)
+			p.waitFor("compiling")
+			kill := time.AfterFunc(time.Duration(rng.Int64N(int64(900*time.Millisecond))), func() { p.cmd.Process.Kill() })
+			code, stderr := p.end()
+			kill.Stop()
+			for _, line := range p.said {
+				fmt.Sscanf(line, "epoch %d/", &announced)
+			}
+			if code == exitOK {
+				break
+			}
+			if code != -1 {
+				t.Fatalf("exit %d after a kill:\n%s", code, stderr)
+			}
+			killed++
+			if announced > 0 {
+				if c := loadLast(t, run); c.Epoch < announced {
+					t.Fatalf("epoch %d was done; the checkpoint is of epoch %d, step %d", announced, c.Epoch, c.Step)
+				}
+			}
+		}
+		finished++
+		sameEnd(t, run, whole)
+	}
+	t.Logf("%d kills in %d runs, each of which ended with the unbroken run's weights", killed, finished)
+}
+
+// A conversion that is killed leaves the model of before, or none, or the whole new one.
+func TestKilledConversion(t *testing.T) {
+	dir, rng := t.TempDir(), rand.New(rand.NewPCG(12, 12))
+	out := filepath.Join(dir, "model", "out.tflite")
+	if err := os.Mkdir(filepath.Dir(out), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", filepath.Dir(out)) // the writer may begin its file there
+	var checkpoints []string
+	var models [][]byte
+	var usual time.Duration
+	for i := range 2 {
+		checkpoints = append(checkpoints, untrained(t, func(s *model.Spec) { s.Width, s.MidReLU = 1, i == 0 }))
+		began := time.Now()
+		mustRun(t, "convert", "--float32", "-o", out, checkpoints[i])
+		usual = time.Since(began)
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		models = append(models, b)
+		if err := os.Remove(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if bytes.Equal(models[0], models[1]) {
+		t.Fatal("the two models are the same")
+	}
+	killed, absent, writing := 0, 0, 0
+	var old []byte
+	for wanted := kills(t, 60); killed < wanted; {
+		i := rng.IntN(2)
+		p := start(t, "convert", "--float32", "-o", out, checkpoints[i])
+		// The file is written at the end: most of the kills come there.
+		kill := time.AfterFunc(usual/2+time.Duration(rng.Int64N(int64(usual)*3/5)), func() { p.cmd.Process.Kill() })
+		code, stderr := p.end()
+		kill.Stop()
+		if code != -1 && code != exitOK {
+			t.Fatalf("exit %d\n%s", code, stderr)
+		}
+		if code == -1 {
+			killed++
+		}
+		b, err := os.ReadFile(out)
+		switch {
+		case os.IsNotExist(err) && old == nil && code == -1:
+			absent++
+		case err != nil:
+			t.Fatalf("kill %d: %v", killed, err)
+		case code == exitOK && !bytes.Equal(b, models[i]):
+			t.Fatalf("after kill %d: a conversion that was left alone wrote another model", killed)
+		case !bytes.Equal(b, models[i]) && !bytes.Equal(b, old):
+			t.Fatalf("kill %d: a model of %d bytes, neither the old nor the new", killed, len(b))
+		}
+		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), ".*")); len(left) > 0 {
+			writing++ // what a killed writer leaves; nothing takes it for a model
+			for _, l := range left {
+				os.Remove(l)
+			}
+		}
+		old = b
+		if rng.IntN(4) == 0 { // to see it absent more than once
+			os.Remove(out)
+			old = nil
+		}
+	}
+	t.Logf("%d kills, %d of them while the file was being written, %d with no model before or after", killed, writing, absent)
+}
+
+// Of two processes in one folder one works on; the other is told its number, whoever of the two came first.
+func TestTwoRunsInOneFolder(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	ps := []*process{start(t, short(run, 1000)...), start(t, short(run, 1000)...)}
+	ended := make(chan int, 2)
+	for i, p := range ps {
+		go func() {
+			if !p.waitFor("epoch 1/") { // the one that is refused ends without
+				ended <- i
+			}
+		}()
+	}
+	loser := <-ended
+	winner := ps[1-loser]
+	refused := func(p *process) {
+		t.Helper()
+		code, stderr := p.end()
+		want := fmt.Sprintf("process %d", winner.cmd.Process.Pid)
+		if code != exitIO || !strings.Contains(stderr, want) || strings.Count(stderr, "mnet-edge: ") != 1 {
+			t.Errorf("exit %d, want %d and %q in\n%s", code, exitIO, want, stderr)
+		}
+	}
+	refused(ps[loser])
+	refused(start(t, resume(run)...))
+	if runtime.GOOS == "windows" {
+		return // has no interrupt to send
+	}
+	winner.cmd.Process.Signal(os.Interrupt)
+	if code, stderr := winner.end(); code != exitInterrupted {
+		t.Errorf("the winner's exit %d\n%s", code, stderr)
+	}
+	loadLast(t, run)
+	// With the winner gone the folder is free again.
+	p := start(t, resume(run)...)
+	if !p.waitFor("epoch ") {
+		_, stderr := p.end()
+		t.Errorf("resuming the winner's run:\n%s", stderr)
+	}
+}
+
+// An interrupt ends a run with a checkpoint of the step it was at; a second one ends it at once, with a whole one of before.
+func TestInterrupted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has no interrupt to send")
+	}
+	dir, rng := t.TempDir(), rand.New(rand.NewPCG(13, 13))
+	whole := filepath.Join(dir, "whole")
+	mustRun(t, short(whole, 3)...)
+
+	once := filepath.Join(dir, "once")
+	p := start(t, append(short(once, 3), "--save-every", "1h")...)
+	if !p.waitFor("epoch 1/") {
+		t.Fatal(p.end())
+	}
+	interrupted := time.Now()
+	p.cmd.Process.Signal(os.Interrupt)
+	code, stderr := p.end()
+	if took := time.Since(interrupted); code != exitInterrupted || took > 10*time.Second { // the promise of the exit
+		t.Errorf("exit %d after %v\n%s", code, took, stderr)
+	}
+	if !strings.Contains(stderr, "checkpoint stored") || !strings.Contains(stderr, "hint: mnet-edge train --resume --out "+once) {
+		t.Errorf("interrupted once, it says\n%s", stderr)
+	}
+	if c := loadLast(t, once); !strings.Contains(stderr, fmt.Sprintf("step %d,", c.Step)) {
+		t.Errorf("checkpoint of step %d, but\n%s", c.Step, stderr)
+	}
+	mustRun(t, resume(once)...)
+	sameEnd(t, once, whole)
+
+	twice := filepath.Join(dir, "twice")
+	atOnce := 0
+	for i := range 8 {
+		args := resume(twice)
+		if i == 0 {
+			args = short(twice, 3)
+		}
+		p := start(t, args...)
+		p.waitFor("compiling")
+		time.Sleep(time.Duration(rng.Int64N(int64(300 * time.Millisecond))))
+		p.cmd.Process.Signal(os.Interrupt)
+		time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Millisecond))))
+		p.cmd.Process.Signal(os.Interrupt)
+		switch code, stderr := p.end(); code {
+		case -1:
+			if s, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGINT {
+				t.Errorf("interrupted twice, it ended by %v", p.cmd.ProcessState)
+			}
+			atOnce++
+		case exitInterrupted, exitOK: // it was done before the second came
+		default:
+			t.Errorf("interrupted twice: exit %d\n%s", code, stderr)
+		}
+	}
+	mustRun(t, resume(twice)...)
+	sameEnd(t, twice, whole)
+	t.Logf("%d of 8 ended by the second interrupt", atOnce)
+}

@@ -1,0 +1,120 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"mnet-edge/quant"
+)
+
+// BinaryFunc is what an Arithmetic computes of two numbers.
+type BinaryFunc uint8
+
+const (
+	Add BinaryFunc = iota // a + b
+	Sub                   // a - b
+	Mul                   // a * b
+)
+
+// UnaryFunc is what a Unary computes of a number.
+type UnaryFunc uint8
+
+const (
+	HardSwish UnaryFunc = iota // x * min(max(x+3, 0), 6) / 6
+	Logistic                   // 1 / (1 + exp(-x))
+)
+
+// The operators that compute each element of the result from one element of each input. Softmax is among them though a
+// row's elements meet in its sum.
+type (
+	// Arithmetic is Fn of the two inputs' elements. A dimension of 1, or one that is missing in front, is repeated to
+	// fit the other input's. Either input may be a constant.
+	Arithmetic struct {
+		Fn  BinaryFunc
+		Act Activation
+	}
+	// Unary is Fn of each element.
+	Unary struct{ Fn UnaryFunc }
+	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
+	Softmax struct{ Beta float32 }
+)
+
+func (o Arithmetic) Name() string { return [...]string{Add: "add", Sub: "sub", Mul: "mul"}[o.Fn] }
+func (o Unary) Name() string      { return [...]string{HardSwish: "hard_swish", Logistic: "logistic"}[o.Fn] }
+func (Softmax) Name() string      { return "softmax" }
+
+func (o Arithmetic) attrs() string { return o.Act.attrs() }
+func (Unary) attrs() string        { return "" }
+
+func (o Softmax) attrs() string {
+	if o.Beta == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" beta=%v", o.Beta)
+}
+
+func (o Arithmetic) infer(in []Type) (Type, error) {
+	if err := arity(in, 2, 2); err != nil {
+		return Type{}, err
+	}
+	a, b := in[0], in[1]
+	if a.DType != b.DType {
+		return Type{}, fmt.Errorf("inputs of %v and %v", a.DType, b.DType)
+	}
+	shape, err := broadcast(a.Shape, b.Shape)
+	return Type{DType: a.DType, Shape: shape}, err
+}
+
+// broadcast is the shape of which both a and b are repeated parts.
+func broadcast(a, b []int) ([]int, error) {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	shape := slices.Clone(a)
+	for i, d := range b {
+		switch at := len(a) - len(b) + i; {
+		case shape[at] == 1:
+			shape[at] = d
+		case d != 1 && d != shape[at]:
+			return nil, fmt.Errorf("shapes %v and %v do not go together", a, b)
+		}
+	}
+	return shape, nil
+}
+
+func (o Unary) infer(in []Type) (Type, error) { return like(in) }
+
+func (o Softmax) infer(in []Type) (Type, error) {
+	t, err := like(in)
+	switch {
+	case err != nil:
+	case len(t.Shape) == 0:
+		err = fmt.Errorf("scalar input")
+	case !(o.Beta > 0 && float64(o.Beta) < math.Inf(1)):
+		err = fmt.Errorf("beta %v", o.Beta)
+	}
+	return t, err
+}
+
+// like is the type of an operator's one input.
+func like(in []Type) (Type, error) {
+	if err := arity(in, 1, 1); err != nil {
+		return Type{}, err
+	}
+	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
+}
+
+// FixedQuant is the quantization that an int8 result of the operator must have, nil if it is free: probabilities take
+// the steps of 1/256 from 0. Source: TFLite's quantization specification.
+func FixedQuant(op Op) *quant.Params {
+	switch op := op.(type) {
+	case Softmax:
+		return quant.PerTensor(1./256, quant.Int8Min)
+	case Unary:
+		if op.Fn == Logistic {
+			return quant.PerTensor(1./256, quant.Int8Min)
+		}
+	}
+	return nil
+}

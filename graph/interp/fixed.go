@@ -1,0 +1,92 @@
+package interp
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Fixed-point numbers as TFLite's reference kernels have them: an int32 with f fraction bits. Products and shifts round
+// and saturate like gemmlowp's, on which the kernels are built; the constants are its polynomials'.
+
+// mulQ31 is round(a * b / 2^31), ties away from zero (an exact -2^62/2^31 cannot come here).
+func mulQ31(a, b int32) int32 {
+	p := int64(a) * int64(b)
+	nudge := int64(1 << 30)
+	if p < 0 {
+		nudge = 1 - 1<<30
+	}
+	return int32((p + nudge) / (1 << 31))
+}
+
+// shift is round(x * 2^n), saturated, ties away from zero.
+func shift(x int32, n int) int32 {
+	if n >= 0 {
+		return int32(min(max(int64(x)<<n, math.MinInt32), math.MaxInt32))
+	}
+	half := int64(1) << (-n - 1)
+	if x < 0 {
+		return int32(-((-int64(x) + half) >> -n))
+	}
+	return int32((int64(x) + half) >> -n)
+}
+
+// expQ26 is exp(a) for a <= 0 with 26 fraction bits; the result has 31. The part of a below 1/4 goes through a Taylor
+// polynomial around -1/8, and each bit above multiplies by a constant.
+func expQ26(a int32) int32 {
+	if a == 0 {
+		return math.MaxInt32
+	}
+	const quarter = 1 << 24
+	fraction := a&(quarter-1) - quarter // in [-1/4, 0)
+	result := expNear(shift(fraction, 5))
+	rest := fraction - a
+	for i, factor := range [...]int32{1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242} {
+		if rest&(quarter<<i) != 0 { // exp(-2^(i-2))
+			result = mulQ31(result, factor)
+		}
+	}
+	return result
+}
+
+// expNear is exp(a) for a in [-1/4, 0), both with 31 fraction bits.
+func expNear(a int32) int32 {
+	const expEighth, third = 1895147668, 715827883
+	x := a + 1<<28
+	x2 := mulQ31(x, x)
+	x3, x4 := mulQ31(x2, x), mulQ31(x2, x2)
+	higher := shift(mulQ31(shift(x4, -2)+x3, third)+x2, -1) // x^4/24 + x^3/6 + x^2/2
+	return expEighth + mulQ31(expEighth, x+higher)
+}
+
+// reciprocal is 2^over / x: x > 0 has 31-integers fraction bits, the result 31. Three steps of Newton's iteration.
+func reciprocal(x int32, integers int) (r int32, over int) {
+	zeros := bits.LeadingZeros32(uint32(x))
+	fraction := int32(uint32(x)<<zeros - 1<<31) // of x scaled into [1, 2)
+	half := int32((int64(fraction) + math.MaxInt32 + 1) / 2)
+	const c48, c32, one = 1515870810, -1010580540, 1 << 29 // 48/17, -32/17, 1 with 29 fraction bits
+	y := c48 + mulQ31(half, c32)
+	for range 3 {
+		y += shift(mulQ31(y, one-mulQ31(half, y)), 2)
+	}
+	return shift(y, 1), integers - zeros
+}
+
+// exp is e^x to the last bit or two, the same on every machine, as math.Exp is not.
+func exp(x float64) float64 {
+	switch {
+	case x > 709:
+		return math.Inf(1)
+	case x < -745:
+		return 0
+	case math.IsNaN(x):
+		return x
+	}
+	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	k := math.RoundToEven(x * math.Log2E)
+	r := float64(x-float64(k*ln2Hi)) - float64(k*ln2Lo) // |r| <= ln2/2
+	sum := 1.0
+	for n := 14; n > 0; n-- {
+		sum = 1 + float64(float64(r*sum)/float64(n))
+	}
+	return math.Ldexp(sum, int(k))
+}

@@ -1,0 +1,158 @@
+package tflite
+
+import (
+	"fmt"
+	"slices"
+
+	"mnet-edge/graph"
+)
+
+// The codecs of the operators without weights: arithmetic, pools, resizing, rearrangement.
+
+// subVersion is 3 where more than 4 dimensions are repeated.
+func subVersion(n *graph.Node) int {
+	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
+	if max(len(a), len(b)) > 4 && !slices.Equal(a, b) {
+		return 3
+	}
+	return byType(n)
+}
+
+// mulVersion is 3 where the product's steps are wider than the result's.
+func mulVersion(n *graph.Node) int {
+	a, b, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
+	if a != nil && b != nil && out != nil && float32(a.Scale[0]*b.Scale[0])/out.Scale[0] >= 1 {
+		return 3
+	}
+	return byType(n)
+}
+
+func encodeArithmetic(n *graph.Node) (obj, []*graph.Value) {
+	return obj{arithmeticActivation: encodeActivation(n.Op.(graph.Arithmetic).Act)}, nil
+}
+
+func decodeArithmetic(f graph.BinaryFunc) func(*call) (graph.Op, error) {
+	return func(c *call) (graph.Op, error) {
+		act, err := c.activation(arithmeticActivation)
+		return graph.Arithmetic{Fn: f, Act: act}, err
+	}
+}
+
+func encodePool(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.Pool)
+	return obj{
+		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+		poolWidth: int32(o.Size[1]), poolWidth + 1: int32(o.Size[0]), poolActivation: encodeActivation(o.Act),
+	}, nil
+}
+
+func decodePool(f graph.PoolFunc) func(*call) (graph.Op, error) {
+	return func(c *call) (graph.Op, error) {
+		w, err := c.window()
+		if err != nil {
+			return nil, err
+		}
+		act, err := c.activation(poolActivation)
+		size := [2]int{int(c.options.int32(poolWidth + 1)), int(c.options.int32(poolWidth))}
+		return graph.Pool{Fn: f, Window: w, Size: size, Act: act}, err
+	}
+}
+
+func encodeConcat(n *graph.Node) (obj, []*graph.Value) {
+	return obj{concatAxis: int32(n.Op.(graph.Concat).Axis)}, nil
+}
+
+func decodeConcat(c *call) (graph.Op, error) {
+	if act, err := c.activation(concatActivation); err != nil || act != graph.Linear {
+		return nil, fmt.Errorf("with a fused activation: %w", ErrUnsupported) // runtimes refuse it too
+	}
+	axis := int(c.options.int32(concatAxis))
+	if axis < 0 {
+		axis += len(c.in[0].Type.Shape)
+	}
+	return graph.Concat{Axis: axis}, nil
+}
+
+func encodeSoftmax(n *graph.Node) (obj, []*graph.Value) {
+	return obj{softmaxBeta: n.Op.(graph.Softmax).Beta}, nil
+}
+
+func decodeSoftmax(c *call) (graph.Op, error) {
+	return graph.Softmax{Beta: c.options.float32(softmaxBeta)}, nil
+}
+
+func encodeTranspose(n *graph.Node) (obj, []*graph.Value) {
+	perm := n.Op.(graph.Transpose).Perm
+	return obj{}, []*graph.Value{operand(n, "perm", []int{len(perm)}, perm)}
+}
+
+func decodeTranspose(c *call) (graph.Op, error) {
+	perm, err := c.attribute("perm")
+	for i, p := range perm {
+		if p < 0 {
+			perm[i] += len(perm)
+		}
+	}
+	return graph.Transpose{Perm: perm}, err
+}
+
+func transposeVersion(n *graph.Node) int {
+	switch rank := len(n.In[0].Type.Shape); {
+	case rank > 5:
+		return 6
+	case rank > 4:
+		return 4
+	}
+	return byType(n)
+}
+
+// A resize's size is its second input; the two kinds number their other attributes differently.
+
+func bilinearVersion(n *graph.Node) int {
+	if n.Op.(graph.Resize).HalfPixel {
+		return 3
+	}
+	return byType(n)
+}
+
+func nearestVersion(n *graph.Node) int {
+	if o := n.Op.(graph.Resize); o.HalfPixel || o.AlignCorners {
+		return 3
+	}
+	return byType(n)
+}
+
+func encodeBilinear(n *graph.Node) (obj, []*graph.Value) { return encodeResize(n, bilinearCorners) }
+func encodeNearest(n *graph.Node) (obj, []*graph.Value)  { return encodeResize(n, nearestCorners) }
+
+func decodeBilinear(c *call) (graph.Op, error) {
+	return decodeResize(c, graph.Bilinear, bilinearCorners)
+}
+func decodeNearest(c *call) (graph.Op, error) { return decodeResize(c, graph.Nearest, nearestCorners) }
+
+// encodeResize: corners is the number of align_corners; half_pixel_centers follows.
+func encodeResize(n *graph.Node, corners int) (obj, []*graph.Value) {
+	o := n.Op.(graph.Resize)
+	options := make(obj, corners+2)
+	options[corners], options[corners+1] = o.AlignCorners, o.HalfPixel
+	return options, []*graph.Value{operand(n, "size", []int{2}, o.Size[:])}
+}
+
+func decodeResize(c *call, f graph.ResizeFunc, corners int) (graph.Op, error) {
+	size, err := c.attribute("size")
+	if err == nil && len(size) != 2 {
+		err = fmt.Errorf("size %v", size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return graph.Resize{
+		Fn: f, Size: [2]int(size),
+		AlignCorners: c.options.bool(corners), HalfPixel: c.options.bool(corners + 1),
+	}, nil
+}
+
+// decodeSqueeze makes a reshape of what takes out dimensions of 1.
+func decodeSqueeze(c *call) (graph.Op, error) {
+	return graph.Reshape{Shape: c.out.Shape}, nil
+}
