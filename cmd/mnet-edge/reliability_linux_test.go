@@ -34,7 +34,7 @@ func remount(t *testing.T, dir string, size int, flags uintptr) {
 func TestFullDisk(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	mustRun(t, short(whole, 2)...)
-	for size, fits := 24, false; !fits; size += 56 {
+	for size, fits := 24, false; !fits; size += 84 {
 		dir := disk(t, size)
 		run := filepath.Join(dir, "run")
 		code, stderr := start(t, short(run, 2)...).end()

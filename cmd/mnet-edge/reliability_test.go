@@ -203,7 +203,7 @@ func TestKilledConversion(t *testing.T) {
 	}
 	killed, absent, writing := 0, 0, 0
 	var old []byte
-	for wanted := kills(t, 60); killed < wanted; {
+	for wanted := kills(t, 30); killed < wanted; {
 		i := rng.IntN(2)
 		p := start(t, "convert", "--float32", "-o", out, checkpoints[i])
 		// The file is written at the end: most of the kills come there.

@@ -1,20 +1,31 @@
 package main
 
 import (
+	"slices"
+
 	"mnet-edge/devices"
 	"mnet-edge/infer"
+	"mnet-edge/infer/native"
 	"mnet-edge/quant"
 )
 
 // reference is the runtime every binary has.
 var reference = infer.NewReference(quant.Double)
 
-// runtimes are those of this binary, the preferred one first.
+// runtimes are those of this binary, the preferred one first. The native engine goes before TFLite where it has kernels
+// for this processor, and behind it where only its portable ones would run.
 func runtimes() []infer.Runtime {
+	engine := native.New(native.Options{})
+	var rs []infer.Runtime
 	if tflite := tfliteRuntime(); tflite != nil {
-		return []infer.Runtime{tflite, reference}
+		rs = append(rs, tflite)
 	}
-	return []infer.Runtime{reference}
+	if fastest := native.Families()[0]; fastest != native.Portable {
+		rs = slices.Insert(rs, 0, engine)
+	} else {
+		rs = append(rs, engine)
+	}
+	return append(rs, reference)
 }
 
 // probers know everything that devices lists, available or not.

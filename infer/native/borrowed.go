@@ -1,0 +1,75 @@
+package native
+
+import (
+	"fmt"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
+)
+
+// borrow returns what computes an int8 node that has no kernel here: a machine of graph/interp with this one node. It
+// is no faster than that, but such operators are a small part of a network.
+func (c *compiler) borrow(n *graph.Node) (func(), error) {
+	one := graph.New(n.Out.Name)
+	one.Level = graph.Quantized
+	var in []*graph.Value
+	var from []*buffer
+	var data []any
+	for _, v := range n.In {
+		if v.Constant() {
+			in = append(in, graph.Const(v.Name, v.Type, v.Data))
+			continue
+		}
+		b, err := c.read(v)
+		if err != nil {
+			return nil, err
+		}
+		if b.dtype != graph.Int8 {
+			return nil, fmt.Errorf("%v: this engine computes in int8", b.dtype)
+		}
+		in = append(in, one.Input(v.Name, v.Type))
+		from = append(from, b)
+		data = append(data, make([]int8, v.Type.Elements()))
+	}
+	if n.Out.Type.DType != graph.Int8 {
+		return nil, fmt.Errorf("%v: this engine computes in int8", n.Out.Type.DType)
+	}
+	y := one.Apply(n.Out.Name, n.Op, in...)
+	y.Type = n.Out.Type
+	one.Outputs = []*graph.Value{y}
+	m, err := interp.New(one, interp.Options{Rounding: c.rounding})
+	if err != nil {
+		return nil, err
+	}
+	out := c.alloc(n.Out)
+	return func() {
+		for i, b := range from {
+			b.unpack(data[i].([]int8))
+		}
+		result, err := m.Run(data...)
+		if err != nil { // of the number, type or length of the inputs, which are those of the graph
+			panic("native: " + err.Error())
+		}
+		out.pack(result[0].([]int8))
+	}, nil
+}
+
+// unpack gives the elements of an int8; pack takes them.
+func (b *buffer) unpack(to []int8) {
+	for p := range b.pixels {
+		row := to[p*b.channels:][:b.channels]
+		for i, v := range b.data[p*b.stride:][:len(row)] {
+			row[i] = int8(v ^ flip)
+		}
+	}
+}
+
+func (b *buffer) pack(from []int8) {
+	for p := range b.pixels {
+		row := from[p*b.channels:][:b.channels]
+		to := b.data[p*b.stride:][:len(row)]
+		for i, q := range row {
+			to[i] = byte(q) ^ flip
+		}
+	}
+}

@@ -1,0 +1,31 @@
+// Package native runs int8 models in Go and Go assembly, with no library to install: an infer.Runtime named "native".
+//
+//	native.go     New: the runtime, its options
+//	session.go    a model ready to run
+//	family.go     which kernels this processor can run, and which it is told to
+//	plan.go       from a graph to steps: what is fused, what each value's buffer is
+//	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
+//	pool.go      goroutines that share a step
+//	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
+//	window.go     the geometry of convolutions, and where each tap of the window finds its input
+//	conv.go       convolutions and fully connected layers in portable Go
+//	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
+//	pooling.go    Pool
+//	borrowed.go   the other int8 operators, by graph/interp
+//	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
+//	*_amd64.s     its kernels, written by internal/gen: go generate
+//
+// A result has the same bits as graph/interp's, whatever the family. Only the arithmetic differs, by Options.Rounding.
+//
+// An int8 activation is stored as bytes q + 128, so that it can be the unsigned factor of VPDPBUSD, and with room for a
+// multiple of 32 channels a pixel, so that no kernel needs a tail. What the surplus channels hold is nobody's business:
+// they are read, but what comes of them only reaches other surplus channels, or is multiplied by zero. Weights are int8
+// and zero points of weights 0, as in every int8 .tflite model.
+//
+// The sum over (q - zero) * w is taken as that over (q + 128) * w, corrected in the bias by (zero + 128) * sum of w.
+// All sums are exact: the planner refuses weights and biases that could overflow an int32 with any input.
+//
+// docs/native.md describes the kernels and how near they come to what the processor can do.
+package native
+
+//go:generate go run ./internal/gen -out vnni_amd64.s

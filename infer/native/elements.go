@@ -1,0 +1,286 @@
+package native
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// The operators that move, convert or average elements.
+
+// eachPixel calls f with the bytes of x's and out's elements, pixel by pixel; both have the same shape.
+func eachPixel(x, out *buffer, f func(x, out []byte)) {
+	from, to := x.channels*x.dtype.Size(), out.channels*out.dtype.Size()
+	for p := range x.pixels {
+		f(x.data[p*x.stride:][:from], out.data[p*out.stride:][:to])
+	}
+}
+
+// lookup computes an int8 or uint8 from another by a table.
+func lookup(x, out *buffer, f func(q int32) int32) func() {
+	var table [256]byte
+	for b := range table {
+		q := int32(b)
+		if x.dtype == graph.Int8 {
+			q = int32(int8(b ^ flip))
+		}
+		table[b] = byte(f(q))
+		if out.dtype == graph.Int8 {
+			table[b] ^= flip
+		}
+	}
+	row := func(x, out []byte) {
+		for i, b := range x {
+			out[i] = table[b]
+		}
+	}
+	return func() { eachPixel(x, out, row) }
+}
+
+// element reads and writes element i of a row of an integer type.
+func element(d graph.DType, row []byte, i int) int32 {
+	switch d {
+	case graph.Int8:
+		return int32(int8(row[i] ^ flip))
+	case graph.Int16:
+		return int32(int16(binary.LittleEndian.Uint16(row[2*i:])))
+	}
+	return int32(row[i])
+}
+
+func setElement(d graph.DType, row []byte, i int, q int32) {
+	switch d {
+	case graph.Int8:
+		row[i] = byte(q) ^ flip
+	case graph.Int16:
+		binary.LittleEndian.PutUint16(row[2*i:], uint16(q))
+	default:
+		row[i] = byte(q)
+	}
+}
+
+func float(row []byte, i int) float32 {
+	return math.Float32frombits(binary.LittleEndian.Uint32(row[4*i:]))
+}
+
+// narrow reports an error for element types of which no activation is.
+func narrow(d graph.DType) error {
+	switch d {
+	case graph.Int8, graph.UInt8, graph.Int16:
+		return nil
+	}
+	return fmt.Errorf("no kernel for %v", d)
+}
+
+func perTensor(v *graph.Value) error {
+	if v.Type.Quant == nil || len(v.Type.Quant.Scale) != 1 {
+		return fmt.Errorf("%q: want one scale and zero point", v.Name)
+	}
+	return nil
+}
+
+func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
+	if err := perTensor(n.Out); err != nil {
+		return nil, err
+	}
+	if err := narrow(out.dtype); err != nil {
+		return nil, err
+	}
+	lo, hi := out.dtype.Limits()
+	if x.dtype == graph.Float32 {
+		q := newQuantizer(c.rounding, n.Out.Type.Quant, lo, hi)
+		row := func(x, to []byte) {
+			for i := range out.channels {
+				setElement(out.dtype, to, i, q.apply(float(x, i)))
+			}
+		}
+		return func() { eachPixel(x, out, row) }, nil
+	}
+	if err := narrow(x.dtype); err != nil {
+		return nil, err
+	}
+	if err := perTensor(n.In[0]); err != nil {
+		return nil, err
+	}
+	r := c.rounding
+	if x.dtype != out.dtype {
+		r = quant.Double // XNNPACK takes int8 to int8, and uint8 to uint8
+	}
+	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant, quant.Range{Min: lo, Max: hi})
+	if x.dtype.Size() == 1 && out.dtype.Size() == 1 {
+		return lookup(x, out, rescale), nil
+	}
+	row := func(from, to []byte) {
+		for i := range out.channels {
+			setElement(out.dtype, to, i, rescale(element(x.dtype, from, i)))
+		}
+	}
+	return func() { eachPixel(x, out, row) }, nil
+}
+
+func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (func(), error) {
+	if err := narrow(x.dtype); err != nil {
+		return nil, err
+	}
+	if err := perTensor(n.In[0]); err != nil {
+		return nil, err
+	}
+	scale, zero := n.In[0].Type.Quant.At(0)
+	row := func(from, to []byte) {
+		for i := range out.channels {
+			q := element(x.dtype, from, i)
+			binary.LittleEndian.PutUint32(to[4*i:], math.Float32bits(quant.Dequantize(q, scale, zero)))
+		}
+	}
+	return func() { eachPixel(x, out, row) }, nil
+}
+
+// arithmetic returns what adds or subtracts two tensors of one shape in XNNPACK's arithmetic. Other arithmetic is borrowed.
+func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error) {
+	one, two := n.In[0], n.In[1]
+	if op.Fn == graph.Mul || c.rounding != quant.Float32 || one.Constant() || two.Constant() ||
+		n.Out.Type.DType != graph.Int8 || !slices.Equal(one.Type.Shape, two.Type.Shape) {
+		return c.borrow(n)
+	}
+	f, ok := newAdder(op, one.Type.Quant, two.Type.Quant, n.Out.Type.Quant)
+	if !ok {
+		return c.borrow(n)
+	}
+	a, err := c.read(one)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.read(two)
+	if err != nil {
+		return nil, err
+	}
+	out := c.alloc(n.Out)
+	if a.stride == out.stride && b.stride == out.stride {
+		if run := c.fastAdd(&f, a, b, out); run != nil {
+			return run, nil
+		}
+	}
+	return func() {
+		for p := range out.pixels {
+			to, a, b := out.data[p*out.stride:][:out.channels], a.data[p*a.stride:], b.data[p*b.stride:]
+			for i := range to {
+				to[i] = f.apply(a[i], b[i])
+			}
+		}
+	}, nil
+}
+
+// reshape copies elements in order, in the longest pieces that are whole in both shapes.
+func reshape(x, out *buffer) {
+	size := x.dtype.Size()
+	from, to := x.channels*size, out.channels*size // bytes of a pixel that are elements
+	fromPixel, fromAt, toPixel, toAt := 0, 0, 0, 0
+	for fromPixel < x.pixels {
+		n := min(from-fromAt, to-toAt)
+		copy(out.data[toPixel*out.stride+toAt:][:n], x.data[fromPixel*x.stride+fromAt:])
+		if fromAt += n; fromAt == from {
+			fromPixel, fromAt = fromPixel+1, 0
+		}
+		if toAt += n; toAt == to {
+			toPixel, toAt = toPixel+1, 0
+		}
+	}
+}
+
+// strides of a row-major tensor: element (i, j, ...) is at i*s[0] + j*s[1] + ...
+func strides(shape []int) []int {
+	s := make([]int, len(shape))
+	n := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		s[i] = n
+		n *= shape[i]
+	}
+	return s
+}
+
+// offsets is, for every index of a tensor of this shape in row-major order, start + the sum of index times step.
+func offsets(shape, step []int, start int) []int {
+	at := []int{start}
+	for i, d := range shape {
+		next := make([]int, 0, len(at)*d)
+		for _, base := range at {
+			for k := range d {
+				next = append(next, base+k*step[i])
+			}
+		}
+		at = next
+	}
+	return at
+}
+
+// pad copies x's pixels into the middle of the result, all of which is the zero point before.
+func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
+	_, zero := n.Out.Type.Quant.At(0)
+	fill := byte(zero) ^ flip
+	to, channel := []int{0}, 0
+	if last := len(op.Before) - 1; last >= 0 {
+		step, start := strides(n.Out.Type.Shape[:last]), 0
+		for i, s := range step {
+			start += op.Before[i] * s
+		}
+		to, channel = offsets(n.In[0].Type.Shape[:last], step, start), op.Before[last]
+	}
+	return func() {
+		for i := range out.data {
+			out.data[i] = fill
+		}
+		for p, at := range to {
+			copy(out.data[at*out.stride+channel:], x.data[p*x.stride:][:x.channels])
+		}
+	}
+}
+
+func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (func(), error) {
+	shape, count := n.In[0].Type.Shape, 1
+	kept := slices.Clone(shape)
+	for _, a := range op.Axes {
+		kept[a] = 1
+		count *= shape[a]
+	}
+	if count > math.MaxInt32/255 {
+		return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
+	}
+	step := strides(kept)
+	for _, a := range op.Axes {
+		step[a] = 0
+	}
+	last := len(shape) - 1
+	to := offsets(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
+	m := newMean(c.rounding, count, n.In[0].Type.Quant, n.Out.Type.Quant)
+	if step[last] == 1 && contiguous(to, count, x.channels) {
+		if run := c.fastMean(&m, count, x, out); run != nil {
+			return run, nil
+		}
+	}
+	sum := make([]int32, out.pixels*out.channels)
+	return func() {
+		clear(sum)
+		for p, at := range to {
+			for i, b := range x.data[p*x.stride:][:x.channels] {
+				sum[at+i*step[last]] += int32(b) - flip
+			}
+		}
+		for i, s := range sum {
+			out.data[i/out.channels*out.stride+i%out.channels] = m.finish(s)
+		}
+	}, nil
+}
+
+// contiguous reports whether each count pixels in a row are what meets in one pixel of the result.
+func contiguous(to []int, count, channels int) bool {
+	for p, at := range to {
+		if at != p/count*channels {
+			return false
+		}
+	}
+	return true
+}

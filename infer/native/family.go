@@ -1,0 +1,51 @@
+package native
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"mnet-edge/infer"
+)
+
+// Family names a set of kernels. All compute the same bits.
+type Family string
+
+const (
+	// Portable is plain Go.
+	Portable Family = "portable"
+	// AVX512VNNI needs an amd64 processor with AVX-512 F, BW, DQ, VL and VNNI.
+	AVX512VNNI Family = "avx512vnni"
+)
+
+// EnvFamily is the environment variable that names the family to use where Options does not.
+const EnvFamily = "MNET_NATIVE"
+
+// Families are those this processor can run, the fastest first.
+func Families() []Family {
+	if hasVNNI() {
+		return []Family{AVX512VNNI, Portable}
+	}
+	return []Family{Portable}
+}
+
+// choose is the family asked for, by the environment if not by name, or the fastest.
+func choose(asked Family) (Family, error) {
+	can, by := Families(), ""
+	if asked == "" {
+		asked, by = Family(os.Getenv(EnvFamily)), EnvFamily+"="
+	}
+	if asked == "" {
+		return can[0], nil
+	}
+	if !slices.Contains(can, asked) {
+		names := make([]string, len(can))
+		for i, f := range can {
+			names[i] = string(f)
+		}
+		return "", fmt.Errorf("kernel family %s%s: %w: this processor runs %s",
+			by, asked, infer.ErrUnavailable, strings.Join(names, ", "))
+	}
+	return asked, nil
+}

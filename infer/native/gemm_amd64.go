@@ -1,0 +1,196 @@
+package native
+
+import "unsafe"
+
+// gemmArgs are the arguments of the kernels gemmRxV: R rows (output pixels) by 16*V output channels at a time.
+type gemmArgs struct {
+	x      unsafe.Pointer // the arena
+	table  *int32         // [blocks][taps][R] offsets in it
+	panel  *byte          // [16*V] bias int32, [16*V] scale float32, [taps][k/4][16*V][4] weights
+	out    *byte          // of the first row, the panel's first channel
+	stride int            // bytes from row to row
+	blocks int
+	taps   int
+	k      int // bytes of input a tap sees, a multiple of 4
+	clamp
+}
+
+//go:noescape
+func gemm8x2(a *gemmArgs)
+
+//go:noescape
+func gemm8x1(a *gemmArgs)
+
+//go:noescape
+func gemm4x4(a *gemmArgs)
+
+//go:noescape
+func gemm4x2(a *gemmArgs)
+
+//go:noescape
+func gemm4x1(a *gemmArgs)
+
+//go:noescape
+func gemm1x4(a *gemmArgs)
+
+//go:noescape
+func gemm1x2(a *gemmArgs)
+
+//go:noescape
+func gemm1x1(a *gemmArgs)
+
+// block is how the kernels go about m pixels: how many at a time, and how many vectors a panel has, but for the last.
+func block(m int) (rows, widest int) {
+	switch {
+	case m < 4:
+		return 1, 4
+	case m < 8:
+		return 4, 4
+	}
+	return 8, 2
+}
+
+// tapConv has the channels of a pixel for a tap, four at a time; those beyond the last meet weights 0.
+func (c *compiler) tapConv(f *conv) func() {
+	k := roundUp(f.c, 4)
+	c.pad(f, k)
+	return c.gemm(f, f.taps(), k,
+		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
+		func(o, tap, i int) int8 {
+			if i >= f.c {
+				return 0
+			}
+			return f.weights[(o*f.taps()+tap)*f.c+i]
+		})
+}
+
+// rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
+// so at the border too, x is copied into the middle of an image of zero points first.
+func (c *compiler) rowConv(f *conv) func() {
+	reach := (f.kh-1)*f.dilation[0] + 1
+	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
+	row, k := f.kw*f.c, roundUp(f.kw*f.c, 4)
+	image := c.scratch(f.n*h*w*f.c + k - row)
+	c.late = append(c.late, func() {
+		for i := range image.data {
+			image.data[i] = f.inputZero
+		}
+	})
+	top, left := f.before[0], f.before[1]
+	high, wide := min(f.h, h-top), min(f.w, w-left)
+	if wide < 1 { // the windows see padding only
+		high = 0
+	}
+	fill := func() {
+		for n := range f.n {
+			for y := range high {
+				to := image.data[((n*h+top+y)*w+left)*f.c:]
+				from := f.x.data[(n*f.h+y)*f.w*f.x.stride:]
+				if f.x.stride == f.c {
+					copy(to[:wide*f.c], from)
+					continue
+				}
+				for x := range wide {
+					copy(to[x*f.c:][:f.c], from[x*f.x.stride:])
+				}
+			}
+		}
+	}
+	multiply := c.gemm(f, f.kh, k,
+		func(m, ky int) int32 {
+			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
+			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*f.c)
+		},
+		func(o, ky, i int) int8 {
+			if i >= row {
+				return 0
+			}
+			return f.weights[(o*f.kh+ky)*row+i]
+		})
+	return func() {
+		fill()
+		multiply()
+	}
+}
+
+// gemmKernels[rows] are the kernels for 16, 32 and 64 output channels.
+var gemmKernels = map[int][3]func(*gemmArgs){
+	8: {gemm8x1, gemm8x2, nil},
+	4: {gemm4x1, gemm4x2, gemm4x4},
+	1: {gemm1x1, gemm1x2, gemm1x4},
+}
+
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
+// arena[at(m,tap)+i] * weight(o,tap,i).
+func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
+	rows, widest := block(f.pixels())
+	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
+	type part struct {
+		first, blocks int
+		table         []int32
+	}
+	var parts []part
+	blocks := f.pixels() / rows
+	for size := c.split(blocks, (f.oc+16*widest-1)/(16*widest)); blocks > 0; {
+		n := min(size, blocks)
+		blocks -= n
+		parts = append(parts, part{blocks * rows, n, nil})
+	}
+	if f.pixels()%rows != 0 {
+		parts = append(parts, part{f.pixels() - rows, 1, nil})
+	}
+	var calls []call[gemmArgs]
+	c.late = append(c.late, func() {
+		for i := range parts {
+			p := &parts[i]
+			for b := range p.blocks {
+				for tap := range taps {
+					for r := range rows {
+						p.table = append(p.table, at(p.first+b*rows+r, tap))
+					}
+				}
+			}
+		}
+		for o := 0; o < f.oc; {
+			size := 0
+			for 1<<size < widest && 16<<size < f.oc-o {
+				size++
+			}
+			panel := c.panel(f, o, 1<<size, taps, k, weight)
+			for i := range parts {
+				p := &parts[i]
+				calls = append(calls, call[gemmArgs]{gemmKernels[rows][size], &gemmArgs{
+					x: unsafe.Pointer(&c.arena[0]), table: &p.table[0], panel: &panel[0],
+					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
+					blocks: p.blocks, taps: taps, k: k, clamp: f.clamp(),
+				}})
+			}
+			o += 16 << size
+		}
+	})
+	return share(c, &calls)
+}
+
+// panel packs the weights of 16*vectors output channels from first: see gemmArgs.panel. Packing the sums to bytes
+// takes, lane by lane of 16 bytes, four of each vector, so element 4*j + i of vector v is channel 4*(vectors*j + v) + i.
+func (c *compiler) panel(f *conv, first, vectors, taps, k int, weight func(o, tap, i int) int8) []byte {
+	width := 16 * vectors
+	p := c.hooks.memory(width * (8 + taps*k))
+	for e := range width {
+		v, j, i := e/16, e%16/4, e%4
+		o := first + 4*(vectors*j+v) + i
+		if o >= f.oc {
+			continue
+		}
+		sum := int32(0)
+		for tap := range taps {
+			for x := range k {
+				w := weight(o, tap, x)
+				sum += int32(w)
+				p[width*(8+tap*k+x&^3)+4*e+x&3] = byte(w)
+			}
+		}
+		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+	}
+	return p
+}

@@ -1,0 +1,189 @@
+package native_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/infer"
+	"mnet-edge/infer/infertest"
+	"mnet-edge/infer/native"
+	"mnet-edge/quant"
+)
+
+// Integers have the reference's bits, by every family and in both arithmetics.
+func TestConformance(t *testing.T) {
+	for _, f := range native.Families() {
+		for r, reference := range map[native.Rounding]quant.Rounding{native.XNNPACK: quant.Float32, native.Reference: quant.Double} {
+			t.Run(string(f)+"/"+reference.String(), func(t *testing.T) {
+				ref := infer.NewReference(reference)
+				runtime := orReference{native.New(native.Options{Family: f, Rounding: r}), ref}
+				infertest.Run(t, runtime, native.Name, infertest.Exceptions{Reference: ref, Delegated: true})
+			})
+		}
+	}
+}
+
+// orReference hands the float networks that native refuses to the reference, as infer.Open does: the suite has some.
+type orReference struct {
+	infer.Runtime
+	reference infer.Runtime
+}
+
+func (r orReference) Open(model []byte, opts infer.Options) (infer.Session, error) {
+	s, err := r.Runtime.Open(model, opts)
+	if g, bad := tflite.Decode(model); bad != nil || g.Level == graph.Quantized || opts.Delegate != native.Name {
+		return s, err
+	}
+	if !errors.Is(err, infer.ErrUnavailable) {
+		return nil, fmt.Errorf("a float network: %v, want ErrUnavailable", err)
+	}
+	opts.Delegate = ""
+	s, err = r.reference.Open(model, opts)
+	return handedOn{s}, err
+}
+
+// handedOn is a float network's session, with the placement that the suite wants of all.
+type handedOn struct{ infer.Session }
+
+func (s handedOn) Placement() infer.Placement {
+	n := s.Session.Placement().TotalNodes
+	return infer.Placement{Delegate: native.Name, DelegatedNodes: n, TotalNodes: n, Partitions: 1}
+}
+
+// A float network is refused with the operator's name, and another runtime has it.
+func TestRefusesFloat(t *testing.T) {
+	b, err := infertest.Model(infertest.Small, infertest.Float, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := native.New(native.Options{})
+	_, err = n.Open(b, infer.Options{})
+	if !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), `conv2d "conv1"`) {
+		t.Errorf("%v: want ErrUnavailable, naming the first convolution", err)
+	}
+	r, s, err := infer.Open([]infer.Runtime{n, infer.NewReference(quant.Double)}, b, infer.Options{Delegate: infer.Auto})
+	if err != nil || r.Name() != infer.ReferenceName {
+		t.Fatalf("%v, error %v", r, err)
+	}
+	s.Close()
+}
+
+// What cannot be run is refused by name, not tried.
+func TestRefuses(t *testing.T) {
+	image := graph.Type{DType: graph.Int8, Shape: []int{1, 512, 512, 1}, Quant: quant.PerTensor(1, 0)}
+	for _, test := range []struct {
+		name  string
+		build func(g *graph.Graph, x *graph.Value) *graph.Value
+		want  string
+	}{
+		{"window", func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, x, 65, 1, 0)
+		}, `conv2d "y": not available: a window of 4225 taps`},
+		{"overflow", func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, x, 1, 127, math.MaxInt32)
+		}, "may overflow"},
+		{"memory", func(g *graph.Graph, x *graph.Value) *graph.Value {
+			pad := graph.Pad{Before: []int{0, 0, 0, 0}, After: []int{63, 0, 0, 0}}
+			q := x.Type.Quant
+			x = g.Apply("pad", pad, x)
+			x.Type.Quant = q
+			return x
+		}, "take more than"},
+	} {
+		g := graph.New(test.name)
+		g.Level = graph.Quantized
+		g.Outputs = []*graph.Value{test.build(g, g.Input("x", image))}
+		b, err := tflite.Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range native.Families() {
+			_, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
+			if !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s, %s: %v, want ErrUnavailable with %q", test.name, f, err, test.want)
+			}
+		}
+	}
+}
+
+// conv applies a filter of k x k taps that are all w.
+func conv(g *graph.Graph, x *graph.Value, k int, w int8, bias int32) *graph.Value {
+	weights := make([]int8, k*k)
+	for i := range weights {
+		weights[i] = w
+	}
+	one := quant.PerTensor(1, 0)
+	y := g.Apply("y", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, x,
+		graph.Const("w", graph.Type{DType: graph.Int8, Shape: []int{1, k, k, 1}, Quant: one}, weights),
+		graph.Const("b", graph.Type{DType: graph.Int32, Shape: []int{1}, Quant: one}, []int32{bias}))
+	y.Type.Quant = one
+	return y
+}
+
+// The assembler file is what the generator writes.
+func TestGenerated(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command")
+	}
+	out := filepath.Join(t.TempDir(), "vnni_amd64.s")
+	cmd := exec.Command(tool, "run", "./internal/gen", "-out", out)
+	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "GOFLAGS=-buildvcs=false")
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, msg)
+	}
+	got, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("vnni_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Error("vnni_amd64.s is not what internal/gen writes: go generate")
+	}
+}
+
+func TestFamily(t *testing.T) {
+	open := func(opts native.Options) (version string, err error) {
+		b, err := infertest.Model(infertest.Small, infertest.Int8, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := native.New(opts)
+		s, err := r.Open(b, infer.Options{})
+		if d := r.Devices()[0]; d.Name != native.Name || d.Available != (err == nil) || d.Available == (d.Reason != "") {
+			t.Errorf("%+v: device %+v, error %v", opts, d, err)
+		}
+		if err == nil {
+			s.Close()
+		}
+		return r.Version(), err
+	}
+	for _, test := range []struct {
+		env  string
+		opts native.Options
+		want string // "" is ErrUnavailable
+	}{
+		{"", native.Options{}, string(native.Families()[0]) + ", float32 rounding"},
+		{"portable", native.Options{}, "portable, float32 rounding"},
+		{"abacus", native.Options{Family: native.Portable, Rounding: native.Reference}, "portable, double rounding"},
+		{"abacus", native.Options{}, ""},
+		{"", native.Options{Family: "abacus"}, ""},
+	} {
+		t.Setenv(native.EnvFamily, test.env)
+		version, err := open(test.opts)
+		if test.want == "" && !errors.Is(err, infer.ErrUnavailable) || test.want != "" && (err != nil || version != test.want) {
+			t.Errorf("%s=%s, %+v: version %q, error %v; want %q", native.EnvFamily, test.env, test.opts, version, err, test.want)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package native
+
+import (
+	"fmt"
+	"slices"
+
+	"mnet-edge/graph"
+	"mnet-edge/infer"
+	"mnet-edge/quant"
+)
+
+// plan is a graph made ready: its steps in order, over buffers in one arena. It is for one goroutine at a time.
+type plan struct {
+	arena   []byte
+	steps   []step
+	in, out *buffer
+	pool    *pool // nil for one thread
+}
+
+// step computes one node, and with it those fused into it.
+type step struct {
+	value *graph.Value // what it leaves in out
+	out   *buffer
+	run   func()
+}
+
+func (p *plan) run() {
+	if p.pool != nil {
+		p.pool.rouse()
+	}
+	for i := range p.steps {
+		p.steps[i].run()
+	}
+}
+
+// close ends the pool.
+func (p *plan) close() {
+	if p.pool != nil {
+		p.pool.close()
+	}
+}
+
+// planHooks let tests say where memory comes from; nil is the usual.
+type planHooks struct {
+	place  func([]*buffer) (size int)
+	memory func(n int) []byte // zeros, from a multiple of bufferStep
+	share  bool               // share every step, whatever it is worth
+}
+
+// maxArena bounds the arena, so that offsets fit an int32 and a hostile file cannot ask for all memory.
+const maxArena = 1 << 29
+
+// newPlan prepares g. Errors wrap infer.ErrModel for a graph that is wrong and infer.ErrUnavailable for one that this
+// engine cannot run.
+func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks planHooks) (_ *plan, err error) {
+	if err := g.Check(); err != nil {
+		return nil, fmt.Errorf("native: %w: %w", infer.ErrModel, err)
+	}
+	if hooks.place == nil {
+		hooks.place = place
+	}
+	if hooks.memory == nil {
+		hooks.memory = aligned
+	}
+	c := compiler{
+		family: family, rounding: r, hooks: hooks,
+		buffers: map[*graph.Value]*buffer{}, zeros: map[byte]*buffer{}, pads: map[*graph.Value]*graph.Node{},
+		outputs: g.Outputs, end: len(g.Nodes),
+	}
+	p := &plan{pool: newPool(threads)}
+	c.pool = p.pool
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	for _, v := range g.Inputs {
+		b := c.alloc(v)
+		b.first, b.last = 0, c.end // another Invoke may come without another Write
+		if b.dtype == graph.Int8 && b.channels <= 4 {
+			b.stride = b.channels
+			b.size = b.pixels * b.stride
+		}
+	}
+	for i, n := range g.Nodes {
+		c.step = i
+		run, err := c.node(n)
+		if err != nil {
+			return nil, fmt.Errorf("native: %s %q: %w: %w", n.Op.Name(), n.Out.Name, infer.ErrUnavailable, err)
+		}
+		if run != nil {
+			p.steps = append(p.steps, step{n.Out, c.buffers[n.Out], run})
+		}
+	}
+	p.in, p.out = c.buffers[g.Inputs[0]], c.buffers[g.Outputs[0]]
+	p.out.last = c.end
+	return p, c.bind(p)
+}
+
+// compiler turns nodes into functions. Everything is decided here, once; the functions only compute.
+type compiler struct {
+	family   Family
+	rounding quant.Rounding
+	pool     *pool
+	hooks    planHooks
+	outputs  []*graph.Value
+
+	step, end int
+	buffers   map[*graph.Value]*buffer
+	all       []*buffer
+	zeros     map[byte]*buffer             // constant inputs of the taps in the padding, by their byte
+	pads      map[*graph.Value]*graph.Node // pads that their reader takes upon itself
+	late      []func()                     // what needs the buffers' places
+	arena     []byte                       // known when late runs
+	jobs      []*job                       // what the pool helps with
+}
+
+// bind gives the buffers their memory.
+func (c *compiler) bind(p *plan) error {
+	room := maxArena
+	for _, b := range c.all {
+		if room -= roundUp(b.size, bufferStep); room < 0 {
+			return fmt.Errorf("native: %w: the tensors take more than %d bytes", infer.ErrUnavailable, maxArena)
+		}
+	}
+	c.arena = c.hooks.memory(c.hooks.place(c.all))
+	p.arena = c.arena
+	for _, b := range c.all {
+		b.data = p.arena[b.offset:][:b.size:b.size]
+	}
+	for value, b := range c.zeros {
+		for i := range b.data {
+			b.data[i] = value
+		}
+	}
+	for _, f := range c.late {
+		f()
+	}
+	for _, j := range c.jobs {
+		if !c.hooks.share {
+			c.pool.measure(j)
+		}
+	}
+	return nil
+}
+
+// add makes b one of the arena's, in use at the present step.
+func (c *compiler) add(b *buffer) *buffer {
+	b.first, b.last = c.step, c.step
+	c.all = append(c.all, b)
+	return b
+}
+
+// scratch is a buffer of the present step that keeps its content between runs.
+func (c *compiler) scratch(size int) *buffer {
+	b := c.add(&buffer{size: size})
+	b.first, b.last = 0, c.end
+	return b
+}
+
+// zero is a buffer of at least size bytes of a value.
+func (c *compiler) zero(value byte, size int) *buffer {
+	b := c.zeros[value]
+	if b == nil {
+		b = c.scratch(0)
+		c.zeros[value] = b
+	}
+	b.size = max(b.size, size)
+	return b
+}
+
+func (c *compiler) alloc(v *graph.Value) *buffer {
+	b := c.add(newBuffer(v.Type))
+	c.buffers[v] = b
+	return b
+}
+
+// read is the buffer of a value that the present step reads.
+func (c *compiler) read(v *graph.Value) (*buffer, error) {
+	b := c.buffers[v]
+	if b == nil {
+		return nil, fmt.Errorf("input %q is a constant", v.Name)
+	}
+	b.last = max(b.last, c.step)
+	return b, nil
+}
+
+// node returns what computes n, or nil if that is left to the reader of its value.
+func (c *compiler) node(n *graph.Node) (func(), error) {
+	if op, ok := n.Op.(graph.Pad); ok && c.fusible(n, op) {
+		c.pads[n.Out] = n
+		return nil, nil
+	}
+	switch op := n.Op.(type) {
+	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
+		return c.conv(n)
+	case graph.Arithmetic:
+		return c.arithmetic(n, op)
+	case graph.Pool:
+		return c.pool2D(n, op)
+	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Mean, graph.Pad:
+	default:
+		return c.borrow(n)
+	}
+	x, err := c.read(n.In[0])
+	if err != nil {
+		return nil, err
+	}
+	out := c.alloc(n.Out)
+	switch n.Op.(type) {
+	case graph.Reshape:
+		return func() { reshape(x, out) }, nil
+	case graph.Quantize:
+		return c.quantize(n, x, out)
+	case graph.Dequantize:
+		return c.dequantize(n, x, out)
+	}
+	if x.dtype != graph.Int8 || out.dtype != graph.Int8 {
+		return nil, fmt.Errorf("%v to %v: this engine computes in int8", x.dtype, out.dtype)
+	}
+	switch op := n.Op.(type) {
+	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
+		from, to := n.In[0].Type.Quant, n.Out.Type.Quant
+		return lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
+	case graph.Mean:
+		return c.mean(n, op, x, out)
+	}
+	return pad(n, n.Op.(graph.Pad), x, out), nil
+}
+
+// fusible reports whether the pad n only surrounds images with zeros for the one convolution that reads it.
+func (c *compiler) fusible(n *graph.Node, op graph.Pad) bool {
+	v := n.Out
+	if slices.Contains(c.outputs, v) || len(v.Uses) != 1 || v.Uses[0].In[0] != v ||
+		v.Type.DType != graph.Int8 || len(v.Type.Shape) != 4 {
+		return false
+	}
+	switch v.Uses[0].Op.(type) {
+	case graph.Conv2D, graph.DepthwiseConv2D:
+		return op.Before[0]|op.After[0]|op.Before[3]|op.After[3] == 0
+	}
+	return false
+}

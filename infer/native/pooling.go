@@ -1,0 +1,95 @@
+package native
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// pooling slides a window over x and takes each channel's mean or largest byte of what it holds, padding left out.
+type pooling struct {
+	window
+	x, out *buffer
+	limit  quant.Range
+	sum    []int32 // (C)
+}
+
+func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (func(), error) {
+	x, err := c.read(n.In[0])
+	if err != nil {
+		return nil, err
+	}
+	if x.dtype != graph.Int8 {
+		return nil, fmt.Errorf("%v: this engine computes in int8", x.dtype)
+	}
+	if int64(op.Size[0])*int64(op.Size[1]) > math.MaxInt32/256 {
+		return nil, errors.New("the window may overflow its accumulator")
+	}
+	in, to := n.In[0].Type.Shape, n.Out.Type.Shape
+	p := &pooling{x: x, out: c.alloc(n.Out), sum: make([]int32, in[3])}
+	p.window = window{
+		n: in[0], h: in[1], w: in[2], c: in[3], oh: to[1], ow: to[2], oc: in[3],
+		kh: op.Size[0], kw: op.Size[1], stride: op.Stride, dilation: op.Dilation,
+	}
+	for i := range 2 {
+		_, p.before[i] = op.Out(i, in[1+i], op.Size[i])
+	}
+	if op.Fn == graph.Max {
+		p.limit = activation(c.rounding, op.Act, n.Out.Type.Quant)
+		return func() { p.each(largest) }, nil
+	}
+	p.limit = activation(quant.Double, op.Act, n.Out.Type.Quant) // XNNPACK leaves it to TFLite's kernel
+	return func() { p.each(average) }, nil
+}
+
+// each gives f, for every output pixel, the bytes of the window's pixels one by one; f with no pixel finishes: it turns
+// what it gathered of count pixels in sum into integers.
+func (p *pooling) each(f func(sum []int32, pixel []byte, count int32)) {
+	for m := range p.pixels() {
+		clear(p.sum)
+		count := int32(0)
+		for ky := range p.kh {
+			for kx := range p.kw {
+				if i := p.input(m, ky, kx); i >= 0 {
+					f(p.sum, p.x.data[i*p.x.stride:][:p.c], 0)
+					count++
+				}
+			}
+		}
+		f(p.sum, nil, count)
+		out := p.out.data[m*p.out.stride:][:p.c]
+		for i, q := range p.sum {
+			out[i] = byte(p.limit.Clamp(q)) ^ flip
+		}
+	}
+}
+
+func largest(sum []int32, pixel []byte, _ int32) {
+	for i, b := range pixel {
+		sum[i] = max(sum[i], int32(b))
+	}
+	if pixel == nil {
+		for i := range sum {
+			sum[i] -= flip
+		}
+	}
+}
+
+// average rounds half away from zero.
+func average(sum []int32, pixel []byte, count int32) {
+	for i, b := range pixel {
+		sum[i] += int32(b) - flip
+	}
+	if pixel == nil {
+		for i, s := range sum {
+			if s > 0 {
+				sum[i] = (s + count/2) / count
+			} else {
+				sum[i] = (s - count/2) / count
+			}
+		}
+	}
+}
