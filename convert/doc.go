@@ -1,19 +1,27 @@
 // Package convert leads a trained network to the graph that a .tflite file holds.
 //
 //	Lower       checkpoint -> graph at level Float, in TFLite's layouts
-//	Recipe      what is asked: scheme, element type of input and output, how activations are observed
-//	Run         applies the pass table, with graph.Check between any two passes
-//	Observer    watches an activation during calibration and proposes its range
+//	Recipe      what is asked: scheme, element type of input and output, and a Choice for each step that has several
+//	Run         applies the pass table, with graph.Check between any two passes, and measures the result
+//	Observers   the ways to choose an activation's range from its Histogram
+//	Result      the graph, the recipe with every choice made, the Trials behind them, Calibration and LayerReports
 //
 // The passes stand in one table (passes.go) and say which level they take and give:
 //
-//	fold-batch-norm     float  -> float      BN's affine map goes into the weights before it
-//	fuse-activation     float  -> folded     ReLU becomes part of the operator before it
-//	calibrate           folded -> ranged     the float network runs on samples, observers watch
+//	fold-batch-norm     float  -> folded     BN's affine map goes into the weights before it
+//	fuse-activation     folded -> folded     ReLU becomes part of the operator before it
+//	choose              folded               what the recipe leaves open is decided by trial, on samples held out
+//	equalize            folded               channels are brought to one size, by factors that cancel
+//	calibrate           folded -> ranged     the float network runs on samples, an observer chooses the ranges
 //	share-range         ranged -> ranged     operators that only move data keep one range for input and output
 //	quantize            ranged -> quantized  int8 activations and weights, int32 biases
+//	round-weights       quantized            single weights go up or down for the sake of their layer's sums
+//	correct-bias        quantized            what rounding shifted a channel's mean by is taken from its bias
 //	float-io            quantized            float32 at the edges, between QUANTIZE and DEQUANTIZE
 //
+// The why of each step is in docs/quantization.md, its sources at the functions.
+//
 // Calibration data comes as a sequence of input tensors, so that nothing here knows about images or files. The same
-// recipe, checkpoint and samples give the same bytes on every machine.
+// recipe, checkpoint and samples give the same bytes on every machine: sums over samples are exact, or taken in the
+// samples' order, and products are rounded before they are added, where a processor might fuse the two.
 package convert

@@ -19,11 +19,15 @@ type pass struct {
 // passes is everything that happens between a checkpoint and a file, in order. A graph that enters at a later level
 // (a float .tflite is Folded) skips what comes before.
 var passes = []pass{
-	{"fold-batch-norm", graph.Float, graph.Float, nil, foldBatchNorm},
-	{"fuse-activation", graph.Float, graph.Folded, nil, fuseActivation},
+	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
+	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
+	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.open() }, choose},
+	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.Equalize != Off }, equalize},
 	{"calibrate", graph.Folded, graph.Ranged, wantsInt8, calibrate},
 	{"share-range", graph.Ranged, graph.Ranged, wantsInt8, shareRange},
 	{"quantize", graph.Ranged, graph.Quantized, wantsInt8, quantize},
+	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.RoundWeights == On }, roundWeights},
+	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.CorrectBias == On }, correctBias},
 	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.FloatIO }, floatIO},
 }
 
@@ -87,22 +91,14 @@ func fuseActivation(c *conversion) error {
 			continue
 		}
 		from := n.In[0].Def
-		if from == nil || len(from.Out.Uses) > 1 || slices.Contains(c.g.Outputs, from.Out) || activation(from.Op) != graph.Linear {
+		if from == nil || len(from.Out.Uses) > 1 || slices.Contains(c.g.Outputs, from.Out) {
 			continue
 		}
-		switch op := from.Op.(type) {
-		case graph.Conv2D:
-			op.Act = act.Act
-			from.Op = op
-		case graph.DepthwiseConv2D:
-			op.Act = act.Act
-			from.Op = op
-		case graph.FullyConnected:
-			op.Act = act.Act
-			from.Op = op
-		default:
-			continue
+		op, ok := from.Op.(graph.Activated)
+		if _, pool := from.Op.(graph.Pool); !ok || pool || op.Fused() != graph.Linear {
+			continue // in a pool, EdgeTPU takes none
 		}
+		from.Op = op.WithActivation(act.Act)
 		c.g.Replace(n.Out, from.Out)
 		if err := c.g.Remove(n); err != nil {
 			return err
@@ -111,24 +107,36 @@ func fuseActivation(c *conversion) error {
 	return nil
 }
 
-// shareRange gives the two ends of an operator that only moves data one range, the union of both, so that the
-// operator needs no requantization. Zeros added by a PAD are in every range already.
+// shareRange gives all ends of an operator that only moves data one range, the union of theirs, so that the operator
+// needs no requantization. Zeros added by a PAD are in every range already.
 func shareRange(c *conversion) error {
 	for changed := true; changed; {
 		changed = false
 		for _, n := range c.g.Nodes {
-			switch n.Op.(type) {
-			case graph.Pad, graph.Reshape:
-				a, b := n.In[0].Range, n.Out.Range
-				union := graph.Interval{Min: min(a.Min, b.Min), Max: max(a.Max, b.Max)}
-				if *a != union || *b != union {
-					n.In[0].Range, n.Out.Range = &union, &union
-					changed = true
+			if !n.SameQuant() {
+				continue
+			}
+			union := *n.Out.Range
+			for _, v := range n.In {
+				r := extent(v)
+				union.Min, union.Max = min(union.Min, r.Min), max(union.Max, r.Max)
+			}
+			for _, v := range append([]*graph.Value{n.Out}, n.In...) {
+				if !v.Constant() && *v.Range != union {
+					v.Range, changed = &union, true
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// extent is the range of a value, which a constant has by its numbers.
+func extent(v *graph.Value) graph.Interval {
+	if !v.Constant() {
+		return *v.Range
+	}
+	return graph.Interval{Min: slices.Min(floats(v)), Max: slices.Max(floats(v))}
 }
 
 // floatIO puts a QUANTIZE behind each input and a DEQUANTIZE before each output.
@@ -160,15 +168,18 @@ func outputAxis(op graph.Op) (int, bool) {
 
 // activation is what is fused into an operator.
 func activation(op graph.Op) graph.Activation {
-	switch op := op.(type) {
-	case graph.Conv2D:
-		return op.Act
-	case graph.DepthwiseConv2D:
-		return op.Act
-	case graph.FullyConnected:
-		return op.Act
+	if op, ok := op.(graph.Activated); ok {
+		return op.Fused()
 	}
 	return graph.Linear
+}
+
+// withActivation is the operator with another activation fused into it.
+func withActivation(op graph.Op, act graph.Activation) graph.Op {
+	if op, ok := op.(graph.Activated); ok {
+		return op.WithActivation(act)
+	}
+	return op
 }
 
 // forChannels calls f for every element of a tensor with its index along axis.

@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 	"mnet-edge/quant"
@@ -15,30 +16,111 @@ func quantize(c *conversion) error {
 		if v.Constant() {
 			continue
 		}
-		scale, zero := quant.Asymmetric(v.Range.Min, v.Range.Max, quant.Int8Min, quant.Int8Max)
-		v.Type = graph.Type{DType: graph.Int8, Shape: v.Type.Shape, Quant: quant.PerTensor(scale, zero)}
+		v.Type = graph.Type{DType: graph.Int8, Shape: v.Type.Shape, Quant: asymmetric(*v.Range)}
 	}
 	if scale, zero, ok := pixelQuant(c.g); ok {
 		c.g.Inputs[0].Type.Quant = quant.PerTensor(scale, zero)
 	}
-	for _, n := range c.g.Nodes {
-		switch n.Op.(type) {
-		case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
-			if err := c.quantizeWeights(n); err != nil {
-				return fmt.Errorf("layer %q: %w", n.Out.Name, err)
-			}
-		case graph.Mean:
-		case graph.Pad, graph.Reshape:
-			// One quantization on both sides: the input's may have been set apart from its range.
-			n.Out.Type.Quant = n.In[0].Type.Quant
-		default:
-			return fmt.Errorf("%s %q has no integer form", n.Op.Name(), n.Out.Name)
+	for _, n := range slices.Clone(c.g.Nodes) {
+		if err := c.quantizeNode(n); err != nil {
+			return fmt.Errorf("layer %q: %w", n.Out.Name, err)
 		}
 	}
 	for _, v := range c.g.Values() {
 		v.Range = nil
 	}
 	return nil
+}
+
+// quantizeNode settles the result's quantization, which began as what its range asks for, and the node's constants.
+func (c *conversion) quantizeNode(n *graph.Node) error {
+	if q := graph.FixedQuant(n.Op); q != nil {
+		n.Out.Type.Quant = q
+	}
+	switch op := n.Op.(type) {
+	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
+		return c.quantizeWeights(n)
+	case graph.Arithmetic:
+		for i, v := range n.In {
+			if v.Constant() {
+				if err := finite(floats(v)); err != nil {
+					return err
+				}
+				n.SetInput(i, quantized(v, asymmetric(extent(v))))
+			}
+		}
+		if op.Fn != graph.Mul {
+			atLeast(n, max(n.In[0].Type.Quant.Scale[0], n.In[1].Type.Quant.Scale[0])/(1<<17))
+		}
+	case graph.Unary:
+		if op.Fn == graph.HardSwish {
+			atLeast(n, n.In[0].Type.Quant.Scale[0]/64)
+		}
+	case graph.Mean, graph.Activate, graph.Softmax:
+	default:
+		if !n.SameQuant() {
+			return fmt.Errorf("%s has no integer form", n.Op.Name())
+		}
+		c.oneQuant(n)
+	}
+	return nil
+}
+
+// oneQuant gives a node that only moves data one quantization throughout: its inputs', which may have been set apart
+// from their ranges, or if those differ its result's, behind a QUANTIZE of the inputs that have another.
+func (c *conversion) oneQuant(n *graph.Node) {
+	var q *quant.Params
+	same := true
+	for _, v := range n.In {
+		if v.Constant() {
+			continue
+		}
+		if q == nil {
+			q = v.Type.Quant
+		}
+		same = same && q.Equal(v.Type.Quant)
+	}
+	if same && q != nil {
+		n.Out.Type.Quant = q
+	}
+	q = n.Out.Type.Quant
+	for i, v := range n.In {
+		switch {
+		case v.Constant():
+			n.SetInput(i, quantized(v, q))
+		case !q.Equal(v.Type.Quant):
+			r := c.g.Insert(n, v.Name+".rescaled", graph.Quantize{To: graph.Int8}, v)
+			r.Type.Quant, r.Range = q, n.Out.Range
+			for k, same := range n.In {
+				if same == v {
+					n.SetInput(k, r)
+				}
+			}
+		}
+	}
+}
+
+// asymmetric is the int8 quantization of a range.
+func asymmetric(r graph.Interval) *quant.Params {
+	return quant.PerTensor(quant.Asymmetric(r.Min, r.Max, quant.Int8Min, quant.Int8Max))
+}
+
+// quantized is a float32 constant in int8.
+func quantized(v *graph.Value, q *quant.Params) *graph.Value {
+	scale, zero := q.At(0)
+	integers := make([]int8, len(floats(v)))
+	for i, x := range floats(v) {
+		integers[i] = int8(quant.Quantize(x, scale, zero, quant.Int8Min, quant.Int8Max))
+	}
+	return graph.Const(v.Name, graph.Type{DType: graph.Int8, Shape: v.Type.Shape, Quant: q}, integers)
+}
+
+// atLeast widens the result's range until its scale is one that runtimes take beside the inputs': TFLite's kernels stop
+// at a ratio of 2^20 in an addition, of 2^7 in a hard swish. A result so small has no bits to lose.
+func atLeast(n *graph.Node, scale float32) {
+	if q := n.Out.Type.Quant; q.Scale[0] < scale {
+		n.Out.Type.Quant = asymmetric(graph.Interval{Min: n.Out.Range.Min, Max: 255 * scale})
+	}
 }
 
 // pixelQuant is the quantization of an image input that makes q = pixel - 128 exactly: scale 1/std and zero point
@@ -77,7 +159,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 		scales[i] = weightScale(largest[i], bias[i], x, out)
 	}
 	wq := quant.PerChannel(scales, axis)
-	if _, fc := n.Op.(graph.FullyConnected); fc {
+	if _, fc := n.Op.(graph.FullyConnected); fc || c.recipe.PerTensor {
 		s := scales[0]
 		for _, t := range scales {
 			s = max(s, t)
@@ -117,7 +199,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	n.SetInput(2, graph.Const(biasName(n), bt, biases))
 	c.layers = append(c.layers, LayerReport{
 		Name: n.Out.Name, Op: n.Op.Name(),
-		WeightSNR:    10 * math.Log10(max(signal, math.SmallestNonzeroFloat64)/max(noise, math.SmallestNonzeroFloat64)),
+		WeightSNR:    decibels(signal, noise),
 		DeadChannels: countFalse(alive),
 		BiasHeadroom: 31 - math.Log2(largestBias+1),
 		OutputMin:    n.Out.Range.Min, OutputMax: n.Out.Range.Max,

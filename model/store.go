@@ -58,9 +58,10 @@ type fingerprint struct {
 
 // Save stores c as folder name in dir, which is made where it is missing. It is stored whole or not at all: whatever
 // stops Save, and whenever, Load finds c or the checkpoint stored before it. An error names the file it happened at.
-func Save(dir, name string, c *Checkpoint) error { return save(osFiles{}, dir, name, c) }
+func Save(dir, name string, c *Checkpoint) error { return SaveOn(OSFiles{}, dir, name, c) }
 
-func save(f files, dir, name string, c *Checkpoint) (err error) {
+// SaveOn is Save on another file system.
+func SaveOn(f Files, dir, name string, c *Checkpoint) (err error) {
 	if err := c.Check(); err != nil {
 		return fmt.Errorf("%w: %w", err, ErrCheckpoint)
 	}
@@ -87,7 +88,7 @@ func save(f files, dir, name string, c *Checkpoint) (err error) {
 }
 
 // settle finishes or clears away what an interrupted Save left, so that a whole NAME.new is not lost to the next one.
-func settle(f files, at string) error {
+func settle(f Files, at string) error {
 	if _, err := os.Lstat(at + ".new"); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -98,7 +99,7 @@ func settle(f files, at string) error {
 }
 
 // swap puts a whole NAME.new in NAME's place and keeps what was there as NAME.old.
-func swap(f files, at string) error {
+func swap(f Files, at string) error {
 	if _, err := os.Lstat(at); err == nil {
 		if err := f.RemoveAll(at + ".old"); err != nil {
 			return err
@@ -114,7 +115,7 @@ func swap(f files, at string) error {
 }
 
 // writeFolder writes c's files into a new folder and sees them to the disk, the manifest last.
-func writeFolder(f files, dir string, c *Checkpoint) error {
+func writeFolder(f Files, dir string, c *Checkpoint) error {
 	if err := f.MkdirAll(dir); err != nil {
 		return err
 	}
@@ -147,18 +148,6 @@ func writeFolder(f files, dir string, c *Checkpoint) error {
 		return err
 	}
 	return f.SyncDir(filepath.Dir(dir))
-}
-
-func writeFile(f files, path string, data []byte) error {
-	w, err := f.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	if err == nil {
-		err = w.Sync()
-	}
-	return errors.Join(err, w.Close())
 }
 
 func fingerprintOf(data []byte) fingerprint {

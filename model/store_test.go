@@ -182,7 +182,7 @@ func (l *limited) Rename(a, b string) error {
 }
 
 func (l *limited) SyncDir(d string) error {
-	return l.do(func() error { return osFiles{}.SyncDir(d) }, nil)
+	return l.do(func() error { return OSFiles{}.SyncDir(d) }, nil)
 }
 
 func (l *limited) RemoveAll(d string) error {
@@ -192,22 +192,27 @@ func (l *limited) RemoveAll(d string) error {
 	return l.do(func() error { return os.RemoveAll(d) }, func() error { return os.Remove(filepath.Join(d, weightsFile)) })
 }
 
-func (l *limited) Create(path string) (f file, err error) {
-	err = l.do(func() error { f, err = osFiles{}.Create(path); return err }, nil)
+func (l *limited) Create(path string) (f File, err error) {
+	err = l.do(func() error { f, err = OSFiles{}.Create(path); return err }, nil)
+	return limitedFile{l, f}, err
+}
+
+func (l *limited) Append(path string) (f File, err error) {
+	err = l.do(func() error { f, err = OSFiles{}.Append(path); return err }, nil)
 	return limitedFile{l, f}, err
 }
 
 type limitedFile struct {
 	l *limited
-	file
+	File
 }
 
 func (f limitedFile) Write(b []byte) (n int, err error) {
-	err = f.l.do(func() error { n, err = f.file.Write(b); return err }, func() error { n, _ = f.file.Write(b[:len(b)/2]); return nil })
+	err = f.l.do(func() error { n, err = f.File.Write(b); return err }, func() error { n, _ = f.File.Write(b[:len(b)/2]); return nil })
 	return n, err
 }
 
-func (f limitedFile) Sync() error { return f.l.do(f.file.Sync, nil) }
+func (f limitedFile) Sync() error { return f.l.do(f.File.Sync, nil) }
 
 // Whatever operation of a Save is the last, Load finds the checkpoint saved or the one before, whole, and the next Save
 // goes through and loses nothing meanwhile.
@@ -235,7 +240,7 @@ func TestSaveStoppedAnywhere(t *testing.T) {
 				}
 				newest = got.Step
 			}
-			err := save(&limited{n: n, dead: dead}, dir, "last", tiny(2))
+			err := SaveOn(&limited{n: n, dead: dead}, dir, "last", tiny(2))
 			check("after the stop", 2)
 			if err == nil {
 				break
@@ -251,7 +256,7 @@ func TestSaveStoppedAnywhere(t *testing.T) {
 			}
 			// A second stop, at any place of the Save that clears up after the first.
 			for m := range n + 4 {
-				if save(&limited{n: m, dead: dead}, dir, "last", tiny(3)) == nil {
+				if SaveOn(&limited{n: m, dead: dead}, dir, "last", tiny(3)) == nil {
 					break
 				}
 				check(fmt.Sprintf("after a second stop at %d", m), 3)
@@ -281,7 +286,7 @@ func TestLoadDamaged(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(3, 3))
 	before := tiny(0)
-	for i := range 600 {
+	for i := range 2000 {
 		name := []string{weightsFile, optimizerFile, manifestFile}[i%3]
 		path := filepath.Join(dir, "last", name)
 		whole := read(t, path)

@@ -68,6 +68,15 @@ func FindPlugin(backend string) (string, error) {
 		name, runtime.GOOS, runtime.GOARCH, ErrBackend)
 }
 
+// checkPlugin reports that the plugin c insists on is not there.
+func checkPlugin(c Config) error {
+	if c.Plugin != "" || c.Backend != BackendXLA && c.Backend != BackendCUDA {
+		return nil
+	}
+	_, err := FindPlugin(c.Backend)
+	return err
+}
+
 // openBackend starts the backend that c asks for. The note, if any, says why auto fell back.
 func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 	switch c.Backend {

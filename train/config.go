@@ -46,6 +46,8 @@ type Config struct {
 	Args      []string      `json:"args"`       // recorded only: the command line as typed
 
 	Progress func(Progress) `json:"-"` // called from Run's goroutine, for steps about ten times a second; nil: none
+
+	files model.Files // where all but the lock is written; nil: the operating system's
 }
 
 // maxHoldout bounds the validation split: more images would not make the choice of an epoch noticeably surer.
@@ -77,6 +79,9 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 	}
 	if c.SaveEvery == 0 {
 		c.SaveEvery = time.Minute
+	}
+	if c.files == nil {
+		c.files = model.OSFiles{}
 	}
 	r.Epochs, r.Batch, r.LR = c.Epochs, c.Batch, c.LR
 	return c, r, c.check()

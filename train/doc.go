@@ -8,7 +8,8 @@
 //	layout.go    PyTorch's layouts to the device's and back; the initial weights
 //	run.go       the loop: epochs, validation, the final test; progress.go: what it reports meanwhile
 //	state.go     a run to its checkpoints and back
-//	folder.go    the run's folder, its lock, config.json; history.go and card.go: the files made of the epochs
+//	folder.go    the run's folder, its lock, config.json
+//	history.go, events.go, confusion.go, card.go   the files made of the epochs and of the test
 //	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo
 //	bench.go     the step alone, for comparison with other frameworks
 //	tunables.go  what the process should have in its environment for XLA to be fast

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
 
 	"mnet-edge/dataset"
 	"mnet-edge/model"
@@ -27,15 +26,20 @@ import (
 //	checkpoint/    best and last; see package model
 //	metrics.csv    one row an epoch
 //	curves.png     loss and accuracy over the epochs
+//	events.out.*   the same for TensorBoard; see events.go
+//	confusion.png  which classes the test images were taken for; from the end of the run on, like
 //	card.md        what the model is, how good, measured how
 //	lock           the process id of whoever works in the folder
+//
+// Every file is replaced whole, but for the one TensorBoard may be reading, which grows.
 
 const (
-	configFile  = "config.json"
-	metricsFile = "metrics.csv"
-	curvesFile  = "curves.png"
-	cardFile    = "card.md"
-	lockFile    = "lock"
+	configFile    = "config.json"
+	metricsFile   = "metrics.csv"
+	curvesFile    = "curves.png"
+	confusionFile = "confusion.png"
+	cardFile      = "card.md"
+	lockFile      = "lock"
 )
 
 // NextRunDir makes and returns a new folder root/NAME-NNN, numbered one above the highest there is.
@@ -82,19 +86,22 @@ func LatestRun(root string) (string, error) {
 	return latest, nil
 }
 
-// record is config.json.
-type record struct {
+// Record is config.json: what a run was asked to do, what it found there, and with what it works.
+type Record struct {
 	Config
 	Recipe   Recipe            `json:"recipe"`
 	Input    model.Input       `json:"input"`
-	Data     dataRecord        `json:"dataset"`
+	Data     DataRecord        `json:"dataset"`
 	Backend  string            `json:"backend_used"`
+	Device   string            `json:"backend_description"` // as the backend has it, with its version
 	Started  time.Time         `json:"started"`
 	Platform string            `json:"platform"`
+	CPUs     int               `json:"cpus"`     // that this process may run on
 	Versions map[string]string `json:"versions"` // Go, this program, and the modules that compute
 }
 
-type dataRecord struct {
+// DataRecord is the data of a run, in images.
+type DataRecord struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"` // of pixels and labels; see dataset.Set
 	Note   string `json:"note,omitempty"`
@@ -106,12 +113,13 @@ type dataRecord struct {
 // LoadConfig returns the configuration recorded in a run's folder, for resuming it. Without a run there the error
 // wraps ErrNoRun.
 func LoadConfig(dir string) (Config, error) {
-	r, err := loadRecord(dir)
+	r, err := LoadRecord(dir)
 	r.Config.Out = dir
 	return r.Config, err
 }
 
-func loadRecord(dir string) (r record, err error) {
+// LoadRecord returns all that config.json in a run's folder says. Without a run there the error wraps ErrNoRun.
+func LoadRecord(dir string) (r Record, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, configFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("train: %s: %w", dir, ErrNoRun)
@@ -126,7 +134,7 @@ func loadRecord(dir string) (r record, err error) {
 }
 
 // matches reports the first field of now that makes it another run than r: one whose weights would not be the same.
-func (r record) matches(now record) error {
+func (r Record) matches(now Record) error {
 	for _, f := range []struct {
 		name     string
 		was, now any
@@ -144,11 +152,11 @@ func (r record) matches(now record) error {
 	return nil
 }
 
-func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) record {
-	rec := record{
+func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) Record {
+	rec := Record{
 		Config: c, Recipe: r, Input: in, Backend: backend, Started: time.Now().UTC().Truncate(time.Second),
-		Data:     dataRecord{set.Name, set.SHA256, set.Lossy, train, val, set.Test.N},
-		Platform: runtime.GOOS + "/" + runtime.GOARCH, Versions: map[string]string{"go": runtime.Version()},
+		Data:     DataRecord{set.Name, set.SHA256, set.Lossy, train, val, set.Test.N},
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Versions: map[string]string{"go": runtime.Version()},
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		rec.Versions[info.Main.Path] = info.Main.Version
@@ -166,18 +174,19 @@ func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val 
 	return rec
 }
 
-func (r record) write(dir string) error {
+// write stores the record as config.json of its run's folder.
+func (r Record) write() error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", configFile, err)
 	}
-	return writeFile(dir, configFile, append(text, '\n'))
+	return r.writeFile(configFile, append(text, '\n'))
 }
 
 // writeFile replaces a file of the run's folder whole or not at all.
-func writeFile(dir, name string, data []byte) error {
-	if err := renameio.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-		return fmt.Errorf("train: writing %s: %w", filepath.Join(dir, name), err)
+func (c Config) writeFile(name string, data []byte) error {
+	if err := model.WriteFile(c.files, filepath.Join(c.Out, name), data); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
 	return nil
 }
@@ -185,21 +194,31 @@ func writeFile(dir, name string, data []byte) error {
 // lockFolder keeps other processes out of the run's folder until unlock is called, or this process ends however it does.
 func lockFolder(dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, lockFile)
-	l := flock.New(path)
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
 	got, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("train: locking %s: %w", path, err)
 	}
 	if !got {
-		holder := "another process"
-		if pid, err := os.ReadFile(path); err == nil && len(pid) > 0 {
-			holder = "process " + strings.TrimSpace(string(pid))
-		}
-		return nil, fmt.Errorf("train: %s is being worked in by %s: %w", dir, holder, ErrBusy)
+		return nil, fmt.Errorf("train: %s is being worked in by %s: %w", dir, lockHolder(path), ErrBusy)
 	}
 	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	return func() { l.Close() }, nil
+	return func() {
+		os.Truncate(path, 0) // who comes next must not find this process's number
+		l.Close()
+	}, nil
+}
+
+// lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for.
+func lockHolder(path string) string {
+	for range 20 {
+		if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
+			return "process " + strings.TrimSpace(string(text))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return "another process"
 }

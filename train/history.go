@@ -24,6 +24,7 @@ type epochRow struct {
 	TrainTop1       float64 `json:"train_top1"` // on the augmented images, while learning
 	ValLoss         float64 `json:"val_loss"`
 	ValTop1         float64 `json:"val_top1"`
+	Time            int64   `json:"time,omitempty"`    // when it ended, seconds since 1970
 	Seconds         float64 `json:"seconds"`           // training and validation
 	ImagesPerSecond float64 `json:"images_per_second"` // training alone
 }
@@ -58,6 +59,16 @@ func (h history) best() int {
 		}
 	}
 	return best
+}
+
+// at returns the epoch that ended with a step.
+func (h history) at(step int64) (epochRow, bool) {
+	for _, e := range h {
+		if e.Step == step {
+			return e, true
+		}
+	}
+	return epochRow{}, false
 }
 
 // csv returns metrics.csv: a header and one row an epoch.
@@ -112,6 +123,14 @@ func (h history) curves(title string) ([]byte, error) {
 		return nil, fmt.Errorf("train: %s: %w", curvesFile, err)
 	}
 	loss.Title.Text = title
+	// A first epoch at a high rate may have a validation loss that would press all else flat.
+	highest := 0.0
+	for _, e := range h {
+		highest = max(highest, 2*e.TrainLoss)
+	}
+	if loss.Y.Max > highest {
+		loss.Y.Max, loss.Y.Label.Text = highest, loss.Y.Label.Text+" (cut off above)"
+	}
 	loss.Legend.Top = true
 
 	img := vgimg.New(16*vg.Centimeter, 18*vg.Centimeter)

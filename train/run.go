@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gomlx/compute"
+
 	"mnet-edge/dataset"
 	"mnet-edge/model"
 )
@@ -23,7 +25,7 @@ const (
 type run struct {
 	c      Config
 	recipe Recipe
-	record record
+	record Record
 	set    *dataset.Set
 	train  dataset.Split
 	val    dataset.Split
@@ -66,7 +68,10 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err := r.prepareData(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+	if err := checkPlugin(c); err != nil { // before there is a folder that would stay empty
+		return nil, err
+	}
+	if err := c.files.MkdirAll(c.Out); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	unlock, err := lockFolder(c.Out)
@@ -79,22 +84,49 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer be.Finalize()
 	r.note(note)
-	start, err := r.start(backend)
+	start, err := r.start(backend, be.Description())
 	if err != nil {
+		be.Finalize()
 		return nil, err
 	}
 	r.report(PhaseCompile)
-	r.t, err = newTrainer(be, c.Spec, r.record.Input, recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
-	if err != nil {
+	if r.t, err = r.compile(ctx, be, start); err != nil {
 		return nil, err
 	}
+	defer be.Finalize()
 	defer r.t.close()
 	if err := r.epochs(ctx); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx)
+}
+
+// compile is newTrainer, but waits no longer than ctx allows: XLA takes seconds and can't be told to stop. After an error
+// the backend is given back, or will be.
+func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Checkpoint) (*trainer, error) {
+	done := make(chan error, 1)
+	var t *trainer
+	go func() {
+		var err error
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			be.Finalize()
+		}
+		return t, err
+	case <-ctx.Done():
+		go func() {
+			if <-done == nil {
+				t.close()
+			}
+			be.Finalize()
+		}()
+		return nil, fmt.Errorf("train: interrupted while compiling; nothing was trained since the last checkpoint: %w", ctx.Err())
+	}
 }
 
 // prepareData checks that the data fits the net, splits it, and computes the normalization.
@@ -145,9 +177,10 @@ func normalization(s *dataset.Split) model.Input {
 }
 
 // start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
-func (r *run) start(backend string) (*model.Checkpoint, error) {
+func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	old, err := loadRecord(r.c.Out)
+	r.record.Device = description
+	old, err := LoadRecord(r.c.Out)
 	switch {
 	case r.c.Resume && err != nil:
 		return nil, err
@@ -159,11 +192,12 @@ func (r *run) start(backend string) (*model.Checkpoint, error) {
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
 	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, rng)}
 	if !r.c.Resume {
-		return fresh, r.record.write(r.c.Out)
+		return fresh, r.record.write()
 	}
 	if err := old.matches(r.record); err != nil {
 		return nil, err
 	}
+	r.record.Started = old.Started
 	if old.Backend != backend {
 		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.Backend, backend))
 	}
@@ -195,7 +229,7 @@ func (r *run) epochs(ctx context.Context) error {
 		if err := r.trainEpoch(ctx); err != nil {
 			return err
 		}
-		loss, correct, err := r.evaluate(ctx, &r.val)
+		loss, correct, err := r.evaluate(ctx, &r.val, nil)
 		if err != nil {
 			return r.interrupted(err)
 		}
@@ -204,7 +238,7 @@ func (r *run) epochs(ctx context.Context) error {
 			Epoch: r.epoch + 1, Step: r.step, LR: r.rate(r.step - 1),
 			TrainLoss: r.sums.loss / float64(r.perEpoch()), TrainTop1: float64(r.sums.correct) / images,
 			ValLoss: loss, ValTop1: float64(correct) / float64(r.val.N),
-			Seconds: time.Since(began).Seconds(), ImagesPerSecond: r.speed(),
+			Time: time.Now().Unix(), Seconds: time.Since(began).Seconds(), ImagesPerSecond: r.speed(),
 		})
 		r.epoch++
 		if err := r.closeEpoch(); err != nil {
@@ -253,16 +287,22 @@ func (r *run) trainEpoch(ctx context.Context) error {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// evaluate returns the mean loss and the number of images that the weights on the device get right.
-func (r *run) evaluate(ctx context.Context, s *dataset.Split) (loss float64, correct int, err error) {
+// evaluate returns the mean loss and the number of images that the weights on the device get right, and counts in m, if it is
+// not nil, what they take each image for.
+func (r *run) evaluate(ctx context.Context, s *dataset.Split, m confusion) (loss float64, correct int, err error) {
 	began := time.Now()
 	for b := range s.Batches(r.t.eval.batch, false) {
 		if ctx.Err() != nil {
 			return 0, 0, ctx.Err()
 		}
-		l, c, err := r.t.Eval(b.Pixels, b.Labels)
+		l, c, predicted, err := r.t.Eval(b.Pixels, b.Labels)
 		if err != nil {
 			return 0, 0, err
+		}
+		for i, label := range b.Labels {
+			if m != nil {
+				m[label][predicted[i]]++
+			}
 		}
 		loss += l
 		correct += c
@@ -282,7 +322,7 @@ func (r *run) closeEpoch() error {
 		if err != nil {
 			return err
 		}
-		if err := r.saveBest(weights, nil); err != nil {
+		if err := r.saveBest(weights, r.history[len(r.history)-1], nil); err != nil {
 			return err
 		}
 	}
@@ -295,14 +335,17 @@ func (r *run) closeEpoch() error {
 }
 
 func (r *run) writeHistory() error {
-	if err := writeFile(r.c.Out, metricsFile, r.history.csv()); err != nil {
+	if err := r.c.writeFile(metricsFile, r.history.csv()); err != nil {
 		return err
 	}
 	curves, err := r.history.curves(fmt.Sprintf("%s on %s, %s", r.c.Spec.Name(), r.set.Name, r.recipe.Name))
 	if err != nil {
 		return err
 	}
-	return writeFile(r.c.Out, curvesFile, curves)
+	if err := r.c.writeFile(curvesFile, curves); err != nil {
+		return err
+	}
+	return r.writeEvents()
 }
 
 // interrupted stores "last" when err is a cancelled context's, and returns err with what came of it.
@@ -318,20 +361,27 @@ func (r *run) interrupted(err error) error {
 
 // finish tests the best epoch's weights and closes the run.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	best, note, err := model.Load(r.folder("best"))
+	best, note, err := model.Load(r.c.Out) // "last" where "best" is damaged and so is the one before it
 	if err != nil {
 		return nil, err
 	}
 	r.note(note)
+	row, ok := r.history.at(best.Step)
+	if !ok {
+		return nil, fmt.Errorf("train: %s: step %d is not the end of an epoch of this run: %w", r.folder("best"), best.Step, model.ErrCheckpoint)
+	}
 	if err := r.t.setWeights(best.Weights); err != nil {
 		return nil, err
 	}
 	r.report(PhaseTest)
-	_, correct, err := r.evaluate(ctx, &r.set.Test)
-	if err != nil {
+	spec, taken := r.c.Spec, newConfusion(r.c.Spec.Classes)
+	_, correct, err := r.evaluate(ctx, &r.set.Test, taken)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("train: interrupted in the test; the training is done and stored: %w", err)
+	case err != nil:
 		return nil, err
 	}
-	spec, row := r.c.Spec, r.history[r.history.best()]
 	res := &Result{
 		Run: r.c.Out, Net: string(spec.Net), Width: spec.Width, Params: spec.Counts().Total,
 		Epochs: r.c.Epochs, BestEpoch: row.Epoch, ValTop1: row.ValTop1,
@@ -339,11 +389,19 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.Backend,
 		Checkpoint: r.folder("best"), Notes: r.notes,
 	}
-	if err := r.saveBest(best.Weights, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
+	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
 		return nil, err
 	}
 	if err := r.writeHistory(); err != nil { // anew, in case the last epoch was cut off between checkpoint and files
 		return nil, err
 	}
-	return res, writeFile(r.c.Out, cardFile, r.card(res))
+	title := fmt.Sprintf("%s on %s: %d of %d", spec.Name(), r.set.Name, correct, r.set.Test.N)
+	picture, err := taken.picture(title, r.set.Classes)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.c.writeFile(confusionFile, picture); err != nil {
+		return nil, err
+	}
+	return res, r.c.writeFile(cardFile, r.card(res))
 }

@@ -231,43 +231,6 @@ func reload(t *testing.T, c Config, change func(*model.Checkpoint)) {
 	}
 }
 
-// When the loss stops being finite the run stops at once, with the checkpoints of before in their places.
-func TestDivergence(t *testing.T) {
-	set := patterns(60, 8)
-	c := tinyConfig(t)
-	interrupt(t, c, set)
-	reload(t, c, func(last *model.Checkpoint) {
-		for _, m := range last.Optimizer {
-			for i := range m.Data {
-				m.Data[i] = 3e38
-			}
-		}
-	})
-	best := mustRead(t, c.Out, "checkpoint/best/manifest.json")
-	last := mustRead(t, c.Out, "checkpoint/last/manifest.json")
-	before, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Resume = true
-	steps := int64(0)
-	c.Progress = func(p Progress) { steps = max(steps, p.Step) }
-	if _, err := Run(context.Background(), c, set); !errors.Is(err, ErrDiverged) {
-		t.Fatalf("error %v, want ErrDiverged", err)
-	}
-	if steps > before.Step+2 {
-		t.Errorf("went on to step %d after diverging at %d", steps, before.Step)
-	}
-	if !bytes.Equal(best, mustRead(t, c.Out, "checkpoint/best/manifest.json")) || !bytes.Equal(last, mustRead(t, c.Out, "checkpoint/last/manifest.json")) {
-		t.Error("a diverged run touched its checkpoints")
-	}
-	for _, name := range []string{"best", "last"} {
-		if _, note, err := model.Load(filepath.Join(c.Out, "checkpoint", name)); err != nil || note != "" {
-			t.Errorf("%s after diverging: note %q, error %v", name, note, err)
-		}
-	}
-}
-
 // A damaged "last" is left for the one before it, and the run says so and still ends as it would have.
 func TestResumeFromTheOneBefore(t *testing.T) {
 	set := patterns(60, 8)

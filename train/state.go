@@ -30,16 +30,15 @@ func (r *run) checkpoint(weights model.Weights) *model.Checkpoint {
 	}
 }
 
-// saveBest stores the best epoch's weights with its figures.
-func (r *run) saveBest(weights model.Weights, more map[string]float64) error {
-	row := r.history[r.history.best()]
+// saveBest stores the weights that epoch row ended with, and its figures.
+func (r *run) saveBest(weights model.Weights, row epochRow, more map[string]float64) error {
 	c := r.checkpoint(weights)
 	c.Step, c.Epoch = row.Step, row.Epoch
 	c.Metrics["val_top1"], c.Metrics["val_loss"], c.Metrics["val_n"] = row.ValTop1, row.ValLoss, float64(r.val.N)
 	for name, v := range more {
 		c.Metrics[name] = v
 	}
-	return model.Save(filepath.Join(r.c.Out, "checkpoint"), "best", c)
+	return model.SaveOn(r.c.files, filepath.Join(r.c.Out, "checkpoint"), "best", c)
 }
 
 // saveLast stores all that the run needs to go on from here.
@@ -57,7 +56,7 @@ func (r *run) saveLast() error {
 	c.State["epoch_loss"] = strconv.FormatFloat(r.sums.loss, 'g', -1, 64)
 	c.State["epoch_correct"] = strconv.FormatInt(r.sums.correct, 10)
 	c.State["seconds"] = strconv.FormatFloat(r.elapsed(), 'f', 3, 64)
-	if err := model.Save(filepath.Join(r.c.Out, "checkpoint"), "last", c); err != nil {
+	if err := model.SaveOn(r.c.files, filepath.Join(r.c.Out, "checkpoint"), "last", c); err != nil {
 		return err
 	}
 	r.saved = time.Now()

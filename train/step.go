@@ -140,13 +140,13 @@ func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node) (n *ne
 }
 
 // buildEval is a pass with the running statistics and without smoothing. Outputs: the summed loss and the number of
-// hits over the rows whose label is not negative.
+// hits over the rows whose label is not negative, and the class predicted for each row (N).
 func (t *trainer) buildEval(g *Graph, pixels, labels *Node) []*Node {
 	n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
 	logits := n.logits(pixels)
 	loss := crossEntropy(logits, labels, 0)
 	counted := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), dtypes.Float32)
-	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels)}
+	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels), ArgMax(logits, 1, dtypes.Int32)}
 }
 
 // Step trains on one batch of recipe.Batch images: pixels (N, H, W, 3) and labels (N). It returns the mean loss before the
@@ -176,9 +176,11 @@ func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float6
 	return readSums(outputs[0], outputs[1])
 }
 
-// Eval runs up to eval.batch images, pixels (N, H, W, 3) and labels (N), and returns their summed loss and how many were right.
-func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int, err error) {
+// Eval runs up to eval.batch images, pixels (N, H, W, 3) and labels (N), and returns their summed loss, how many were right,
+// and what each was taken for (N).
+func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int, predicted []int32, err error) {
 	defer recovered(&err)
+	n := len(labels)
 	if short := t.eval.batch - len(labels); short > 0 {
 		filled := make([]int32, t.eval.batch)
 		for i := copy(filled, labels); i < len(filled); i++ {
@@ -189,13 +191,20 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 	}
 	inputs, err := t.batch(t.eval, pixels, labels)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	outputs, err := t.eval.exec.Execute(append(inputs, t.weights...), append([]bool{true, true}, make([]bool, len(t.weights))...), 0)
 	if err != nil {
-		return 0, 0, fmt.Errorf("train: evaluation: %w", err)
+		return 0, 0, nil, fmt.Errorf("train: evaluation: %w", err)
 	}
-	return readSums(outputs[0], outputs[1])
+	predicted = make([]int32, t.eval.batch)
+	err = outputs[2].ToFlatData(predicted)
+	outputs[2].Finalize()
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("train: reading the predictions: %w", err)
+	}
+	loss, correct, err = readSums(outputs[0], outputs[1])
+	return loss, correct, predicted[:n], err
 }
 
 // batch copies one batch to the device.

@@ -195,18 +195,27 @@ func TestEvalPartialBatch(t *testing.T) {
 	tr := testTrainer(t, goBackend(t), spec, r, 5)
 	pixels, labels := randomBatch(rand.New(rand.NewPCG(9, 9)), 5, spec)
 	image := len(pixels) / 5
-	whole, right, err := tr.Eval(pixels, labels)
+	whole, right, predicted, err := tr.Eval(pixels, labels)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var loss float64
 	var correct int
 	for _, part := range [][2]int{{0, 3}, {3, 5}} {
-		l, c, err := tr.Eval(pixels[part[0]*image:part[1]*image], labels[part[0]:part[1]])
+		l, c, _, err := tr.Eval(pixels[part[0]*image:part[1]*image], labels[part[0]:part[1]])
 		if err != nil {
 			t.Fatal(err)
 		}
 		loss, correct = loss+l, correct+c
+	}
+	hits := 0
+	for i, p := range predicted {
+		if p == labels[i] {
+			hits++
+		}
+	}
+	if hits != right || len(predicted) != len(labels) {
+		t.Errorf("%d predictions, %d of them right; %d images, %d right", len(predicted), hits, len(labels), right)
 	}
 	if math.Abs(loss-whole) > 1e-5*whole || correct != right {
 		t.Errorf("in parts: loss %v, %d right; whole: loss %v, %d right", loss, correct, whole, right)

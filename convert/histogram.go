@@ -1,0 +1,150 @@
+package convert
+
+import (
+	"math"
+
+	"mnet-edge/graph"
+)
+
+// histogramBins is how many bins each sign of a Histogram has: eight for each step of an int8 that spans them.
+const histogramBins = 2048
+
+// Histogram counts the values of one activation. A bin's width is a power of two, the smallest at which the largest
+// magnitude seen still falls into a bin; a wider bin is the union of two narrower ones. So the counts depend on which
+// values were seen and not on their order, nor on how they were spread over histograms that were merged.
+// Zeros, which every quantization holds exactly, are counted apart.
+type Histogram struct {
+	Seen  graph.Interval // the smallest and the largest value; Min > Max when there was none
+	exp   int            // a bin is 2^exp wide
+	count [2*histogramBins + zeroSlots]uint64
+}
+
+// zeroSlots is the number of counters that zeros take turns at: adding to one over and over would wait each time for
+// the last sum.
+const zeroSlots = 8
+
+// minExp keeps the reciprocal of a width finite.
+const minExp = -100
+
+// NewHistogram is a histogram of nothing.
+func NewHistogram() *Histogram {
+	return &Histogram{Seen: graph.Interval{Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}, exp: minExp}
+}
+
+// Observe counts values. Of values that are not all finite only Seen is kept, for whoever refuses them.
+//
+// It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
+// processor could predict.
+func (h *Histogram) Observe(values []float32) {
+	if len(values) == 0 {
+		return
+	}
+	lo, hi := extremes(values)
+	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
+	if finite([]float32{lo, hi}) != nil {
+		return
+	}
+	h.widen(expOf(max(-lo, hi)))
+	inverse := float32(math.Ldexp(1, -h.exp))
+	for i, x := range values {
+		// The product is exact but for results far inside the first bin.
+		b := math.Float32bits(x * inverse)
+		zero := int((math.Float32bits(x)&^signBit - 1) >> 31) // 1 for ±0
+		at := int(math.Float32frombits(b&^signBit)) + (int(b>>31)&^zero)*histogramBins
+		h.count[at+zero*(2*histogramBins+i%zeroSlots)]++
+	}
+}
+
+const signBit = 1 << 31
+
+// extremes are the smallest and the largest value, or values that are not finite where there is one: the bits of a
+// float32, those of a negative one inverted below the sign, are in the order of the numbers.
+func extremes(values []float32) (lo, hi float32) {
+	order := func(b int32) int32 { return b ^ int32(uint32(b>>31)>>1) } // its own inverse
+	least, most := int32(math.MaxInt32), int32(math.MinInt32)
+	for _, x := range values {
+		k := order(int32(math.Float32bits(x)))
+		least, most = min(least, k), max(most, k)
+	}
+	if lo = math.Float32frombits(uint32(order(least))); lo == 0 {
+		lo = 0 // not -0
+	}
+	if hi = math.Float32frombits(uint32(order(most))); hi == 0 {
+		hi = 0
+	}
+	return lo, hi
+}
+
+// expOf is the exponent of the narrowest bins that reach the magnitude.
+func expOf(magnitude float32) int {
+	if magnitude == 0 {
+		return minExp
+	}
+	_, e := math.Frexp(float64(magnitude)) // magnitude < 2^e
+	return max(e-11, minExp)               // 2^11 bins
+}
+
+// widen makes bins 2^exp wide, unless they are already wider.
+func (h *Histogram) widen(exp int) {
+	shift := exp - h.exp
+	if shift <= 0 {
+		return
+	}
+	h.exp = exp
+	for sign := range 2 {
+		bins := h.count[sign*histogramBins:][:histogramBins]
+		for i, n := range bins {
+			bins[i] = 0
+			bins[i>>min(shift, 63)] += n
+		}
+	}
+}
+
+// Merge adds what other has counted.
+func (h *Histogram) Merge(other *Histogram) {
+	h.widen(other.exp)
+	shift := h.exp - other.exp
+	for i, n := range other.count {
+		if sign := i &^ (histogramBins - 1); n == 0 || sign == 2*histogramBins {
+			h.count[i] += n
+		} else {
+			h.count[sign+(i-sign)>>min(shift, 63)] += n
+		}
+	}
+	h.Seen = graph.Interval{Min: min(h.Seen.Min, other.Seen.Min), Max: max(h.Seen.Max, other.Seen.Max)}
+}
+
+// width is a bin's, in real units.
+func (h *Histogram) width() float64 { return math.Ldexp(1, h.exp) }
+
+// side is the counts of one sign from 0 outward, up to the outermost bin that is not empty: bin i holds magnitudes in
+// [i, i+1) * width.
+func (h *Histogram) side(negative bool) []uint64 {
+	bins := h.count[:histogramBins]
+	if negative {
+		bins = h.count[histogramBins : 2*histogramBins]
+	}
+	n := len(bins)
+	for n > 0 && bins[n-1] == 0 {
+		n--
+	}
+	return bins[:n]
+}
+
+// total is the number of values, zeros included.
+func (h *Histogram) total() uint64 {
+	n := uint64(0)
+	for _, c := range h.count {
+		n += c
+	}
+	return n
+}
+
+// interval is the range that ends j bins below and i bins above 0, within what was seen.
+func (h *Histogram) interval(j, i int) graph.Interval {
+	w := h.width()
+	return graph.Interval{
+		Min: max(h.Seen.Min, float32(-float64(j)*w)),
+		Max: min(h.Seen.Max, float32(float64(i)*w)),
+	}
+}

@@ -1,0 +1,182 @@
+package convert
+
+import (
+	"math"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
+	"mnet-edge/quant"
+)
+
+// LayerReport describes how one layer with weights was quantized. Ratios in dB are within ±MaxDB; without an error they
+// are MaxDB.
+type LayerReport struct {
+	Name          string  `json:"name"`
+	Op            string  `json:"op"`
+	WeightSNR     float64 `json:"weight_snr_db"`      // signal to quantization noise of the weights, in dB
+	ActivationSNR float64 `json:"activation_snr_db"`  // the same of the output: int8 network against float, all errors so far
+	Cosine        float64 `json:"cosine"`             // of the angle between the two outputs
+	Clipped       float64 `json:"clipped_share"`      // share of the float outputs outside the int8 range
+	DeadChannels  int     `json:"dead_channels"`      // channels whose weights all quantize to zero
+	BiasHeadroom  float64 `json:"bias_headroom_bits"` // bits left between the largest bias and int32's limit
+	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
+	OutputMax     float32 `json:"output_max"`
+}
+
+// MaxDB bounds reported ratios: JSON has no infinity.
+const MaxDB = 200
+
+// decibels is signal / noise.
+func decibels(signal, noise float64) float64 {
+	switch {
+	case noise == 0:
+		return MaxDB
+	case signal == 0:
+		return -MaxDB
+	}
+	return min(max(10*math.Log10(signal/noise), -MaxDB), MaxDB)
+}
+
+// measureSamples bounds the samples that measure looks at.
+const measureSamples = 32
+
+// measure runs the int8 network and the float one side by side and completes the layers' reports.
+func (c *conversion) measure() error {
+	samples := spread(c.samples, measureSamples)
+	found, err := c.compare(samples)
+	if err != nil {
+		return err
+	}
+	i := 0
+	for _, n := range c.g.Nodes {
+		if i == len(c.layers) || c.layers[i].Name != n.Out.Name {
+			continue
+		}
+		l := &c.layers[i]
+		if d, ok := found[n.Out]; ok {
+			l.ActivationSNR = decibels(d.signal, d.noise)
+			l.Cosine = 1
+			if d.signal > 0 && d.energy > 0 {
+				l.Cosine = min(d.product/math.Sqrt(d.signal)/math.Sqrt(d.energy), 1)
+			}
+			l.Clipped = d.clipped / d.count
+		}
+		i++
+	}
+	return nil
+}
+
+// difference is how far the int8 values y of an activation are from the float values x.
+type difference struct {
+	count, clipped                 float64
+	signal, energy, product, noise float64 // sums of x*x, y*y, x*y, (x-y)*(x-y)
+}
+
+func (d *difference) add(o difference) {
+	d.count, d.clipped = d.count+o.count, d.clipped+o.clipped
+	d.signal, d.energy, d.product, d.noise = d.signal+o.signal, d.energy+o.energy, d.product+o.product, d.noise+o.noise
+}
+
+// compare runs both networks over the samples and gives the difference of every int8 activation from its twin.
+func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, error) {
+	in := c.g.Inputs[0]
+	tensors, err := inputs(in.Type, samples)
+	if err != nil {
+		return nil, err
+	}
+	back := map[*graph.Value]*graph.Value{}
+	for v, twin := range c.twin {
+		if v.Type.DType == graph.Int8 && !v.Constant() {
+			back[twin] = v
+		}
+	}
+	parts := make([]map[*graph.Value]difference, len(samples))
+	var held []map[*graph.Value][]float32 // the float values of a hand's sample
+	// A hand of each crew takes a sample: the float run first, then the int8 run compares.
+	floats, err := newCrew(c.ctx, c.float, func(h *hand, twin *graph.Value, data any) {
+		if v := back[twin]; v != nil {
+			held[h.index][v] = append(held[h.index][v][:0], data.([]float32)...)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	ints, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
+		if x := held[h.index][v]; x != nil {
+			parts[h.at][v] = differ(x, data.([]int8), v.Type.Quant)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for range floats.hand {
+		held = append(held, map[*graph.Value][]float32{})
+	}
+	err = floats.each(len(samples), func(h *hand, i int) error {
+		parts[i] = map[*graph.Value]difference{}
+		if _, err := h.Run(samples[i]); err != nil {
+			return err
+		}
+		other := ints.hand[h.index]
+		other.at = i
+		_, err := other.Run(tensors[i])
+		return err
+	})
+	total := map[*graph.Value]difference{}
+	for _, p := range parts { // in the samples' order, so that sums are the same
+		for v, d := range p {
+			t := total[v]
+			t.add(d)
+			total[v] = t
+		}
+	}
+	return total, err
+}
+
+// differ compares one tensor: x real, q integers of quantization p.
+func differ(x []float32, q []int8, p *quant.Params) (d difference) {
+	scale, zero := p.At(0)
+	lo := quant.Dequantize(quant.Int8Min, scale, zero) - scale/2
+	hi := quant.Dequantize(quant.Int8Max, scale, zero) + scale/2
+	for i, real := range x {
+		a, b := float64(real), float64(quant.Dequantize(int32(q[i]), scale, zero))
+		d.signal += float64(a * a)
+		d.energy += float64(b * b)
+		d.product += float64(a * b)
+		d.noise += float64((a - b) * (a - b))
+		if real < lo || real > hi {
+			d.clipped++
+		}
+	}
+	d.count = float64(len(x))
+	return d
+}
+
+// inputs are the samples as a graph's input of this type takes them.
+func inputs(t graph.Type, samples [][]float32) ([]any, error) {
+	g := graph.New("input")
+	in := g.Input("x", float32Type(t.Shape...))
+	g.Level = graph.Quantized
+	tensors := make([]any, len(samples))
+	if t.DType == graph.Float32 {
+		for i, x := range samples {
+			tensors[i] = x
+		}
+		return tensors, nil
+	}
+	out := g.Apply("q", graph.Quantize{To: t.DType}, in)
+	out.Type.Quant = t.Quant
+	g.Outputs = []*graph.Value{out}
+	m, err := interp.New(g, interp.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range samples {
+		y, err := m.Run(x)
+		if err != nil {
+			return nil, err
+		}
+		tensors[i] = clone(y[0])
+	}
+	return tensors, nil
+}

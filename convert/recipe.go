@@ -1,0 +1,84 @@
+package convert
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Scheme is the number format of the converted model.
+type Scheme string
+
+const (
+	Float32 Scheme = "float32" // weights and activations stay float32
+	Int8    Scheme = "int8"    // int8 weights and activations, int32 biases, integer arithmetic throughout
+)
+
+// Choice is one of the ways a step of the conversion can be done. Where a recipe says nothing, what does best on
+// samples held out is chosen, see Result.Trials.
+type Choice = string
+
+const (
+	Off           Choice = "off"
+	On            Choice = "on"
+	ByWeights     Choice = "weights"     // Recipe.Equalize: one range for the weights of all channels
+	ByActivations Choice = "activations" // Recipe.Equalize: one range for the values of all channels
+	ByBoth        Choice = "both"        // Recipe.Equalize: by weights, then by activations
+)
+
+// Recipe is what determines a conversion, apart from the network and the samples. The zero value of Scheme is Int8; a
+// choice left empty is made by trial, and Result.Recipe says how it was made. A recipe without an empty choice gives
+// the same bytes again.
+type Recipe struct {
+	Scheme       Scheme `json:"scheme"`
+	FloatIO      bool   `json:"float_io"`                // int8 inside, float32 input and output
+	PerTensor    bool   `json:"per_tensor"`              // one scale for each weight, not one for each of its channels
+	Observer     Choice `json:"observer,omitempty"`      // a name of Observers
+	Equalize     Choice `json:"equalize,omitempty"`      // Off, ByActivations, ByWeights, ByBoth
+	CorrectBias  Choice `json:"correct_bias,omitempty"`  // Off, On
+	RoundWeights Choice `json:"round_weights,omitempty"` // Off (to the nearest), On (to what the layer's sums want)
+}
+
+// option is one choice of a recipe.
+type option struct {
+	name    string
+	field   func(*Recipe) *Choice
+	choices []Choice // the plainest first
+}
+
+// options stand in the order in which they are decided: bias correction first, since errors of the mean, which it
+// takes away, hide what the others do.
+var options = []option{
+	{"correct_bias", func(r *Recipe) *Choice { return &r.CorrectBias }, []Choice{Off, On}},
+	{"equalize", func(r *Recipe) *Choice { return &r.Equalize }, []Choice{Off, ByActivations, ByWeights, ByBoth}},
+	{"observer", func(r *Recipe) *Choice { return &r.Observer }, observerOrder},
+	{"round_weights", func(r *Recipe) *Choice { return &r.RoundWeights }, []Choice{Off, On}},
+}
+
+// fill makes the choices that are left open.
+func (r *Recipe) fill(pick func(choices []Choice) Choice) {
+	for _, o := range options {
+		if f := o.field(r); *f == "" {
+			*f = pick(o.choices)
+		}
+	}
+}
+
+func plainest(choices []Choice) Choice { return choices[0] }
+
+// open reports whether a choice is left to be made.
+func (r Recipe) open() bool {
+	return slices.ContainsFunc(options, func(o option) bool { return *o.field(&r) == "" })
+}
+
+// Check reports what no conversion knows.
+func (r Recipe) Check() error {
+	if r.Scheme != Int8 && r.Scheme != Float32 {
+		return fmt.Errorf("unknown scheme %q", r.Scheme)
+	}
+	for _, o := range options {
+		if v := *o.field(&r); v != "" && !slices.Contains(o.choices, v) {
+			return fmt.Errorf("unknown %s %q: want one of %q", o.name, v, o.choices)
+		}
+	}
+	return nil
+}
