@@ -47,6 +47,7 @@ require (
 // Tests.
 require (
 	github.com/rogpeppe/go-internal v1.16.0 // BSD-3-Clause: testscript, commands as typed
+	google.golang.org/protobuf v1.36.11 // BSD-3-Clause: an independent reading of TensorBoard's events
 	pgregory.net/rapid v1.3.0 // MPL-2.0: random cases that shrink
 )
 
@@ -82,7 +83,6 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
 )
 
