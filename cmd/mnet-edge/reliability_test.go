@@ -246,16 +246,24 @@ func TestKilledConversion(t *testing.T) {
 func TestTwoRunsInOneFolder(t *testing.T) {
 	run := filepath.Join(t.TempDir(), "run")
 	ps := []*process{start(t, short(run, 1000)...), start(t, short(run, 1000)...)}
-	ended := make(chan int, 2)
+	ended, working := make(chan int, 2), make(chan int, 2)
 	for i, p := range ps {
 		go func() {
-			if !p.waitFor("epoch 1/") { // the one that is refused ends without
+			if p.waitFor("epoch 1/") {
+				working <- i
+			} else { // the one that is refused ends without
 				ended <- i
 			}
 		}()
 	}
 	loser := <-ended
 	winner := ps[1-loser]
+	select {
+	case <-working: // so that there is a run to resume, and a checkpoint
+	case i := <-ended:
+		_, stderr := ps[i].end()
+		t.Fatalf("the winner ended:\n%s", stderr)
+	}
 	refused := func(p *process) {
 		t.Helper()
 		code, stderr := p.end()
