@@ -126,7 +126,9 @@ func equalize(c *conversion) error {
 		c.g, _ = duplicate(c.memo.graph[c.recipe.Equalize])
 		return nil
 	}
-	if c.recipe.Equalize != ByActivations {
+	if c.memo != nil && c.recipe.Equalize == ByBoth && c.memo.graph[ByWeights] != nil {
+		c.g, _ = duplicate(c.memo.graph[ByWeights])
+	} else if c.recipe.Equalize != ByActivations {
 		equalizeWeights(c.g)
 		if err := c.absorb(); err != nil {
 			return err

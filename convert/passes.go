@@ -184,15 +184,22 @@ func withActivation(op graph.Op, act graph.Activation) graph.Op {
 
 // forChannels calls f for every element of a tensor with its index along axis.
 func forChannels(shape []int, axis int, f func(channel, at int)) {
-	total, inner := 1, 1
+	outer, inner := 1, 1
 	for i, d := range shape {
-		total *= d
-		if i > axis {
+		if i < axis {
+			outer *= d
+		} else if i > axis {
 			inner *= d
 		}
 	}
-	for at := range total {
-		f(at/inner%shape[axis], at)
+	at := 0
+	for range outer {
+		for channel := range shape[axis] {
+			for range inner {
+				f(channel, at)
+				at++
+			}
+		}
 	}
 }
 

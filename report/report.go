@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"mnet-edge/infer"
@@ -38,10 +39,11 @@ type Infer struct {
 
 // Result is the answer for one image.
 type Result struct {
-	Image       string             `json:"image"`
-	InputSHA256 string             `json:"input_sha256"` // of the input tensor's bytes
-	Top         []infer.Prediction `json:"top"`
-	LatencyUS   float64            `json:"latency_us"` // of the one call that gave the answer
+	Image        string             `json:"image"`
+	InputSHA256  string             `json:"input_sha256"` // of the input tensor's bytes
+	Top          []infer.Prediction `json:"top"`
+	LatencyUS    float64            `json:"latency_us"`    // of the one call that gave the answer
+	OutputSHA256 string             `json:"output_sha256"` // of the output tensor's bytes: the same where two machines agree bit for bit
 }
 
 // Text writes the report for a person.
@@ -115,10 +117,17 @@ func (b Bench) Text(w io.Writer) {
 			fmt.Sprintf("%.2f", b.Rows[0].Latency.P50/r.Latency.P50), r.Runtime.Where())
 	}
 	t.Render()
-	if len(b.Rows) > 0 {
-		r := b.Rows[0]
-		fmt.Fprintf(w, "\n%s, %d images; %s (%s), %s; %s\n", b.Data, r.Accuracy.N, r.Runtime.Name, r.Runtime.Version,
-			plural(r.Runtime.Threads, "thread"), b.Host)
+	if len(b.Rows) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s, %d images; %s\n", b.Data, b.Rows[0].Accuracy.N, b.Host)
+	var said []string
+	for _, r := range b.Rows {
+		line := fmt.Sprintf("%s (%s), %s", r.Runtime.Name, r.Runtime.Version, plural(r.Runtime.Threads, "thread"))
+		if !slices.Contains(said, line) {
+			said = append(said, line)
+			fmt.Fprintln(w, line)
+		}
 	}
 }
 
@@ -143,6 +152,7 @@ type Convert struct {
 	Ops         map[string]int `json:"ops"`
 	Calibration any            `json:"calibration"`
 	Recipe      any            `json:"recipe"` // as it was followed, every choice made
+	Trials      any            `json:"trials"` // on which the recipe's open choices rest
 	FloatTop1   *float64       `json:"float_top1"`
 	Top1        *float64       `json:"top1"`
 	DropPoints  *float64       `json:"drop_points"` // percentage points lost against float

@@ -50,7 +50,8 @@ func TestBenchText(t *testing.T) {
 float32  866.9 KB  72.10 [69.24, 74.79]      97   60  100      1.00           none
 int8     302.7 KB  72.10 [69.24, 74.79]      48   60  100      2.00  xnnpack 29/29
 
-cifar10, test images, 1000 images; tflite (2.20.0), 1 thread; a host
+cifar10, test images, 1000 images; a host
+tflite (2.20.0), 1 thread
 `
 	var s strings.Builder
 	b.Text(&s)

@@ -41,7 +41,7 @@ was taken from; what does best is picked, and named.`,
 			&cli.StringFlag{Name: "calib", Usage: "`DATA` to calibrate on: its training images (default: the run's own)"},
 			&cli.IntFlag{Name: "calib-samples", Value: 512, Usage: "`N` images, spread evenly over the training images"},
 			&cli.StringFlag{Name: "calibrator", Value: auto, Usage: "how a range is chosen: `auto`, " + strings.Join(sortedKeys(convert.Observers), ", ")},
-			&cli.StringFlag{Name: "equalize", Value: auto, Usage: "cross-layer equalization: `auto`, off, activations, weights"},
+			&cli.StringFlag{Name: "equalize", Value: auto, Usage: "cross-layer equalization: `auto`, off, activations, weights, both"},
 			&cli.StringFlag{Name: "correct-bias", Value: auto, Usage: "empirical bias correction: `auto`, off, on"},
 			&cli.StringFlag{Name: "round-weights", Value: auto, Usage: "adaptive rounding of weights: `auto`, off, on"},
 			&cli.BoolFlag{Name: "per-tensor", Usage: "one scale for each weight, not one for each of its channels"},
@@ -91,7 +91,7 @@ func convertAction(c *cli.Context) error {
 		if err := measureDrop(c, float, encoded, set, &r); err != nil {
 			return err
 		}
-		r.Calibration, r.Layers, r.Recipe = result.Calibration, result.Layers, result.Recipe
+		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
 	}
 	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
 	if path := c.String("dump"); path != "" {
@@ -329,9 +329,19 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 	}
 	t.Row("operators", strings.Join(ops, ", "))
 	if cal := result.Calibration; cal != nil {
-		t.Row("calibration", fmt.Sprintf("%s over %d images", cal.Observer, cal.Samples))
+		enough := "enough: the last doubling hardly moved a range"
+		if !cal.Enough {
+			enough = "not enough: ranges still move with more"
+		}
+		t.Row("calibration", fmt.Sprintf("%s over %d images, %s", cal.Observer, cal.Samples, enough))
 		rc := result.Recipe
 		t.Row("recipe", fmt.Sprintf("equalize %s, bias correction %s, adaptive rounding %s", rc.Equalize, rc.CorrectBias, rc.RoundWeights))
+		for _, trial := range result.Trials {
+			if trial.Picked {
+				t.Row("picked", fmt.Sprintf("of %d recipes, by images held out: %.1f dB signal to noise, the plainest %.1f dB",
+					len(result.Trials), trial.OutputSNR, result.Trials[0].OutputSNR))
+			}
+		}
 		worst, dead := result.Layers[0], 0
 		for _, l := range result.Layers {
 			if l.WeightSNR < worst.WeightSNR {

@@ -15,10 +15,13 @@ func inferCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "infer",
 		Usage:     "classify images, or measure a model on a set of them",
-		ArgsUsage: "[IMAGE...]",
+		ArgsUsage: "[IMAGE | FOLDER | PATTERN | -]...",
 		Description: `1. What is in the picture:                      mnet-edge infer photo.png
 2. Accuracy and latency over the test images:   mnet-edge infer --model m.tflite --data cifar10-images.zip
-3. The same on TFLite's built-in kernels:       mnet-edge infer --model m.tflite --data cifar10-images.zip --delegate none`,
+3. The same on TFLite's built-in kernels:       mnet-edge infer --model m.tflite --data cifar10-images.zip --delegate none
+4. Every picture in a folder, for a program:    mnet-edge infer --json holiday/
+5. A picture from another program:              camera-shot | mnet-edge infer -
+6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png`,
 		Flags: append(append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`M.tflite` (default: the newest that convert wrote below runs)"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
@@ -124,8 +127,12 @@ func splitOf(set *dataset.Set, name string) (*dataset.Split, error) {
 func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *report.Infer) error {
 	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
 	scores := make([]float32, m.Classes)
-	for i, path := range c.Args().Slice() {
-		img, err := dataset.DecodeImageFile(path, dataset.ImageLimits{})
+	files, err := pictureFiles(c.Args().Slice())
+	if err != nil {
+		return err
+	}
+	for i, path := range files {
+		img, err := readPicture(path, c.App.Reader)
 		if err != nil {
 			return err
 		}
@@ -152,7 +159,8 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		r.Results = append(r.Results, report.Result{
-			Image: path, InputSHA256: sha256Hex(in), Top: m.TopK(scores, c.Int("top")), LatencyUS: microseconds(took),
+			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: m.TopK(scores, c.Int("top")),
+			LatencyUS: microseconds(took),
 		})
 	}
 	return nil

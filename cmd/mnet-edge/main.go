@@ -5,6 +5,10 @@
 //	train.go, convert.go, infer.go, bench.go, devices.go, inspect.go   one file a command
 //	runs.go       where runs lie, and which is meant
 //	models.go     opening a model in a runtime
+//	probe.go      trying it in a child process first
+//	pictures.go   the images that a command's arguments name
+//	failure.go    what is said when a command fails
+//	complete.go, man.go   shell completion, the manual page
 //	runtimes*.go  the runtimes this binary has
 //	ui.go         tables and progress bars
 //
@@ -58,12 +62,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitCode(err)
-	fmt.Fprintf(stderr, "mnet-edge: %s\n", oneLine(err))
-	if hint := hintFor(err); hint != "" {
-		fmt.Fprintf(stderr, "hint: %s\n", hint)
-	}
-	return code
+	return fail(err, args, stdout, stderr)
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
@@ -78,6 +77,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			trainCommand(), convertCommand(), inferCommand(), benchCommand(), devicesCommand(), inspectCommand(),
+			completionCommand(), manCommand(), completeCommand(), probeCommand(),
 		},
 		// Errors come back to run, which prints and chooses the exit code.
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -29,7 +29,8 @@ func metadataFlags() []cli.Flag {
 // modelFlags are those of every command that runs a model.
 func modelFlags() []cli.Flag {
 	return append(metadataFlags(),
-		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"})
+		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
+		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
 
 // measureFlags have the names and the meaning of TFLite's benchmark_model.
@@ -119,6 +120,11 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 			err = withHint(err, "say how pixels become its input: --mean M --std S")
 		}
 		return nil, err
+	}
+	if c.Bool("probe") {
+		if err := probe(c.Context, b, delegate, threads); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	o := &openedModel{Model: m, path: path, bytes: b}
 	start := time.Now()

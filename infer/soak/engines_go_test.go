@@ -1,0 +1,5 @@
+//go:build !(tflite && cgo)
+
+package soak
+
+func tfliteEngines() []engine { return nil }
