@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race soak lint fmt bench bench-train clean
+.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,15 @@ nocgo: ## every test without cgo: the Go backend, the reference runtime
 race: native ## the tests of what goroutines share, under the race detector
 	$(GO) test -race $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
 
-soak: native ## reliability at full length: a thousand kills of checkpoints and conversions; about 15 minutes
-	MNET_KILLS=1000 $(GO) test $(LINKED) -v -timeout 60m -run Killed ./model ./cmd/mnet-edge
+soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
+	MNET_SOAK=1 $(GO) test $(LINKED) -v -count=1 -timeout 60m ./infer/soak
+	MNET_KILLS=1000 $(GO) test $(LINKED) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
+
+pi: ## one archive for a 64-bit Raspberry Pi, built here
+	bash pi/build.sh bin/mnet-edge-pi-arm64.tar.gz
+
+pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5
+	MNET_PI=$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz MNET_EDGE=$(CURDIR)/bin/mnet-edge $(GO) test -v -count=1 -timeout 60m ./pi
 
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
