@@ -48,6 +48,7 @@ race: native ## the tests of what goroutines share, under the race detector
 
 soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
 	MNET_SOAK=1 $(GO) test $(LINKED) -v -count=1 -timeout 60m ./infer/soak
+	MNET_SOAK=1 $(GO) test -race $(LINKED) -v -count=1 -timeout 60m -run Concurrent ./infer/soak
 	MNET_KILLS=1000 $(GO) test $(LINKED) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
 
 pi: ## one archive for a 64-bit Raspberry Pi, built here

@@ -169,6 +169,9 @@ func missingBias(n *graph.Node) []*graph.Value {
 }
 
 func decodeConv(c *call) (graph.Op, error) {
+	if err := c.wantBias(); err != nil {
+		return nil, err
+	}
 	w, err := c.window()
 	if err != nil {
 		return nil, err
@@ -190,6 +193,9 @@ func encodeDepthwise(n *graph.Node) (obj, []*graph.Value) {
 
 // decodeDepthwise leaves the multiplier to the shapes, as the runtime does.
 func decodeDepthwise(c *call) (graph.Op, error) {
+	if err := c.wantBias(); err != nil {
+		return nil, err
+	}
 	w, err := c.window()
 	if err != nil {
 		return nil, err
@@ -197,6 +203,15 @@ func decodeDepthwise(c *call) (graph.Op, error) {
 	w.Dilation = c.dilation(depthDilationW)
 	act, err := c.activation(depthActivation)
 	return graph.DepthwiseConv2D{Window: w, Act: act}, err
+}
+
+// wantBias refuses a convolution of two inputs: TFLite's kernel does too, but that of the depthwise one reads through a
+// null pointer.
+func (c *call) wantBias() error {
+	if len(c.in) != 3 {
+		return fmt.Errorf("%d inputs: want input, weights and bias", len(c.in))
+	}
+	return nil
 }
 
 // window reads what Conv2DOptions, DepthwiseConv2DOptions and Pool2DOptions share. graph.Check bounds the numbers.

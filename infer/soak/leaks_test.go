@@ -8,10 +8,11 @@ import (
 	"mnet-edge/infer"
 )
 
-// grown holds many calls or sessions to what they may add to the process: 2 % of its memory, no file descriptor. Memory
-// comes and goes by as much, so before and after are each the lowest of five readings with work between them. The C library
-// has a heap for each thread; the test stays on one. The short run, too short for the heaps to settle, allows 4 MB on top,
-// less than a model a session.
+// grown holds many calls or sessions to what they may add to the process: memory of 2 % of its resident set, no file
+// descriptor. What counts is the memory that is the process's own: pages of the program's files come and go with the
+// system. Before and after are each the lowest of five readings with work between them, since the heaps breathe, and what
+// grew is tried twice more: a heap that had not its size yet stops growing, a leak does not. The C library has a heap for
+// each thread; the test stays on one. The short run allows 4 MB on top, less than a model a session.
 func grown(t *testing.T, what string, work func(n int), some, n int) {
 	t.Helper()
 	needProc(t)
@@ -21,25 +22,32 @@ func grown(t *testing.T, what string, work func(n int), some, n int) {
 		low := math.Inf(1)
 		for range 5 {
 			work(some)
-			low = min(low, resident(t))
+			low = min(low, ownMemory(t))
 		}
 		return low
 	}
+	work(10 * some)
 	before, files := lowest(), openFiles(t)
-	work(n)
-	after, filesAfter := lowest(), openFiles(t)
-	limit := before * 1.02
+	resident := statusMB(t, "self", "VmRSS")
+	limit := 0.02 * resident
 	if !full {
 		limit += 4
 	}
-	if after > limit {
-		t.Errorf("%d %s: memory grew from %.2f to %.2f MB", n, what, before, after)
+	var grew []float64
+	for len(grew) == 0 || grew[len(grew)-1] > limit && len(grew) < 3 {
+		work(n)
+		after := lowest()
+		grew, before = append(grew, after-before), after
 	}
+	if grew[len(grew)-1] > limit {
+		t.Errorf("%d %s: memory of %.2f MB grew by %.2f MB in turn", n, what, resident, grew)
+	}
+	filesAfter := openFiles(t)
 	if filesAfter > files {
 		t.Errorf("%d %s: file descriptors grew from %d to %d", n, what, files, filesAfter)
 	}
-	t.Logf("%d %s: memory %.2f MB before, %.2f after (%+.2f %%); %d file descriptors before, %d after",
-		n, what, before, after, 100*(after/before-1), files, filesAfter)
+	t.Logf("%d %s: memory of %.2f MB grew by %.2f MB (the last %+.2f %%); %d file descriptors before, %d after",
+		n, what, resident, grew, 100*grew[len(grew)-1]/resident, files, filesAfter)
 }
 
 func TestManyCalls(t *testing.T) {
@@ -65,7 +73,7 @@ func TestManyCalls(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-			}, amount(20, 1000), amount(400, 100_000))
+			}, amount(5, 1000), amount(400, 100_000))
 		})
 	}
 }
@@ -88,7 +96,7 @@ func TestManySessions(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-			}, amount(4, 300), amount(40, 1000))
+			}, amount(2, 100), amount(40, 1000))
 		})
 	}
 }

@@ -113,11 +113,11 @@ func statusMB(t *testing.T, pid, field string) float64 {
 	return 0
 }
 
-// resident is this process's memory in MB, Go's garbage given back.
-func resident(t *testing.T) float64 {
+// ownMemory is the resident memory of this process that is no file's, in MB, Go's garbage given back.
+func ownMemory(t *testing.T) float64 {
 	t.Helper()
 	debug.FreeOSMemory()
-	return statusMB(t, "self", "VmRSS")
+	return statusMB(t, "self", "RssAnon")
 }
 
 // openFiles counts this process's file descriptors.
