@@ -62,12 +62,12 @@ func pairwise[T any](c *compiler, n *graph.Node, out []T, f func(a, b T) T) (fun
 // repeated is, for each element of a tensor of shape to, the place in a tensor of shape from that is repeated there.
 func repeated(from, to []int) []int {
 	step := make([]int, len(to))
-	for i, s := range strides(from) {
+	for i, s := range graph.Strides(from) {
 		if from[i] != 1 {
 			step[len(to)-len(from)+i] = s
 		}
 	}
-	return offsets(to, step, 0)
+	return graph.Offsets(to, step, 0)
 }
 
 // adder is a + b or a - b.

@@ -10,32 +10,6 @@ import (
 
 // The operators that move or convert elements one by one.
 
-// strides of a row-major tensor: element (i, j, ...) is at i*s[0] + j*s[1] + ...
-func strides(shape []int) []int {
-	s := make([]int, len(shape))
-	n := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		s[i] = n
-		n *= shape[i]
-	}
-	return s
-}
-
-// offsets is, for every index of a tensor of this shape in row-major order, start + the sum of index times step.
-func offsets(shape, step []int, start int) []int {
-	at := []int{start}
-	for i, d := range shape {
-		next := make([]int, 0, len(at)*d)
-		for _, base := range at {
-			for k := range d {
-				next = append(next, base+k*step[i])
-			}
-		}
-		at = next
-	}
-	return at
-}
-
 // reduction is, for each element of a tensor, the place in the result of the reduction over axes that it goes to, and
 // how many elements meet in one place.
 func reduction(shape, axes []int) (to []int, count int) {
@@ -45,11 +19,11 @@ func reduction(shape, axes []int) (to []int, count int) {
 		kept[a] = 1
 		count *= shape[a]
 	}
-	step := strides(kept)
+	step := graph.Strides(kept)
 	for _, a := range axes {
 		step[a] = 0
 	}
-	return offsets(shape, step, 0), count
+	return graph.Offsets(shape, step, 0), count
 }
 
 // pad returns what copies x into the middle of the result, whose border New fills once and for all.
@@ -69,14 +43,14 @@ func pad[T any](x, out []T, zero T, n *graph.Node, op graph.Pad) func() {
 		out[i] = zero
 	}
 	// Rows along the last axis stay whole; rows holds where each begins in the result.
-	shape, step, row, start := n.In[0].Type.Shape, strides(n.Out.Type.Shape), 1, 0
+	shape, step, row, start := n.In[0].Type.Shape, graph.Strides(n.Out.Type.Shape), 1, 0
 	for i, b := range op.Before {
 		start += b * step[i]
 	}
 	if last := len(shape) - 1; last >= 0 {
 		row, shape = shape[last], shape[:last]
 	}
-	rows := offsets(shape, step, start)
+	rows := graph.Offsets(shape, step, start)
 	return func() {
 		for i, at := range rows {
 			copy(out[at:at+row], x[i*row:])

@@ -129,11 +129,11 @@ func concat[T any](c *compiler, n *graph.Node, op graph.Concat, out []T) func() 
 }
 
 func (c *compiler) transpose(n *graph.Node, op graph.Transpose) (func(), error) {
-	step, in := make([]int, len(op.Perm)), strides(n.In[0].Type.Shape)
+	step, in := make([]int, len(op.Perm)), graph.Strides(n.In[0].Type.Shape)
 	for i, p := range op.Perm {
 		step[i] = in[p]
 	}
-	return c.gather(n, func() []int { return offsets(n.Out.Type.Shape, step, 0) })
+	return c.gather(n, func() []int { return graph.Offsets(n.Out.Type.Shape, step, 0) })
 }
 
 // gather returns what computes out[i] = x[from()[i]].

@@ -191,43 +191,17 @@ func reshape(x, out *buffer) {
 	}
 }
 
-// strides of a row-major tensor: element (i, j, ...) is at i*s[0] + j*s[1] + ...
-func strides(shape []int) []int {
-	s := make([]int, len(shape))
-	n := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		s[i] = n
-		n *= shape[i]
-	}
-	return s
-}
-
-// offsets is, for every index of a tensor of this shape in row-major order, start + the sum of index times step.
-func offsets(shape, step []int, start int) []int {
-	at := []int{start}
-	for i, d := range shape {
-		next := make([]int, 0, len(at)*d)
-		for _, base := range at {
-			for k := range d {
-				next = append(next, base+k*step[i])
-			}
-		}
-		at = next
-	}
-	return at
-}
-
 // pad copies x's pixels into the middle of the result, all of which is the zero point before.
 func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 	_, zero := n.Out.Type.Quant.At(0)
 	fill := byte(zero) ^ flip
 	to, channel := []int{0}, 0
 	if last := len(op.Before) - 1; last >= 0 {
-		step, start := strides(n.Out.Type.Shape[:last]), 0
+		step, start := graph.Strides(n.Out.Type.Shape[:last]), 0
 		for i, s := range step {
 			start += op.Before[i] * s
 		}
-		to, channel = offsets(n.In[0].Type.Shape[:last], step, start), op.Before[last]
+		to, channel = graph.Offsets(n.In[0].Type.Shape[:last], step, start), op.Before[last]
 	}
 	return func() {
 		for i := range out.data {
@@ -249,12 +223,12 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (func(), e
 	if count > math.MaxInt32/255 {
 		return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
 	}
-	step := strides(kept)
+	step := graph.Strides(kept)
 	for _, a := range op.Axes {
 		step[a] = 0
 	}
 	last := len(shape) - 1
-	to := offsets(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
+	to := graph.Offsets(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
 	m := newMean(c.rounding, count, n.In[0].Type.Quant, n.Out.Type.Quant)
 	if step[last] == 1 && contiguous(to, count, x.channels) {
 		if run := c.fastMean(&m, count, x, out); run != nil {
