@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train clean
+.PHONY: help demo build native test nocgo race builtin soak pi pi-test lint fmt bench bench-train clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ nocgo: ## every test without cgo: the Go backend, the reference runtime
 
 race: native ## the tests of what goroutines share, under the race detector
 	$(GO) test -race $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
+
+RUN ?=
+builtin: build ## make RUN=runs/NAME the model that the binary carries
+	@test -n "$(RUN)" || { echo "say which: make builtin RUN=runs/NAME"; exit 2; }
+	bin/mnet-edge convert --int8 --eval 10000 -o builtin/model.tflite $(RUN)
+	cp $(RUN)/card.md builtin/card.md
 
 soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
 	MNET_SOAK=1 $(GO) test $(LINKED) -v -count=1 -timeout 60m ./infer/soak

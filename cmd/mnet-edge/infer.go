@@ -23,7 +23,7 @@ func inferCommand() *cli.Command {
 5. A picture from another program:              camera-shot | mnet-edge infer -
 6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png`,
 		Flags: append(append([]cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "`M.tflite` (default: the newest that convert wrote below runs)"},
+			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest that convert wrote below runs, else the one built in)"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`N` threads for the runtime"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},
@@ -50,10 +50,7 @@ func inferAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	path, err := modelPath(c)
-	if err != nil {
-		return err
-	}
+	path := modelPath(c)
 	m, err := openModel(c, path, c.String("delegate"), c.Int("threads"))
 	if err != nil {
 		return err
@@ -73,18 +70,6 @@ func inferAction(c *cli.Context) error {
 	}
 	r.Text(c.App.Writer)
 	return nil
-}
-
-// modelPath is --model, or the newest model there is.
-func modelPath(c *cli.Context) (string, error) {
-	if path := c.String("model"); path != "" {
-		return path, nil
-	}
-	path, err := newestModel()
-	if err == nil {
-		say(c, "no --model given: using %s", path)
-	}
-	return path, err
 }
 
 // evaluate measures accuracy and latency over a split.

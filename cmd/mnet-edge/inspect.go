@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/builtin"
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
@@ -43,11 +43,12 @@ func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "inspect",
 		Usage:     "show a net's parameters, a run, or what is inside a model",
-		ArgsUsage: "NET | RUN | MODEL.tflite",
+		ArgsUsage: "NET | RUN | MODEL.tflite | builtin",
 		Description: `1. The parameters of the source's net D:            mnet-edge inspect D
 2. The plain net of about the same size:            mnet-edge inspect C --width 0.338
 3. A run's settings and figures:                    mnet-edge inspect runs/D-w0.25-1
-4. Operators, shapes and scales of a model:         mnet-edge inspect model.tflite`,
+4. Operators, shapes and scales of a model:         mnet-edge inspect model.tflite
+5. The model that this binary carries:              mnet-edge inspect builtin`,
 		Flags: append(specFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -61,7 +62,7 @@ func inspectCommand() *cli.Command {
 					return err
 				}
 				return inspectNet(c.App.Writer, spec, c.Bool("json"))
-			case strings.HasSuffix(what, ".tflite"):
+			case strings.HasSuffix(what, ".tflite") || what == builtin.Name:
 				return inspectModel(c.App.Writer, what, c.Bool("json"))
 			}
 			return inspectRun(c, what)
@@ -181,6 +182,9 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if !asJSON {
+		if path == builtin.Name {
+			fmt.Fprintln(w, builtin.Card)
+		}
 		return graph.Fprint(w, g)
 	}
 	return writeJSON(w, struct {
@@ -215,20 +219,4 @@ func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
-}
-
-// readModel reads a model file, which must be a regular one of at most 2 GB.
-func readModel(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, refuse(err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > 1<<31-1 {
-		return nil, refuse(fmt.Errorf("%s: not a regular file of at most 2 GB", path))
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, refuse(err)
-	}
-	return b, nil
 }

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/builtin"
+)
+
+// modelPath is --model; without it the newest model that convert wrote below runs, and where there is none the one that
+// this binary carries.
+func modelPath(c *cli.Context) string {
+	if path := c.String("model"); path != "" {
+		return path
+	}
+	path := newestModel()
+	if path == "" {
+		path = builtin.Name
+		say(c, "no --model given and none below %s: using the model built in (mnet-edge inspect %s)", runsFolder, builtin.Name)
+	} else {
+		say(c, "no --model given: using %s", path)
+	}
+	return path
+}
+
+// readModel reads a model: the built-in one by its name, or a file, which must be a regular one of at most 2 GB.
+func readModel(path string) ([]byte, error) {
+	if path == builtin.Name {
+		return builtin.Model, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > 1<<31-1 {
+		return nil, refuse(fmt.Errorf("%s: not a regular file of at most 2 GB", path))
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	return b, nil
+}
