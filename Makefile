@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race builtin soak pi pi-test lint fmt bench bench-train clean
+.PHONY: help demo build native test nocgo race builtin soak pi pi-test lint fmt bench bench-train results clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ bench-train: native ## the training step against Keras' (brings TensorFlow by pi
 	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
 	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin $(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so
+
+RUNS ?=
+results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b adds finished runs first
+	$(GO) run ./bench/results -add '$(RUNS)'
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -28,7 +28,8 @@ import (
 //	curves.png     loss and accuracy over the epochs
 //	events.out.*   the same for TensorBoard; see events.go
 //	confusion.png  which classes the test images were taken for; from the end of the run on, like
-//	card.md        what the model is, how good, measured how
+//	card.md        what the model is, how good, measured how, and
+//	result.json    the same figures for a program
 //	lock           the process id of whoever works in the folder
 //
 // Every file is replaced whole, but for the one TensorBoard may be reading, which grows.
@@ -39,6 +40,7 @@ const (
 	curvesFile    = "curves.png"
 	confusionFile = "confusion.png"
 	cardFile      = "card.md"
+	resultFile    = "result.json"
 	lockFile      = "lock"
 )
 

@@ -60,7 +60,12 @@ func permute[T any](data []T, shape []int, direction func(model, device int) (fr
 
 // initialWeights draws the weights a training run starts from: He's normal distribution for ReLU by fan-out, as PyTorch's
 // MobileNets have it, PyTorch's uniform default for the linear layer (its bias at zero), and BN as the identity.
-func initialWeights(spec model.Spec, rng *rand.Rand) model.Weights {
+//
+// identity, 0..1, is how much of the identity is mixed into it. These nets are two dozen layers deep with no way around any of
+// them; one that begins by handing its input on learns from the first step (Zagoruyko and Komodakis, "DiracNets", 2017). A depthwise
+// filter becomes (1-identity) times the draw with identity added to its middle tap; a pointwise convolution keeps its draw and
+// output o has identity added at input o, modulo their number.
+func initialWeights(spec model.Spec, identity float64, rng *rand.Rand) model.Weights {
 	w := model.Weights{}
 	for _, p := range deviceParams(spec) {
 		draw := func() float64 { return 0 }
@@ -80,7 +85,29 @@ func initialWeights(spec model.Spec, rng *rand.Rand) model.Weights {
 		for i := range data {
 			data[i] = float32(draw())
 		}
+		p.mixIdentity(data, float32(identity))
 		w[p.Name] = model.Tensor{Shape: p.Shape, Data: data}
 	}
 	return w
+}
+
+// mixIdentity mixes the identity into a depthwise or pointwise weight (O, I, H, W) as initialWeights says, and leaves others alone.
+func (p param) mixIdentity(data []float32, identity float32) {
+	if len(p.Shape) != 4 || identity == 0 {
+		return
+	}
+	outs, ins, taps := p.Shape[0], p.Shape[1], p.Shape[2]*p.Shape[3]
+	switch {
+	case ins == 1:
+		for i := range data {
+			data[i] *= 1 - identity
+			if i%taps == taps/2 {
+				data[i] += identity
+			}
+		}
+	case taps == 1:
+		for o := range outs {
+			data[o*ins+o%ins] += identity
+		}
+	}
 }

@@ -48,6 +48,8 @@ type Recipe struct {
 	DecayAll       bool    `json:"decay_all"`       // decay BN's gamma and beta and the bias too
 	LabelSmoothing float64 `json:"label_smoothing"` // share of the target spread evenly over all classes
 
+	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
+
 	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels
 	Flip Flip `json:"flip"` // which images are mirrored left to right
 }
@@ -57,7 +59,8 @@ type Recipe struct {
 // "seed" is the source's: 200 epochs at 0.1, times 0.2 at epochs 60, 120 and 160. The source states nothing else; momentum 0.9,
 // weight decay 5e-4, batch 128, random crop with padding 4 and horizontal flip are the usual CIFAR-10 recipe.
 //
-// "fast" is for few epochs: one triangle with Nesterov momentum and smoothed labels, no decay on BN and biases.
+// "fast" is for few epochs: initial weights half way to the identity, one triangle with Nesterov momentum and smoothed labels, no decay
+// on BN and biases. docs/decisions/0005-recipe.md has the figures it was chosen by.
 func Preset(name string) (Recipe, error) {
 	switch name {
 	case PresetSeed:
@@ -69,7 +72,7 @@ func Preset(name string) (Recipe, error) {
 	case PresetFast:
 		return Recipe{
 			Name: PresetFast, Epochs: 12, Batch: 128, LR: 0.3,
-			Schedule: ScheduleTriangle, Warmup: 0.25,
+			Schedule: ScheduleTriangle, Warmup: 0.25, Identity: 0.5,
 			Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, LabelSmoothing: 0.1, Crop: 4, Flip: FlipAlternating,
 		}, nil
 	}

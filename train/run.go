@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -190,7 +191,7 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
-	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, rng)}
+	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, r.recipe.Identity, rng)}
 	if !r.c.Resume {
 		return fresh, r.record.write()
 	}
@@ -401,6 +402,13 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if err := r.c.writeFile(confusionFile, picture); err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(res, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if err := r.c.writeFile(resultFile, append(text, '\n')); err != nil {
 		return nil, err
 	}
 	return res, r.c.writeFile(cardFile, r.card(res))

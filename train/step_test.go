@@ -36,7 +36,7 @@ var testInput = model.Input{Mean: 128, Std: 64}
 
 func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, evalBatch int) *trainer {
 	t.Helper()
-	tr, err := newTrainer(be, spec, testInput, r, evalBatch, initialWeights(spec, rand.New(rand.NewPCG(5, 5))), nil)
+	tr, err := newTrainer(be, spec, testInput, r, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestBackendsAgree(t *testing.T) {
 		spec := tinySpec(c.net)
 		spec.Padding, spec.Width = c.padding, 1.0/16
 		pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 8, spec)
-		w := initialWeights(spec, rand.New(rand.NewPCG(5, 5)))
+		w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5)))
 		on := func(be compute.Backend) map[string][]float64 {
 			tr := &trainer{backend: be, spec: spec, input: testInput, recipe: r, params: deviceParams(spec)}
 			return gradients[float64](t, tr, w, pixels, labels)
@@ -252,7 +252,7 @@ func TestCompileRecovers(t *testing.T) {
 func TestLayout(t *testing.T) {
 	for _, net := range []model.Net{model.NetC, model.NetD} {
 		spec := tinySpec(net)
-		w := initialWeights(spec, rand.New(rand.NewPCG(7, 7)))
+		w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(7, 7)))
 		for _, p := range deviceParams(spec) {
 			if back := p.toModel(p.toDevice(w[p.Name].Data)); !reflect.DeepEqual(back, w[p.Name].Data) {
 				t.Errorf("%s changes on the way to the device and back", p.Name)
@@ -310,5 +310,33 @@ func BenchmarkStep(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N*64)/b.Elapsed().Seconds(), "images/s")
 		})
+	}
+}
+
+// The identity in the initial weights: a depthwise filter's middle tap, a pointwise weight's input of the same number; nothing else
+// moves, and with none of it the draw stays as it was.
+func TestInitialIdentity(t *testing.T) {
+	spec := tinySpec(model.NetD)
+	draw := func(identity float64) model.Weights { return initialWeights(spec, identity, rand.New(rand.NewPCG(3, 3))) }
+	plain, mixed := draw(0), draw(0.25)
+	for _, p := range deviceParams(spec) {
+		a, b := plain[p.Name].Data, mixed[p.Name].Data
+		for i := range a {
+			want := a[i]
+			switch {
+			case len(p.Shape) == 4 && p.Shape[1] == 1: // (C, 1, 3, 3)
+				want *= 0.75
+				if i%9 == 4 {
+					want += 0.25
+				}
+			case len(p.Shape) == 4 && p.Shape[2] == 1: // (O, I, 1, 1)
+				if o, in := i/p.Shape[1], i%p.Shape[1]; in == o%p.Shape[1] {
+					want += 0.25
+				}
+			}
+			if math.Abs(float64(b[i]-want)) > 1e-6 {
+				t.Fatalf("%s[%d]: %v, want %v from %v", p.Name, i, b[i], want, a[i])
+			}
+		}
 	}
 }

@@ -32,6 +32,7 @@ func trainCommand() *cli.Command {
 			&cli.IntFlag{Name: "batch", Usage: "`N` images a step (default: the preset's)"},
 			&cli.Float64Flag{Name: "lr", Usage: "`F`: the highest learning rate (default: the preset's)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`N` fixes initial weights, validation split, order and augmentation"},
+			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
@@ -109,7 +110,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
+		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
 	if config.Out == "" {

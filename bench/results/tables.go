@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// group is what runs that differ in their seed only have in common.
+type group struct {
+	net     string
+	width   float64
+	midReLU bool
+	data    string
+	preset  string
+	epochs  int
+	images  int // learnt from in an epoch
+}
+
+func key(r run) group {
+	s := r.Record.Spec
+	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Preset, r.Result.Epochs, r.Record.Data.Train}
+}
+
+func (g group) file(seed uint64) string {
+	relu := ""
+	if g.net == "D" && !g.midReLU {
+		relu = "-no-mid-relu"
+	}
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-seed%d", g.net, g.width, relu, g.data, g.preset, g.images, g.epochs, seed)
+}
+
+func (g group) name() string {
+	name := fmt.Sprintf("%s, w = %g", g.net, g.width)
+	if g.net == "D" && !g.midReLU {
+		name += ", no intermediate ReLU"
+	}
+	return name
+}
+
+// The source's table, in its order: 200 epochs each.
+var source = []struct {
+	name     string
+	accuracy float64
+	command  string
+}{
+	{"D, w = 1", 90.45, "--net D"},
+	{"C, w = 1", 93.84, "--net C"},
+	{"D, w = 3", 91.07, "--net D --width 3"},
+	{"C, w = 0.338", 91.39, "--net C --width 0.338"},
+	{"D, w = 1, no intermediate ReLU", 89.86, "--net D --no-mid-relu"},
+}
+
+// sourceTable shows every row of the source's table beside ours of the same net, then our other nets. A row that was not
+// run says so, with the command that runs it.
+func sourceTable(runs []run) string {
+	var b strings.Builder
+	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
+	groups := grouped(runs)
+	done := map[string]bool{}
+	for _, s := range source {
+		n := 0
+		for _, g := range groups {
+			if g.key.name() == s.name {
+				g.row(&b, fmt.Sprintf("%.2f %%", s.accuracy))
+				n++
+			}
+		}
+		if n == 0 {
+			fmt.Fprintf(&b, "| %s | %.2f %% | not run: `mnet-edge train %s --preset seed` | | | | | |\n", s.name, s.accuracy, s.command)
+		}
+		done[s.name] = true
+	}
+	for _, g := range groups {
+		if !done[g.key.name()] {
+			g.row(&b, "–")
+		}
+	}
+	return b.String()
+}
+
+// runsOf is a group with its runs, by seed.
+type runsOf struct {
+	key  group
+	runs []run
+}
+
+func grouped(runs []run) []runsOf {
+	var gs []runsOf
+	for _, r := range runs {
+		i := slices.IndexFunc(gs, func(g runsOf) bool { return g.key == key(r) })
+		if i < 0 {
+			i = len(gs)
+			gs = append(gs, runsOf{key: key(r)})
+		}
+		gs[i].runs = append(gs[i].runs, r)
+	}
+	return gs
+}
+
+func (g runsOf) row(b *strings.Builder, source string) {
+	var top1, seconds []float64
+	var seeds []string
+	for _, r := range g.runs {
+		top1 = append(top1, 100*r.Result.TestTop1)
+		seconds = append(seconds, r.Result.Seconds)
+		seeds = append(seeds, fmt.Sprint(r.Record.Seed))
+	}
+	mean, spread := stat.MeanStdDev(top1, nil)
+	figure := fmt.Sprintf("%.2f %%", mean)
+	if len(top1) > 1 {
+		figure += fmt.Sprintf(" ± %.2f", spread)
+	}
+	r := g.runs[0]
+	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
+		g.key.preset, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+}
+
+// midReLU compares net D with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs. The interval is
+// Student's for the mean of the differences.
+func midReLU(runs []run) string {
+	var b strings.Builder
+	b.WriteString("| net | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|\n")
+	groups := grouped(runs)
+	for _, with := range groups {
+		if with.key.net != "D" || !with.key.midReLU {
+			continue
+		}
+		k := with.key
+		k.midReLU = false
+		i := slices.IndexFunc(groups, func(g runsOf) bool { return g.key == k })
+		if i < 0 {
+			continue
+		}
+		var a, c, d []float64
+		for _, r := range with.runs {
+			j := slices.IndexFunc(groups[i].runs, func(o run) bool { return o.Record.Seed == r.Record.Seed })
+			if j < 0 {
+				continue
+			}
+			o := groups[i].runs[j]
+			a, c = append(a, 100*r.Result.TestTop1), append(c, 100*o.Result.TestTop1)
+			d = append(d, 100*(r.Result.TestTop1-o.Result.TestTop1))
+		}
+		n := float64(len(d))
+		if n < 2 {
+			continue
+		}
+		mean, spread := stat.MeanStdDev(d, nil)
+		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * stat.StdErr(spread, n)
+		fmt.Fprintf(&b, "| %s | %d | %d | %.2f %% | %.2f %% | %+.2f | %+.2f to %+.2f |\n", with.key.name(), with.key.epochs, len(d),
+			stat.Mean(a, nil), stat.Mean(c, nil), mean, mean-half, mean+half)
+	}
+	return b.String()
+}
