@@ -317,7 +317,9 @@ func BenchmarkStep(b *testing.B) {
 // moves, and with none of it the draw stays as it was.
 func TestInitialIdentity(t *testing.T) {
 	spec := tinySpec(model.NetD)
-	draw := func(identity float64) model.Weights { return initialWeights(spec, identity, rand.New(rand.NewPCG(3, 3))) }
+	draw := func(identity float64) model.Weights {
+		return initialWeights(spec, identity, rand.New(rand.NewPCG(3, 3)))
+	}
 	plain, mixed := draw(0), draw(0.25)
 	for _, p := range deviceParams(spec) {
 		a, b := plain[p.Name].Data, mixed[p.Name].Data
