@@ -42,6 +42,7 @@ type Recipe struct {
 	StepFactor float64   `json:"step_factor,omitempty"`
 	Warmup     float64   `json:"warmup,omitempty"` // ScheduleTriangle: share of the run
 
+	Muon           float64 `json:"muon,omitempty"` // rate of the matrices that follow Muon, in units of the rate of the rest; 0: none does; see update.go
 	Momentum       float64 `json:"momentum"`
 	Nesterov       bool    `json:"nesterov"`
 	WeightDecay    float64 `json:"weight_decay"`    // added to the gradient, times the weight
@@ -73,7 +74,7 @@ func Preset(name string) (Recipe, error) {
 		return Recipe{
 			Name: PresetFast, Epochs: 12, Batch: 128, LR: 0.3,
 			Schedule: ScheduleTriangle, Warmup: 0.25, Identity: 0.5,
-			Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, LabelSmoothing: 0.1, Crop: 4, Flip: FlipAlternating,
+			Muon: 1. / 6, Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4, LabelSmoothing: 0.1, Crop: 4, Flip: FlipAlternating,
 		}, nil
 	}
 	return Recipe{}, fmt.Errorf("train: preset %q: want %s or %s: %w", name, PresetFast, PresetSeed, ErrConfig)

@@ -86,10 +86,7 @@ func (t *trainer) parameters(g *Graph, dtype dtypes.DType) map[string]*Node {
 	return w
 }
 
-// buildStep is one step of stochastic gradient descent, PyTorch's SGD: with g the loss's gradient plus decay times w,
-//
-//	m' = momentum*m + g        w' = w - rate*m'        or, Nesterov,  w' = w - rate*(g + momentum*m')
-//
+// buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
 // Inputs: pixels, labels, rate, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
@@ -108,16 +105,9 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 		if !p.Trainable {
 			continue
 		}
-		w, grad := n.weights[p.Name], grads[len(momenta)]
-		if t.recipe.WeightDecay > 0 && (t.recipe.DecayAll || len(p.Shape) > 1) {
-			grad = Add(grad, MulScalar(w, t.recipe.WeightDecay))
-		}
-		m := Add(MulScalar(Parameter(g, "momentum of "+p.Name, w.Shape()), t.recipe.Momentum), grad)
-		move := m
-		if t.recipe.Nesterov {
-			move = Add(grad, MulScalar(m, t.recipe.Momentum))
-		}
-		weights[p.Name] = Sub(w, Mul(move, rate))
+		w := n.weights[p.Name]
+		var m *Node
+		weights[p.Name], m = t.recipe.update(p, w, grads[len(momenta)], Parameter(g, "momentum of "+p.Name, w.Shape()), rate)
 		momenta = append(momenta, m)
 	}
 	for _, l := range t.spec.Layers() {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"gonum.org/v1/gonum/mat"
 
 	"mnet-edge/model"
 )
@@ -93,8 +95,9 @@ func gradients[T float32 | float64](t *testing.T, tr *trainer, w model.Weights, 
 	return grads
 }
 
-// Two steps of each recipe against PyTorch's SGD written out: d = g + decay*w, m' = mu*m + d, w' = w - lr*(m' or d + mu*m').
-func TestStepIsSGD(t *testing.T) {
+// Two steps of each recipe against its rules written out. PyTorch's SGD: d = g + decay*w, m' = mu*m + d, w' = w - lr*(m' or
+// d + mu*m'); Muon for matrices: m' = mu*m + g, w' = w*sqrt(O)/|w| - lr*muon*orthogonal(g + mu*m').
+func TestStepIsTheRecipe(t *testing.T) {
 	for _, name := range []string{PresetSeed, PresetFast} {
 		r, err := Preset(name)
 		if err != nil {
@@ -119,29 +122,70 @@ func TestStepIsSGD(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for param, g := range grads {
+			for _, p := range tr.params {
+				g, ok := grads[p.Name]
+				if !ok {
+					continue
+				}
+				w := before[p.Name].Data
+				muon := name == PresetFast && len(p.Shape) == 4 && p.Shape[1] > 3
 				decay := r.WeightDecay
-				if name == PresetFast && len(before[param].Shape) == 1 {
+				if muon || name == PresetFast && len(p.Shape) == 1 {
 					decay = 0
 				}
-				if momenta[param] == nil {
-					momenta[param] = make([]float64, len(g))
+				if momenta[p.Name] == nil {
+					momenta[p.Name] = make([]float64, len(g))
 				}
-				want := make([]float64, len(g))
-				for i, m := range momenta[param] {
-					d := float64(g[i]) + decay*float64(before[param].Data[i])
+				direction, want, scale, rate := make([]float64, len(g)), make([]float64, len(g)), 1., rate
+				for i, m := range momenta[p.Name] {
+					d := float64(g[i]) + decay*float64(w[i])
 					m = 0.9*m + d
-					momenta[param][i] = m
-					if name == PresetFast {
-						m = d + 0.9*m
+					momenta[p.Name][i] = m
+					if direction[i] = m; name == PresetFast {
+						direction[i] = d + 0.9*m
 					}
-					want[i] = float64(before[param].Data[i]) - rate*m
 				}
-				near(t, name+": momentum of "+param, stored[param].Data, momenta[param], 1e-6, 1e-5)
-				near(t, name+": "+param, after[param].Data, want, 1e-6, 1e-5)
+				if muon {
+					rows := p.Shape[0]
+					direction, rate = polynomials(direction, rows), rate*r.Muon
+					scale = math.Sqrt(float64(rows)) / frobenius(w)
+				}
+				for i := range want {
+					want[i] = scale*float64(w[i]) - rate*direction[i]
+				}
+				near(t, name+": momentum of "+p.Name, stored[p.Name].Data, momenta[p.Name], 1e-6, 1e-5)
+				near(t, name+": "+p.Name, after[p.Name].Data, want, 1e-6, 2e-5)
 			}
 		}
 	}
+}
+
+func frobenius[T float32 | float64](x []T) float64 {
+	sum := 0.
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum)
+}
+
+// polynomials is orthogonal's iteration on the matrix x of that many rows, through its singular values: x = U S V' becomes U p(S) V'.
+func polynomials(x []float64, rows int) []float64 {
+	var svd mat.SVD
+	svd.Factorize(mat.NewDense(rows, len(x)/rows, slices.Clone(x)), mat.SVDThin)
+	s := svd.Values(nil)
+	length := frobenius(s)
+	for i := range s {
+		s[i] /= length
+		for range muonSteps {
+			s[i] = 3.4445*s[i] - 4.775*math.Pow(s[i], 3) + 2.0315*math.Pow(s[i], 5)
+		}
+	}
+	var u, v, us, y mat.Dense
+	svd.UTo(&u)
+	svd.VTo(&v)
+	us.Mul(&u, mat.NewDiagDense(len(s), s))
+	y.Mul(&us, v.T())
+	return y.RawMatrix().Data
 }
 
 // The two backends compute the same gradients from the same graph. In float64, so that what is compared is the two lowerings
