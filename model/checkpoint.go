@@ -34,12 +34,23 @@ type Input struct {
 // (x - running_mean) / sqrt(running_var + BNEpsilon) * weight + bias. It is PyTorch's default.
 const BNEpsilon = 1e-5
 
+// Range is a closed interval of real numbers.
+type Range struct {
+	Min float32 `json:"min"`
+	Max float32 `json:"max"`
+}
+
+// Pooled is the name in Checkpoint.Ranges of the global average before the linear layer; other names are layers'.
+const Pooled = "pool"
+
 // Checkpoint is the contract between train and convert: a network with everything needed to run it or to go on training it.
 type Checkpoint struct {
 	Spec    Spec
 	Input   Input
 	Labels  []string // Spec.Classes names, in the order of the outputs
 	Weights Weights  // every parameter of Spec.Params
+
+	Ranges map[string]Range // of activations, by the layer that gives them, that the network was trained to be quantized with; nil: none
 
 	Step      int64              // training steps done
 	Epoch     int                // epochs done
@@ -59,6 +70,9 @@ func (c *Checkpoint) Check() error {
 	if len(c.Labels) != c.Spec.Classes {
 		return fmt.Errorf("model: %d labels for %d classes", len(c.Labels), c.Spec.Classes)
 	}
+	if err := c.checkRanges(); err != nil {
+		return err
+	}
 	params := c.Spec.Params()
 	for _, p := range params {
 		w, ok := c.Weights[p.Name]
@@ -71,6 +85,23 @@ func (c *Checkpoint) Check() error {
 	}
 	if len(c.Weights) != len(params) {
 		return fmt.Errorf("model: %d parameters, net %s has %d", len(c.Weights), c.Spec.Name(), len(params))
+	}
+	return nil
+}
+
+// checkRanges reports a range that is none, or of something that the network does not have.
+func (c *Checkpoint) checkRanges() error {
+	known := map[string]bool{Pooled: true}
+	for _, l := range c.Spec.Layers() {
+		known[l.Name] = true
+	}
+	for name, r := range c.Ranges {
+		switch {
+		case !known[name]:
+			return fmt.Errorf("model: a range of %q, net %s has no such layer", name, c.Spec.Name())
+		case !(r.Min <= r.Max) || r.Min-r.Min != 0 || r.Max-r.Max != 0:
+			return fmt.Errorf("model: range of %s is %v to %v", name, r.Min, r.Max)
+		}
 	}
 	return nil
 }

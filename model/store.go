@@ -43,6 +43,7 @@ type manifest struct {
 	Spec    Spec                   `json:"spec"`
 	Input   Input                  `json:"input"`
 	Labels  []string               `json:"labels"`
+	Ranges  map[string]Range       `json:"ranges,omitempty"`
 	Step    int64                  `json:"step"`
 	Epoch   int                    `json:"epoch"`
 	Metrics map[string]float64     `json:"metrics"`
@@ -120,7 +121,7 @@ func writeFolder(f Files, dir string, c *Checkpoint) error {
 		return err
 	}
 	m := manifest{
-		Format: formatName, Version: formatVersion, Spec: c.Spec, Input: c.Input, Labels: c.Labels,
+		Format: formatName, Version: formatVersion, Spec: c.Spec, Input: c.Input, Labels: c.Labels, Ranges: c.Ranges,
 		Step: c.Step, Epoch: c.Epoch, Metrics: c.Metrics, State: c.State, Files: map[string]fingerprint{},
 	}
 	parts := map[string]Weights{weightsFile: c.Weights}
@@ -213,7 +214,7 @@ func loadFolder(dir string) (*Checkpoint, error) {
 	if err != nil {
 		return refuse(err)
 	}
-	c := &Checkpoint{Spec: m.Spec, Input: m.Input, Labels: m.Labels, Step: m.Step, Epoch: m.Epoch, Metrics: m.Metrics, State: m.State}
+	c := &Checkpoint{Spec: m.Spec, Input: m.Input, Labels: m.Labels, Ranges: m.Ranges, Step: m.Step, Epoch: m.Epoch, Metrics: m.Metrics, State: m.State}
 	// No file is read that is longer than the spec's parameters allow, whatever the manifest says of it.
 	limit := 8*int64(m.Spec.Counts().Total) + maxHeader
 	for name, want := range m.Files {

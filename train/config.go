@@ -40,6 +40,8 @@ type Config struct {
 	Backend string `json:"backend"` // "auto", "xla", "cuda" or "go"; "": "auto"
 	Plugin  string `json:"plugin"`  // PJRT plugin's file; "": FindPlugin looks for it
 
+	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
+
 	Out       string        `json:"out"`        // run folder, made by Run (see NextRunDir)
 	Resume    bool          `json:"-"`          // go on from Out's checkpoint "last"
 	SaveEvery time.Duration `json:"save_every"` // longest time between two checkpoints within an epoch; 0: one minute
@@ -108,6 +110,8 @@ func (c Config) check() error {
 		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)
 	case c.Out == "":
 		return refuse("no run folder")
+	case (c.QAT != "") != (c.Preset == PresetQAT):
+		return refuse("preset %s is for a run to go on from, and such a run takes no other", PresetQAT)
 	}
 	switch c.Backend {
 	case BackendAuto, BackendXLA, BackendCUDA, BackendGo:

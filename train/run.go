@@ -110,7 +110,11 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
+		if r.c.QAT != "" {
+			t, err = newQuantizedTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start), start.Ranges, &r.train)
+		} else {
+			t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
+		}
 		done <- err
 	}()
 	select {
@@ -192,6 +196,13 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	}
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
 	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, r.recipe.Identity, rng)}
+	if r.c.QAT != "" {
+		if fresh, err = r.startQuantized(); err != nil {
+			return nil, err
+		}
+		r.record.Input = fresh.Input
+		fresh.Ranges = nil // of an earlier run of this kind; this one takes its own
+	}
 	if !r.c.Resume {
 		return fresh, r.record.write()
 	}

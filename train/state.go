@@ -25,7 +25,7 @@ func (r *run) weights() (weights, momenta model.Weights, err error) {
 // checkpoint is one of the run at its present step, of these weights.
 func (r *run) checkpoint(weights model.Weights) *model.Checkpoint {
 	return &model.Checkpoint{
-		Spec: r.c.Spec, Input: r.record.Input, Labels: r.set.Classes, Weights: weights, Step: r.step, Epoch: r.epoch,
+		Spec: r.c.Spec, Input: r.record.Input, Labels: r.set.Classes, Weights: weights, Ranges: r.t.ranges, Step: r.step, Epoch: r.epoch,
 		Metrics: map[string]float64{}, State: map[string]string{"data_sha256": r.set.SHA256, "preset": r.recipe.Name, "seed": strconv.FormatUint(r.c.Seed, 10)},
 	}
 }

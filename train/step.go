@@ -20,6 +20,8 @@ type trainer struct {
 	recipe  Recipe
 	params  []param
 
+	ranges map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
+
 	weights []compute.Buffer // one a param
 	momenta []compute.Buffer // one a trainable param, in the params' order
 
@@ -41,15 +43,19 @@ func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, e
 		t.close()
 		return nil, err
 	}
-	var err error
-	if t.step, err = t.compile("step", r.Batch, t.buildStep); err == nil {
-		t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
-	}
-	if err != nil {
+	if err := t.compileBoth(evalBatch); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// compileBoth compiles the step for the recipe's batch and the evaluation for evalBatch.
+func (t *trainer) compileBoth(evalBatch int) (err error) {
+	if t.step, err = t.compile("step", t.recipe.Batch, t.buildStep); err == nil {
+		t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
+	}
+	return err
 }
 
 // close gives the device's memory back.
@@ -111,8 +117,12 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 		momenta = append(momenta, m)
 	}
 	for _, l := range t.spec.Layers() {
-		if l.BN != "" {
-			weights[l.BN+".running_mean"], weights[l.BN+".running_var"] = n.running(l.BN)
+		if l.BN == "" {
+			continue
+		}
+		mean, variance := l.BN+".running_mean", l.BN+".running_var"
+		if weights[mean], weights[variance] = n.weights[mean], n.weights[variance]; t.ranges == nil {
+			weights[mean], weights[variance] = n.running(l.BN)
 		}
 	}
 	outputs := []*Node{loss, correct}
@@ -125,15 +135,23 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 // forward is a training pass over one batch.
 func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node) {
 	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
-	logits := n.logits(pixels)
+	logits := t.logits(n, pixels)
 	return n, ReduceAllMean(crossEntropy(logits, labels, t.recipe.LabelSmoothing)), hits(logits, labels)
+}
+
+// logits are those of n, in float or as int8 will have them.
+func (t *trainer) logits(n *net, pixels *Node) *Node {
+	if t.ranges != nil {
+		return n.quantizedLogits(pixels, t.ranges)
+	}
+	return n.logits(pixels)
 }
 
 // buildEval is a pass with the running statistics and without smoothing. Outputs: the summed loss and the number of
 // hits over the rows whose label is not negative, and the class predicted for each row (N).
 func (t *trainer) buildEval(g *Graph, pixels, labels *Node) []*Node {
 	n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
-	logits := n.logits(pixels)
+	logits := t.logits(n, pixels)
 	loss := crossEntropy(logits, labels, 0)
 	counted := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), dtypes.Float32)
 	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels), ArgMax(logits, 1, dtypes.Int32)}

@@ -22,7 +22,8 @@ func trainCommand() *cli.Command {
 		Usage: "train a MobileNet",
 		Description: `1. See it work, on the images built in:      mnet-edge train --width 0.25 --epochs 10
 2. CIFAR-10, net D at half width:            mnet-edge train --data cifar10 --width 0.5
-3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1`,
+3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1
+4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-1`,
 		Flags: append([]cli.Flag{
 			dataFlag("images to train on (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
@@ -36,6 +37,7 @@ func trainCommand() *cli.Command {
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
+			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
@@ -99,6 +101,9 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	if c.Bool("resume") {
 		return resumeConfig(c)
 	}
+	if c.String("qat") != "" {
+		return quantizedConfig(c, c.String("qat"))
+	}
 	spec, err := specFromFlags(c, c.String("net"))
 	if err != nil {
 		return train.Config{}, "", err
@@ -119,6 +124,33 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 		}
 	}
 	return config, data, nil
+}
+
+// quantizedConfig is that of a quantization-aware run after another: its net, data and seed, hence its validation images.
+func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
+	for _, f := range c.LocalFlagNames() {
+		switch f {
+		case "qat", "out", "data", "json", "save-every", "epochs", "batch", "lr", "backend":
+		default:
+			return train.Config{}, "", usagef("--%s is the other run's in one with --qat", f)
+		}
+	}
+	config, err := train.LoadConfig(run)
+	if err != nil {
+		return config, "", err
+	}
+	config.QAT, config.Preset, config.Args = absolute(run), train.PresetQAT, os.Args[1:]
+	config.Epochs, config.Batch, config.LR = c.Int("epochs"), c.Int("batch"), c.Float64("lr")
+	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
+	if d := c.String("data"); d != "" {
+		config.Data = absolute(d)
+	}
+	if config.Out == "" {
+		if config.Out, err = train.NextRunDir(runsFolder, config.Spec.Name()+"-qat"); err != nil {
+			return config, "", err
+		}
+	}
+	return config, config.Data, nil
 }
 
 // resumeConfig is the recorded configuration of the run in --out, or of the newest.

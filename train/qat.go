@@ -1,0 +1,168 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the net reads as its equations
+
+	"mnet-edge/dataset"
+	"mnet-edge/model"
+	"mnet-edge/quant"
+)
+
+// Quantization-aware training: the network as convert will make it, batch normalization folded into the weights with its running
+// statistics, computed in float32 with every weight and activation moved to where int8 will have it. Rounding has no derivative
+// worth having; the gradient goes through it as if it were not there, and is zero where a value is cut off at the end of its
+// range ("straight-through": Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+// Inference", 2018, section 3). The statistics stay as they are: what is trained is what is folded.
+
+// rangeImages is the number of training images that the ranges of a quantization-aware run are taken from.
+const rangeImages = 2048
+
+// foldedLogits is logits with BN folded. see, called for every activation that int8 stores, by its name in Checkpoint.Ranges, gives
+// what is computed on with; weights go through round, which is told how many of their values share a scale. The input needs
+// neither, since each pixel value has an int8 of its own, nor do the logits, behind which nothing is computed.
+func (n *net) foldedLogits(pixels *Node, see func(name string, x *Node) *Node, round func(w *Node, perChannel bool) *Node) *Node {
+	x := MulScalar(AddScalar(ConvertDType(pixels, n.weights["conv1.weight"].DType()), -float64(n.input.Mean)), 1/float64(n.input.Std))
+	for _, l := range n.spec.Layers() {
+		w := n.weights[l.Name+".weight"]
+		if l.Kind == model.Linear {
+			pooled := see(model.Pooled, ReduceMean(x, 1, 2))
+			return Add(Dot(pooled, round(w, false)).Product(), ExpandAxes(n.weights[l.Name+".bias"], 0))
+		}
+		gain := Mul(n.weights[l.BN+".weight"], Reciprocal(Sqrt(AddScalar(n.weights[l.BN+".running_var"], model.BNEpsilon))))
+		shift := Sub(n.weights[l.BN+".bias"], Mul(n.weights[l.BN+".running_mean"], gain))
+		w = round(Mul(w, ExpandAxes(gain, 0)), true)
+		switch {
+		case l.Kind == model.Depthwise:
+			x = depthwise(x, w, n.spec.Padding, l)
+		case l.Kernel == 1:
+			x = rowsTimes(x, w)
+		default:
+			x = rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
+		}
+		x = Add(x, ExpandLeftToRank(shift, 4))
+		if l.ReLU {
+			x = MaxScalar(x, 0)
+		}
+		x = see(l.Name, x)
+	}
+	return x
+}
+
+// quantizedLogits is foldedLogits on the grids of int8: of ranges, and of each weight's largest value.
+func (n *net) quantizedLogits(pixels *Node, ranges map[string]model.Range) *Node {
+	return n.foldedLogits(pixels, func(name string, x *Node) *Node { return onGrid(x, ranges[name]) }, roundedWeight)
+}
+
+// onGrid moves x to the nearest of the 256 numbers that int8 has for the range, and lets the gradient of those within it through.
+func onGrid(x *Node, r model.Range) *Node {
+	scale, zero := quant.Asymmetric(r.Min, r.Max, quant.Int8Min, quant.Int8Max)
+	step := float64(scale)
+	inside := MinScalar(MaxScalar(x, step*float64(quant.Int8Min-zero)), step*float64(quant.Int8Max-zero))
+	return straightThrough(inside, MulScalar(Round(MulScalar(inside, 1/step)), step))
+}
+
+// roundedWeight moves w (inputs, outputs) to the symmetric grid that its largest absolute value spans, or the largest of each output.
+func roundedWeight(w *Node, perChannel bool) *Node {
+	largest := ReduceAllMax(Abs(w))
+	if perChannel {
+		largest = ExpandAxes(ReduceMax(Abs(w), 0), 0)
+	}
+	step := StopGradient(MaxScalar(MulScalar(largest, 1./quant.Int8Max), quant.MinScale))
+	step = BroadcastToShape(step, w.Shape())
+	return straightThrough(w, Mul(Round(Div(w, step)), step))
+}
+
+// straightThrough has the value of rounded and the gradient of x.
+func straightThrough(x, rounded *Node) *Node { return Add(x, StopGradient(Sub(rounded, x))) }
+
+// rangesOf runs the trainer's network, folded and in float, over images of s and gives the range of each activation that int8 will
+// store: the mean over the batches of each batch's least and greatest value, which a single odd image moves little.
+func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range, error) {
+	images := s.Limit(rangeImages)
+	batch = min(batch, images.N)
+	var names []string
+	p, err := t.compile("ranges", batch, func(g *Graph, pixels, labels *Node) []*Node {
+		n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
+		names = nil
+		var ends []*Node
+		n.foldedLogits(pixels, func(name string, x *Node) *Node {
+			names, ends = append(names, name), append(ends, ReduceAllMin(x), ReduceAllMax(x))
+			return x
+		}, func(w *Node, _ bool) *Node { return w })
+		return []*Node{Stack(ends, 0), ReduceAllSum(labels)} // the labels, so that every input has a use
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer p.graph.Finalize()
+	sums := make([]float64, 2*len(names))
+	batches := 0
+	for b := range images.Batches(batch, false) {
+		if b.N < batch {
+			break
+		}
+		inputs, err := t.batch(p, b.Pixels, b.Labels)
+		if err != nil {
+			return nil, err
+		}
+		outputs, err := p.exec.Execute(append(inputs, t.weights...), append([]bool{true, true}, make([]bool, len(t.weights))...), 0)
+		if err != nil {
+			return nil, fmt.Errorf("train: ranges: %w", err)
+		}
+		ends := make([]float32, len(sums))
+		err = outputs[0].ToFlatData(ends)
+		for _, o := range outputs {
+			o.Finalize()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("train: ranges: %w", err)
+		}
+		for i, v := range ends {
+			sums[i] += float64(v)
+		}
+		batches++
+	}
+	ranges := map[string]model.Range{}
+	for i, name := range names {
+		ranges[name] = model.Range{Min: float32(sums[2*i] / float64(batches)), Max: float32(sums[2*i+1] / float64(batches))}
+	}
+	return ranges, nil
+}
+
+// newQuantizedTrainer is newTrainer for a quantization-aware run: with these ranges or, where there are none yet, those that the
+// weights give images of s.
+func newQuantizedTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, evalBatch int, weights, momenta model.Weights,
+	ranges map[string]model.Range, s *dataset.Split) (*trainer, error) {
+	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), ranges: ranges}
+	err := t.upload(weights, momenta)
+	if err == nil && ranges == nil {
+		t.ranges, err = t.rangesOf(s, r.Batch)
+	}
+	if err == nil {
+		err = t.compileBoth(evalBatch)
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// startQuantized is the checkpoint that a quantization-aware run begins with: the best of the run it is given.
+func (r *run) startQuantized() (*model.Checkpoint, error) {
+	c, note, err := model.Load(r.c.QAT)
+	if err != nil {
+		return nil, err
+	}
+	r.note(note)
+	if c.Spec != r.c.Spec {
+		return nil, fmt.Errorf("train: %s holds net %s with %d classes, wanted is %s with %d: %w", r.c.QAT, c.Spec.Name(), c.Spec.Classes,
+			r.c.Spec.Name(), r.c.Spec.Classes, model.ErrCheckpoint)
+	}
+	c.Optimizer, c.State = nil, nil
+	return c, nil
+}
