@@ -51,6 +51,11 @@ func TestReadLinuxOddTrees(t *testing.T) {
 			t.Errorf("%s: %+v, want nothing", name, got)
 		}
 	}
+	for bits, want := range map[string][]string{"0\n": {}, "50005\n": {"low voltage", "throttled"}, "80001\n": {"low voltage", "near the temperature limit, earlier"}} {
+		if got := readLinux(fstest.MapFS{piThrottled: file(bits)}).Throttled; !reflect.DeepEqual(got, want) {
+			t.Errorf("get_throttled %q: %q, want %q", bits, got, want)
+		}
+	}
 	other := readLinux(fstest.MapFS{"proc/cpuinfo": file("processor : 0\nCPU implementer : 0x61\nCPU part : 0x022\n")})
 	if other.CPU != "implementer 0x61 part 0x022" || other.Cores != 1 {
 		t.Errorf("an unknown core: %+v", other)

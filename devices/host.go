@@ -29,6 +29,7 @@ type Host struct {
 	Governor     string   `json:"governor"`      // of CPU 0's frequency: "performance" keeps it up
 	MaxFreqMHz   int      `json:"max_freq_mhz"`  // of CPU 0
 	TemperatureC float64  `json:"temperature_c"` // of the first thermal zone, now
+	Throttled    []string `json:"throttled"`     // a Raspberry Pi: why it is held back, or was since it started; null: unknown
 }
 
 // Probe looks at the host it runs on.

@@ -34,8 +34,25 @@ func readLinux(root fs.FS) Host {
 	if t, err := strconv.ParseFloat(text("sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
 		h.TemperatureC = t / 1000
 	}
+	if bits, err := strconv.ParseUint(strings.TrimPrefix(text(piThrottled), "0x"), 16, 32); err == nil {
+		h.Throttled = throttleReasons(bits)
+	}
 	h.cpuinfo(text("proc/cpuinfo"))
 	return h
+}
+
+// throttleReasons spells out the bits of get_throttled.
+func throttleReasons(bits uint64) []string {
+	reasons := []string{}
+	for bit, why := range piBits {
+		switch {
+		case bits>>bit&1 == 1:
+			reasons = append(reasons, why)
+		case bits>>(16+bit)&1 == 1:
+			reasons = append(reasons, why+", earlier")
+		}
+	}
+	return reasons
 }
 
 // distribution is PRETTY_NAME of an os-release file.

@@ -37,6 +37,9 @@ func Devices(w io.Writer, r devices.Report) {
 	if h.TemperatureC != 0 {
 		t.Row("temperature", fmt.Sprintf("%.0f °C", h.TemperatureC))
 	}
+	if len(h.Throttled) > 0 {
+		t.Row("throttled", strings.Join(h.Throttled, "; "))
+	}
 	t.Render()
 	fmt.Fprintln(w)
 	d := NewTable(w, "device", "kind", "available", "version or reason")

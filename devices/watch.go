@@ -1,0 +1,168 @@
+package devices
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Conditions are what a machine was like while something was measured on it. Zero fields are unknown.
+type Conditions struct {
+	Samples      int      `json:"samples"`
+	Load         Extremes `json:"load"`          // processes that ran or wanted to, over the last minute
+	FreqMHz      Extremes `json:"freq_mhz"`      // of CPU 0
+	TemperatureC Extremes `json:"temperature_c"` // of the first thermal zone
+	Governor     string   `json:"governor"`      // of CPU 0's frequency
+	Throttled    []string `json:"throttled"`     // why the processor was held back, if it was; else empty
+}
+
+// Extremes are the smallest and the largest of several samples.
+type Extremes struct {
+	Min float64 `json:"min"`
+	Max float64 `json:"max"`
+}
+
+func (e *Extremes) add(v float64, first bool) {
+	if first {
+		*e = Extremes{v, v}
+	}
+	e.Min, e.Max = min(e.Min, v), max(e.Max, v)
+}
+
+// Where Linux has what Conditions are made of.
+const (
+	cpuFreq      = "sys/devices/system/cpu/cpu0/cpufreq/"
+	thermalZone  = "sys/class/thermal/thermal_zone0/temp"
+	cpuThrottles = "sys/devices/system/cpu/cpu0/thermal_throttle/"
+	piThrottled  = "sys/devices/platform/soc/soc:firmware/get_throttled"
+)
+
+// piBits are what a Raspberry Pi's firmware says in get_throttled: now, and 16 bits higher, since it was started.
+var piBits = []string{"low voltage", "frequency capped", "throttled", "near the temperature limit"}
+
+// Watcher samples the machine until it is stopped.
+type Watcher struct {
+	root  fs.FS
+	mu    sync.Mutex
+	c     Conditions
+	first counters
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+// counters are what only means something by its growth.
+type counters struct {
+	pi       uint64            // get_throttled
+	throttle map[string]uint64 // an x86 processor's counts of being held back
+}
+
+// Watch samples the machine now, then every so often until Stop. Off Linux nothing is known.
+func Watch(every time.Duration) *Watcher {
+	var root fs.FS
+	if runtime.GOOS == "linux" {
+		root = os.DirFS("/")
+	}
+	return watch(root, every)
+}
+
+func watch(root fs.FS, every time.Duration) *Watcher {
+	w := &Watcher{root: root, stop: make(chan struct{}), done: make(chan struct{})}
+	w.c.Throttled = []string{}
+	w.first = w.read()
+	w.sample()
+	go func() {
+		defer close(w.done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				w.sample()
+			case <-w.stop:
+				return
+			}
+		}
+	}()
+	return w
+}
+
+// Stop samples once more and returns what there was. It is called once.
+func (w *Watcher) Stop() Conditions {
+	close(w.stop)
+	<-w.done
+	w.sample()
+	return w.c
+}
+
+func (w *Watcher) sample() {
+	if w.root == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.c.Samples == 0
+	w.c.Samples++
+	if load, _, ok := strings.Cut(w.text("proc/loadavg"), " "); ok {
+		if v, err := strconv.ParseFloat(load, 64); err == nil {
+			w.c.Load.add(v, first)
+		}
+	}
+	for _, f := range []struct {
+		file string
+		to   *Extremes
+	}{{cpuFreq + "scaling_cur_freq", &w.c.FreqMHz}, {thermalZone, &w.c.TemperatureC}} {
+		if v, err := strconv.ParseFloat(w.text(f.file), 64); err == nil {
+			f.to.add(v/1000, first) // kHz, and thousandths of a degree
+		}
+	}
+	w.c.Governor = w.text(cpuFreq + "scaling_governor")
+	now := w.read()
+	for bit, why := range piBits {
+		// Held back at this moment, or at some moment since the first sample.
+		if now.pi>>bit&1 == 1 || now.pi>>(16+bit)&1 > w.first.pi>>(16+bit)&1 {
+			w.throttled(why)
+		}
+	}
+	for name, n := range now.throttle {
+		if n > w.first.throttle[name] {
+			w.throttled("throttled by its temperature (" + name + ")")
+		}
+	}
+}
+
+func (w *Watcher) throttled(why string) {
+	for _, known := range w.c.Throttled {
+		if known == why {
+			return
+		}
+	}
+	w.c.Throttled = append(w.c.Throttled, why)
+}
+
+func (w *Watcher) read() counters {
+	c := counters{throttle: map[string]uint64{}}
+	if w.root == nil {
+		return c
+	}
+	c.pi, _ = strconv.ParseUint(strings.TrimPrefix(w.text(piThrottled), "0x"), 16, 32)
+	for _, of := range []string{"core", "package"} {
+		if n, err := strconv.ParseUint(w.text(cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
+			c.throttle[of] = n
+		}
+	}
+	return c
+}
+
+func (w *Watcher) text(name string) string {
+	b, err := fs.ReadFile(w.root, path.Clean(name))
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(b))
+}

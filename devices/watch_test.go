@@ -1,0 +1,79 @@
+package devices
+
+import (
+	"reflect"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// machine is a file tree as Linux has it, in which a test changes a file between two samples.
+type machine struct{ fstest.MapFS }
+
+func (m machine) set(name, text string) { m.MapFS[name] = &fstest.MapFile{Data: []byte(text + "\n")} }
+
+func newMachine() machine {
+	m := machine{fstest.MapFS{}}
+	m.set("proc/loadavg", "0.50 0.40 0.30 1/200 4000")
+	m.set(cpuFreq+"scaling_cur_freq", "1800000")
+	m.set(cpuFreq+"scaling_governor", "ondemand")
+	m.set(thermalZone, "48686")
+	return m
+}
+
+// What a recorded machine does between the first and the last sample, and what is made of it.
+func TestWatch(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before func(m machine)
+		after  func(m machine)
+		want   []string
+	}{
+		{"a calm Pi", func(m machine) { m.set(piThrottled, "0") }, func(m machine) {}, nil},
+		{"a Pi that was held back once, long ago", func(m machine) { m.set(piThrottled, "50000") }, func(m machine) {}, nil},
+		{"a Pi on a weak supply", func(m machine) { m.set(piThrottled, "0") }, func(m machine) { m.set(piThrottled, "50005") }, []string{"low voltage", "throttled"}},
+		{"a Pi held back between two samples", func(m machine) { m.set(piThrottled, "0") }, func(m machine) { m.set(piThrottled, "80000") }, []string{"near the temperature limit"}},
+		{"a Pi held back from the start", func(m machine) { m.set(piThrottled, "0x20002") }, func(m machine) {}, []string{"frequency capped"}},
+		{"a hot laptop", func(m machine) { m.set(cpuThrottles+"core_throttle_count", "7") }, func(m machine) { m.set(cpuThrottles+"core_throttle_count", "9") },
+			[]string{"throttled by its temperature (core)"}},
+		{"a laptop hot last week", func(m machine) { m.set(cpuThrottles+"package_throttle_count", "7") }, func(m machine) {}, nil},
+	} {
+		m := newMachine()
+		c.before(m)
+		w := watch(m, time.Hour) // the first sample and the last one, and none that would race with the test
+		m.set("proc/loadavg", "2.25 1.00 0.30 3/200 4001")
+		m.set(cpuFreq+"scaling_cur_freq", "600000")
+		m.set(thermalZone, "81250")
+		c.after(m)
+		got := w.Stop()
+		want := Conditions{Samples: 2, Load: Extremes{0.5, 2.25}, FreqMHz: Extremes{600, 1800}, TemperatureC: Extremes{48.686, 81.25},
+			Governor: "ondemand", Throttled: append([]string{}, c.want...)}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, want)
+		}
+	}
+}
+
+// Where nothing is known, nothing is said; and the watcher samples by itself.
+func TestWatchUnknown(t *testing.T) {
+	for _, w := range []*Watcher{watch(nil, time.Hour), watch(fstest.MapFS{}, time.Millisecond)} {
+		deadline := time.Now().Add(10 * time.Second)
+		for w.root != nil && time.Now().Before(deadline) {
+			w.mu.Lock()
+			n := w.c.Samples
+			w.mu.Unlock()
+			if n >= 3 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		got := w.Stop()
+		if w.root != nil && got.Samples < 4 {
+			t.Errorf("%d samples", got.Samples)
+		}
+		got.Samples = 0
+		if !reflect.DeepEqual(got, Conditions{Throttled: []string{}}) {
+			t.Errorf("%+v", got)
+		}
+	}
+}
