@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,6 +21,10 @@ type failureDetail struct {
 // fail says what went wrong in one line on stderr, with a hint where there is one, and, under --json, as an object on
 // stdout. It returns the exit code.
 func fail(err error, args []string, stdout, stderr io.Writer) int {
+	var remote remoteExit
+	if errors.As(err, &remote) { // the other machine has said it
+		return int(remote)
+	}
 	f := failureDetail{Code: exitCode(err), Message: oneLine(err), Hint: hintFor(err)}
 	fmt.Fprintf(stderr, "mnet-edge: %s\n", f.Message)
 	if f.Hint != "" {

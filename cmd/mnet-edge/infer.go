@@ -21,7 +21,8 @@ func inferCommand() *cli.Command {
 3. The same on TFLite's built-in kernels:       mnet-edge infer --model m.tflite --data cifar10-images.zip --delegate none
 4. Every picture in a folder, for a program:    mnet-edge infer --json holiday/
 5. A picture from another program:              camera-shot | mnet-edge infer -
-6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png`,
+6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png
+7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --model m.tflite photo.png`,
 		Flags: append(append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest that convert wrote below runs, else the one built in)"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
@@ -31,7 +32,7 @@ func inferCommand() *cli.Command {
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
 			jsonFlag(),
-		}, modelFlags()...), measureFlags(10, 0)...),
+		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0)...),
 		Action: inferAction,
 	}
 }
@@ -49,6 +50,13 @@ func inferAction(c *cli.Context) error {
 	opts, err := measureOptions(c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("on") {
+		files, err := pictureFiles(c.Args().Slice())
+		if err != nil {
+			return err
+		}
+		return onRemote(c, files)
 	}
 	path := modelPath(c)
 	m, err := openModel(c, path, c.String("delegate"), c.Int("threads"))

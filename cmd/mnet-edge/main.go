@@ -5,6 +5,7 @@
 //	train.go, convert.go, infer.go, bench.go, devices.go, inspect.go   one file a command
 //	runs.go       where runs lie, and which is meant
 //	models.go     opening a model in a runtime
+//	remote.go     running a command on another machine
 //	probe.go      trying it in a child process first
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails
@@ -43,7 +44,7 @@ const (
 	exitUsage       = 2
 	exitInput       = 3 // a model, image or data refused
 	exitDiverged    = 4 // training diverged
-	exitIO          = 5 // disk full, permission
+	exitIO          = 5 // disk full, permission, no connection
 	exitDelegate    = 6 // the delegate asked for is not what ran (--strict)
 	exitInterrupted = 130
 )
@@ -153,7 +154,7 @@ func exitCode(err error) int {
 		return exitDelegate
 	case is(train.ErrDiverged):
 		return exitDiverged
-	case is(syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
+	case is(errRemote, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
 		return exitIO
 	case is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
 		convert.ErrCalibration, train.ErrData, train.ErrBackend):

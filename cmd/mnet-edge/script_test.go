@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -28,9 +30,11 @@ func TestMain(m *testing.M) {
 //	picture FILE SIZE       write a PNG or JPEG of SIZE x SIZE pixels
 //	giant FILE              write a PNG whose header claims 2^31-1 pixels a side
 //	cut FILE TO N OF        write the first N/OF of FILE to TO
+//	sshd DIR                start an ssh server whose home folder is DIR; see startSSH
+//	sums FILE FILE          two reports of infer --json have the same inputs, outputs and answers
 //	smalldisk DIR           mount a file system of 64 KiB on DIR
 //
-// and the conditions [tflite], [cifar10] and [mount], the last one for smalldisk.
+// and the conditions [tflite], [cifar10], [sshd] and [mount], the last one for smalldisk.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -49,6 +53,9 @@ func TestScripts(t *testing.T) {
 				return tfliteRuntime() != nil, nil
 			case "cifar10":
 				return os.Getenv("MNET_CIFAR10") != "", nil
+			case "sshd":
+				_, err := exec.LookPath("ssh-keygen")
+				return err == nil && sshServer() != "", nil
 			case "mount":
 				dir := t.TempDir()
 				defer unmount(dir)
@@ -62,6 +69,8 @@ func TestScripts(t *testing.T) {
 			"giant":     giant,
 			"cut":       cut,
 			"smalldisk": smallDisk,
+			"sshd":      startSSH,
+			"sums":      sameSums,
 		},
 	})
 }
@@ -112,6 +121,16 @@ func smallDisk(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.MkdirAll(dir, 0o755))
 	ts.Check(mountSmall(dir))
 	ts.Defer(func() { unmount(dir) })
+}
+
+func sameSums(ts *testscript.TestScript, _ bool, args []string) {
+	var sums [2][]string
+	for i, file := range args {
+		sums[i] = regexp.MustCompile(`"(?:in|out)put_sha256":"[0-9a-f]{64}"`).FindAllString(ts.ReadFile(file), -1)
+	}
+	if len(sums[0]) == 0 || !slices.Equal(sums[0], sums[1]) {
+		ts.Fatalf("%q and %q", sums[0], sums[1])
+	}
 }
 
 func cut(ts *testscript.TestScript, _ bool, args []string) {

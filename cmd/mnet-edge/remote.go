@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/builtin"
+)
+
+// A command with --on runs on another machine, by the system's ssh and the mnet-edge that is installed there. The files that its
+// flags and arguments name go along, each once: they stay in a folder of the other machine, by their sha256. What the
+// command prints there is what it prints here, and its exit code is the exit code.
+
+// remoteFolder is where files are kept, below the home folder there.
+const remoteFolder = ".cache/mnet-edge/on"
+
+// sshEnv names the variable with the command to use for ssh, as GIT_SSH_COMMAND is for git.
+const sshEnv = "MNET_SSH"
+
+func remoteFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "on", Usage: "run on another machine, `USER@HOST` as ssh takes it, and bring the report back"},
+		&cli.StringFlag{Name: "on-binary", Value: "mnet-edge", Usage: "`PATH` of mnet-edge on that machine"},
+	}
+}
+
+// remoteExit is the exit code of a command that has said there what was wrong.
+type remoteExit int
+
+func (e remoteExit) Error() string { return fmt.Sprintf("exit code %d on the other machine", int(e)) }
+
+// remote is another machine with the files to bring there.
+type remote struct {
+	host string
+	ssh  []string
+	send map[string]string // a file here, by its name below remoteFolder
+}
+
+// onRemote runs the command of c on the machine that --on names. files are its arguments.
+func onRemote(c *cli.Context, files []string) error {
+	r := &remote{host: c.String("on"), ssh: strings.Fields(os.Getenv(sshEnv)), send: map[string]string{}}
+	if len(r.ssh) == 0 {
+		r.ssh = []string{"ssh"}
+	}
+	if strings.HasPrefix(r.host, "-") {
+		return usagef("--on %q: want USER@HOST", r.host)
+	}
+	command, err := r.command(c, files)
+	if err != nil {
+		return err
+	}
+	if err := r.sendFiles(c); err != nil {
+		return err
+	}
+	return r.run(c.Context, fmt.Sprintf("cd %s && exec %s", remoteFolder, strings.Join(command, " ")), c.App.Reader, c.App.Writer, c.App.ErrWriter)
+}
+
+// command is the command line for the other machine's shell, with the names that files have there.
+func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
+	words := []string{quote(c.String("on-binary")), c.Command.Name}
+	flags := c.LocalFlagNames()
+	if c.Command.Name == "infer" && c.String("model") == "" {
+		flags = append(flags, "model")
+	}
+	slices.Sort(flags)
+	for _, name := range slices.Compact(flags) {
+		value := fmt.Sprint(c.Value(name))
+		var err error
+		switch name {
+		case "on", "on-binary":
+			continue
+		case "model":
+			if value = modelPath(c); value != builtin.Name {
+				value, err = r.file(value)
+			}
+		case "labels":
+			value, err = r.file(value)
+		case "data":
+			info, statErr := os.Stat(value)
+			switch {
+			case statErr != nil: // a name, such as cifar10: the other machine knows it or says that it does not
+			case info.IsDir():
+				err = usagef("--data %s is a folder; the other machine takes a .zip of it", value)
+			default:
+				value, err = r.file(value)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		words = append(words, "--"+name+"="+quote(value))
+	}
+	for _, f := range files {
+		if f != "-" && f != builtin.Name {
+			var err error
+			if f, err = r.file(f); err != nil {
+				return nil, err
+			}
+		}
+		words = append(words, quote(f))
+	}
+	return words, nil
+}
+
+// file is the name that a file here has there, SHA256/NAME.
+func (r *remote) file(local string) (string, error) {
+	info, err := os.Stat(local)
+	if err != nil {
+		return "", refuse(err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", usagef("%s is not a regular file", local)
+	}
+	b, err := os.ReadFile(local)
+	if err != nil {
+		return "", refuse(err)
+	}
+	name := path.Join(sha256Hex(b)[:16], filepath.Base(local))
+	r.send[name] = local
+	return name, nil
+}
+
+// sendFiles brings the files over that are not there yet. A file has its name only when it is whole.
+func (r *remote) sendFiles(c *cli.Context) error {
+	var there bytes.Buffer
+	list := fmt.Sprintf("mkdir -p %s && cd %[1]s && find . -type f", remoteFolder)
+	if err := r.run(c.Context, list, nil, &there, c.App.ErrWriter); err != nil {
+		return err
+	}
+	known := strings.Split(there.String(), "\n")
+	for _, name := range sortedKeys(r.send) {
+		if slices.Contains(known, "./"+name) {
+			continue
+		}
+		f, err := os.Open(r.send[name])
+		if err != nil {
+			return refuse(err)
+		}
+		say(c, "sending %s to %s", r.send[name], r.host)
+		store := fmt.Sprintf("cd %s && mkdir -p %s && cat >%s && mv %[3]s %s",
+			remoteFolder, quote(path.Dir(name)), quote(name+".part"), quote(name))
+		err = r.run(c.Context, store, f, io.Discard, c.App.ErrWriter)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs a line of the other machine's shell.
+func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut io.Writer) error {
+	args := append(slices.Clone(r.ssh[1:]), "--", r.host, line)
+	cmd := exec.CommandContext(ctx, r.ssh[0], args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !errors.As(err, &exit):
+		return fmt.Errorf("%w: %s", errRemote, oneLine(err))
+	case exit.ExitCode() == 255:
+		return fmt.Errorf("%w: no connection to %s", errRemote, r.host)
+	case exit.ExitCode() == 127:
+		return withHint(fmt.Errorf("%w: %s has no such command", errRemote, r.host),
+			"unpack the archive of make pi there, and say where with --on-binary PATH/mnet-edge")
+	}
+	return remoteExit(exit.ExitCode())
+}
+
+// errRemote is a machine that can't be reached or lacks the program.
+var errRemote = errors.New("the other machine")
+
+// quote makes one word of the shell of s, whatever is in it.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
