@@ -19,6 +19,8 @@ type Latency struct {
 	StdDev float64 `json:"stddev"` // of the sample; 0 for one call
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
+
+	shape *percentiles
 }
 
 // MeasureOptions are benchmark_model's flags of the same names: calls are repeated until there were NumRuns of them and
@@ -106,6 +108,9 @@ func (c *stopwatch) latency() Latency {
 	}
 	l := summarize(us)
 	l.First = microseconds(c.first)
+	if l.Count > 0 {
+		l.shape = shapeOf(us)
+	}
 	return l
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"mnet-edge/devices"
 	"mnet-edge/graph"
@@ -58,6 +59,38 @@ func (r reference) Open(model []byte, opts Options) (Session, error) {
 		input:   []any{elements(in.Type)},
 	}
 	return s, nil
+}
+
+// watched is the model with a function that runs it on the input and leaves each node's time in took.
+func (r reference) watched(model []byte, opts Options, input []byte) (g *graph.Graph, took []time.Duration, run func() error, err error) {
+	s, err := r.Open(model, opts)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer s.Close()
+	if err := s.Write(input); err != nil {
+		return nil, nil, nil, err
+	}
+	if g, err = Decode(model); err != nil {
+		return nil, nil, nil, err
+	}
+	took = make([]time.Duration, len(g.Nodes))
+	var last time.Time
+	next := 0
+	m, err := interp.New(g, interp.Options{Rounding: r.rounding, Tap: func(v *graph.Value, _ any) {
+		now := time.Now()
+		if v.Def != nil {
+			took[next] = now.Sub(last)
+			next++
+		}
+		last = time.Now()
+	}})
+	in := s.(*referenceSession).input
+	return g, took, func() error {
+		next = 0
+		_, err := m.Run(in...)
+		return err
+	}, err
 }
 
 type referenceSession struct {

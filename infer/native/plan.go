@@ -12,6 +12,7 @@ import (
 // plan is a graph made ready: its steps in order, over buffers in one arena. It is for one goroutine at a time.
 type plan struct {
 	arena   []byte
+	nodes   []*graph.Node // of the graph
 	steps   []step
 	in, out *buffer
 	pool    *pool // nil for one thread
@@ -67,7 +68,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 		buffers: map[*graph.Value]*buffer{}, zeros: map[byte]*buffer{}, pads: map[*graph.Value]*graph.Node{},
 		outputs: g.Outputs, end: len(g.Nodes),
 	}
-	p := &plan{pool: newPool(threads)}
+	p := &plan{nodes: g.Nodes, pool: newPool(threads)}
 	c.pool = p.pool
 	defer func() {
 		if err != nil {

@@ -1,0 +1,136 @@
+package infer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"mnet-edge/graph"
+	"mnet-edge/quant"
+)
+
+// Agreement says how near a session's answers come to the reference interpreter's on the same inputs.
+type Agreement struct {
+	Inputs   int     `json:"inputs"`
+	SameTop1 int     `json:"same_top1"`          // inputs whose class is the same
+	SameBits int     `json:"same_bits"`          // inputs whose whole output is the same, bit for bit
+	MaxDiff  float64 `json:"max_score_diff"`     // the largest difference of a score, in the scores' own unit
+	Rounding string  `json:"rounding,omitempty"` // the reference's integer rounding that comes nearest; "" of a float model
+}
+
+// TrustedShare is the share of equal classes below which a runtime is taken to compute something else.
+const TrustedShare = 0.99
+
+// Trusted reports whether at least TrustedShare of the classes are the same.
+func (a Agreement) Trusted() bool { return float64(a.SameTop1) >= TrustedShare*float64(a.Inputs) }
+
+// A Verifier holds what the reference interpreter answers for some inputs of a model. An integer model has several right
+// answers, one for each rounding in use: a session is held to the one it comes nearest to.
+type Verifier struct {
+	model   *Model
+	inputs  [][]byte
+	answers []answers
+}
+
+type answers struct {
+	rounding string
+	outputs  [][]byte
+}
+
+// NewVerifier runs the reference interpreter on the inputs, tensors' bytes as Model.Preprocess makes them. An error that
+// wraps ErrModel means that it cannot run the model.
+func NewVerifier(ctx context.Context, model []byte, m *Model, inputs [][]byte) (*Verifier, error) {
+	if len(inputs) == 0 {
+		return nil, errors.New("infer: nothing to verify on")
+	}
+	v := &Verifier{model: m, inputs: inputs}
+	roundings := []quant.Rounding{quant.Double}
+	if m.Graph.Level == graph.Quantized {
+		roundings = []quant.Rounding{quant.Double, quant.DoubleUp, quant.Float32}
+	}
+	for _, r := range roundings {
+		s, err := NewReference(r).Open(model, Options{})
+		if err != nil {
+			return nil, err
+		}
+		outputs, err := run(ctx, s, inputs)
+		if err := errors.Join(err, s.Close()); err != nil {
+			return nil, err
+		}
+		a := answers{outputs: outputs}
+		if len(roundings) > 1 {
+			a.rounding = r.String()
+		}
+		v.answers = append(v.answers, a)
+	}
+	return v, nil
+}
+
+// run is the session's output for each input.
+func run(ctx context.Context, s Session, inputs [][]byte) ([][]byte, error) {
+	outputs := make([][]byte, len(inputs))
+	for i, in := range inputs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		outputs[i] = make([]byte, s.Output().Type.Bytes())
+		if err := s.Write(in); err != nil {
+			return nil, err
+		}
+		if err := s.Invoke(); err != nil {
+			return nil, err
+		}
+		if err := s.Read(outputs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return outputs, nil
+}
+
+// Check runs a session of the same model on the same inputs.
+func (v *Verifier) Check(ctx context.Context, s Session) (Agreement, error) {
+	got, err := run(ctx, s, v.inputs)
+	if err != nil {
+		return Agreement{}, err
+	}
+	var best Agreement
+	for i, a := range v.answers {
+		agreement, err := v.compare(got, a)
+		if err != nil {
+			return Agreement{}, err
+		}
+		if i == 0 || agreement.nearer(best) {
+			best = agreement
+		}
+	}
+	return best, nil
+}
+
+func (a Agreement) nearer(b Agreement) bool {
+	if a.SameBits != b.SameBits {
+		return a.SameBits > b.SameBits
+	}
+	return a.SameTop1 > b.SameTop1
+}
+
+func (v *Verifier) compare(got [][]byte, want answers) (Agreement, error) {
+	a := Agreement{Inputs: len(got), Rounding: want.rounding}
+	x, y := make([]float32, v.model.Classes), make([]float32, v.model.Classes)
+	for i := range got {
+		if err := errors.Join(v.model.Scores(x, got[i]), v.model.Scores(y, want.outputs[i])); err != nil {
+			return a, fmt.Errorf("input %d: %w", i, err)
+		}
+		if argmax(x) == argmax(y) {
+			a.SameTop1++
+		}
+		if bytes.Equal(got[i], want.outputs[i]) {
+			a.SameBits++
+		}
+		for k := range x {
+			a.MaxDiff = max(a.MaxDiff, math.Abs(float64(x[k])-float64(y[k])))
+		}
+	}
+	return a, nil
+}
