@@ -3,9 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"mnet-edge/infer"
 )
@@ -35,6 +32,7 @@ type Infer struct {
 	Accuracy *infer.Accuracy `json:"accuracy,omitempty"`
 	Latency  infer.Latency   `json:"latency_us"` // of Invoke alone
 	InitUS   float64         `json:"init_us"`    // from the model's bytes to a session ready to run
+	Profile  *infer.Profile  `json:"profile,omitempty"`
 }
 
 // Result is the answer for one image.
@@ -67,6 +65,10 @@ func (r Infer) Text(w io.Writer) {
 	t.Row("latency", fmt.Sprintf("p50 %.0f  p90 %.0f  p99 %.0f  first %.0f µs  (%d calls)", l.P50, l.P90, l.P99, l.First, l.Count))
 	t.Row("init", fmt.Sprintf("%.0f µs", r.InitUS))
 	t.Render()
+	if r.Profile != nil {
+		fmt.Fprintln(w)
+		ProfileText(w, *r.Profile)
+	}
 }
 
 func labelOrIndex(p infer.Prediction) string {
@@ -85,50 +87,6 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Bench compares models, delegates and thread counts.
-type Bench struct {
-	Version int        `json:"version"` // of this format: 1
-	Host    string     `json:"host"`    // CPU model and cores
-	Data    string     `json:"data"`    // set and split the accuracy is about
-	Rows    []BenchRow `json:"rows"`
-}
-
-// BenchRow is one model on one delegate.
-type BenchRow struct {
-	Model     string         `json:"model"`
-	Scheme    string         `json:"scheme"` // number format of the arithmetic: "float32", "int8"
-	SizeBytes int            `json:"size_bytes"`
-	SHA256    string         `json:"sha256"`
-	Runtime   Runtime        `json:"runtime"`
-	Accuracy  infer.Accuracy `json:"accuracy"`
-	Latency   infer.Latency  `json:"latency_us"`
-	InitUS    float64        `json:"init_us"`
-}
-
-// Text writes the comparison as a table. Speed-up is against the first row's median.
-func (b Bench) Text(w io.Writer) {
-	t := NewTable(w, "model", "size", "top-1 % [95 %]", "p50 µs", "p90", "p99", "speed-up", "ran on")
-	for _, r := range b.Rows {
-		a := r.Accuracy
-		t.Row(strings.TrimSuffix(filepath.Base(r.Model), ".tflite"), SizeText(r.SizeBytes), fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1]),
-			fmt.Sprintf("%.0f", r.Latency.P50), fmt.Sprintf("%.0f", r.Latency.P90), fmt.Sprintf("%.0f", r.Latency.P99),
-			fmt.Sprintf("%.2f", b.Rows[0].Latency.P50/r.Latency.P50), r.Runtime.Where())
-	}
-	t.Render()
-	if len(b.Rows) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n%s, %d images; %s\n", b.Data, b.Rows[0].Accuracy.N, b.Host)
-	var said []string
-	for _, r := range b.Rows {
-		line := fmt.Sprintf("%s (%s), %s", r.Runtime.Name, r.Runtime.Version, plural(r.Runtime.Threads, "thread"))
-		if !slices.Contains(said, line) {
-			said = append(said, line)
-			fmt.Fprintln(w, line)
-		}
-	}
 }
 
 // SizeText is a size for people, in powers of 1000.

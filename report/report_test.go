@@ -36,30 +36,6 @@ init     1980 µs
 	}
 }
 
-func TestBenchText(t *testing.T) {
-	none := ran
-	none.Placement = infer.Placement{Delegate: "none", TotalNodes: 29}
-	slow := latency
-	slow.P50 = 96.8
-	b := Bench{Version: 1, Host: "a host", Data: "cifar10, test images", Rows: []BenchRow{
-		{Model: "runs/a/float32.tflite", SizeBytes: 866912, Runtime: none, Accuracy: accuracy, Latency: slow},
-		{Model: "runs/a/int8.tflite", SizeBytes: 302712, Runtime: ran, Accuracy: accuracy, Latency: latency},
-	}}
-	const want = `model        size        top-1 % [95 %]  p50 µs  p90  p99  speed-up         ran on
-────────────────────────────────────────────────────────────────────────────────────
-float32  866.9 KB  72.10 [69.24, 74.79]      97   60  100      1.00           none
-int8     302.7 KB  72.10 [69.24, 74.79]      48   60  100      2.00  xnnpack 29/29
-
-cifar10, test images, 1000 images; a host
-tflite (2.20.0), 1 thread
-`
-	var s strings.Builder
-	b.Text(&s)
-	if s.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", s.String(), want)
-	}
-}
-
 func TestDevicesText(t *testing.T) {
 	r := devices.Report{Host: devices.Host{OS: "linux", Arch: "arm64", Board: "Raspberry Pi 5 Model B Rev 1.0", UsableCPUs: 4, Threads: 4, Cores: 4, MemoryBytes: 8 << 30},
 		Devices: []devices.Device{{Name: "xnnpack", Kind: devices.CPU, Available: true, Version: "2.20.0"}, {Name: "gpu", Kind: devices.GPU, Reason: "no library"}}}

@@ -2,13 +2,17 @@ package report
 
 import (
 	"io"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Table is a borderless text table.
-type Table struct{ w table.Writer }
+type Table struct {
+	w       table.Writer
+	columns int
+}
 
 // NewTable returns a table that renders to w. With a header, all columns but the first are aligned right; without one
 // the first column is read as the names of the second.
@@ -29,7 +33,7 @@ func NewTable(w io.Writer, header ...any) Table {
 		}
 		t.SetColumnConfigs(columns)
 	}
-	return Table{t}
+	return Table{t, len(header)}
 }
 
 // alignLeft makes the columns up to n left-aligned: they hold words.
@@ -39,6 +43,19 @@ func (t Table) alignLeft(n int) {
 		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft})
 	}
 	t.w.SetColumnConfigs(columns)
+}
+
+// words makes the numbered columns, from 1, left-aligned beside others of numbers; to be called once.
+func (t Table) words(columns ...int) {
+	var all []table.ColumnConfig
+	for i := range t.columns {
+		c := table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight}
+		if i == 0 || slices.Contains(columns, i+1) {
+			c.Align, c.AlignHeader = text.AlignLeft, text.AlignLeft
+		}
+		all = append(all, c)
+	}
+	t.w.SetColumnConfigs(all)
 }
 
 // Row appends a row.

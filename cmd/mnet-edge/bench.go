@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,19 +19,27 @@ import (
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
-		Usage:     "compare models, delegates and thread counts: accuracy and latency in one table",
+		Usage:     "compare models, delegates and thread counts: accuracy, latency and memory in one table",
 		ArgsUsage: "MODEL.tflite...",
 		Description: `1. Float against int8:              mnet-edge bench --data cifar10-images.zip float32.tflite int8.tflite
 2. What the delegate is worth:      mnet-edge bench --delegate none,xnnpack int8.tflite
+3. Where threads stop paying:       mnet-edge bench --threads 1,2,4 int8.tflite
+4. A page with pictures to show:    mnet-edge bench --profile --html bench.html float32.tflite int8.tflite
+5. For a spreadsheet:               mnet-edge bench --csv float32.tflite int8.tflite > bench.csv
 
 Latency is measured in rounds that go through the rows forwards and backwards in turn, so that all rows share the
-machine's good and bad moments.`,
+machine's good and bad moments. Speed-up and drop are against the first row.`,
 		Flags: append(append([]cli.Flag{
 			dataFlag("images for accuracy (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`LIST` of names, comma-separated"},
 			&cli.StringFlag{Name: "threads", Value: "1", Usage: "`LIST` of thread counts, comma-separated"},
+			&cli.IntFlag{Name: "verify", Value: 100, Usage: "compare the answers to `N` of the images with the reference interpreter's; 0 leaves it out"},
+			&cli.BoolFlag{Name: "profile", Usage: "where the time of a call goes, operator by operator"},
+			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values instead of a table"},
+			&cli.BoolFlag{Name: "markdown", Usage: "print a Markdown table"},
+			&cli.StringFlag{Name: "html", Usage: "also write a page with pictures to `FILE`"},
 			jsonFlag(),
 		}, modelFlags()...), measureFlags(1024, 1)...),
 		Action: benchAction,
@@ -40,6 +50,17 @@ func benchAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usagef("bench wants at least one model")
 	}
+	if c.Int("verify") < 0 {
+		return usagef("--verify wants at least 0")
+	}
+	if err := oneFormat(c, "json", "csv", "markdown"); err != nil {
+		return err
+	}
+	page, err := newPage(c.String("html"))
+	if err != nil {
+		return err
+	}
+	defer page.abandon()
 	opts, err := measureOptions(c)
 	if err != nil {
 		return err
@@ -57,10 +78,19 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		return writeJSON(c.App.Writer, b)
+	if err := page.write(b.HTML); err != nil {
+		return err
 	}
-	b.Text(c.App.Writer)
+	switch w := c.App.Writer; {
+	case c.Bool("json"):
+		return writeJSON(w, b)
+	case c.Bool("csv"):
+		return b.CSV(w)
+	case c.Bool("markdown"):
+		return b.Markdown(w)
+	default:
+		b.Text(w)
+	}
 	return nil
 }
 
@@ -98,7 +128,8 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	sets := map[int]*dataset.Set{} // by image size
 	var sessions []infer.Session
 	var inputs [][]byte
-	b := &report.Bench{Version: 1, Host: report.HostText(host)}
+	verifiers := map[string]*infer.Verifier{} // by model
+	b := &report.Bench{Version: 1, Measured: time.Now().UTC(), Host: report.HostText(host)}
 	for _, m := range models {
 		set := sets[m.Height]
 		if set == nil {
@@ -126,10 +157,17 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		}
 		sessions, inputs = append(sessions, m.session), append(inputs, in)
 		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
-		b.Rows = append(b.Rows, report.BenchRow{
+		row := report.BenchRow{
 			Model: m.path, Scheme: schemeOf(m.Graph), SizeBytes: len(m.bytes), SHA256: sha256Hex(m.bytes),
 			Runtime: m.ran, Accuracy: accuracy, InitUS: microseconds(m.init),
-		})
+		}
+		if row.MemoryBytes, err = memoryOf(c.Context, m); err != nil {
+			return nil, err
+		}
+		if row.Verified, err = verify(c, m, &limited, verifiers); err != nil {
+			return nil, err
+		}
+		b.Rows = append(b.Rows, row)
 	}
 	latencies, err := infer.MeasureInterleaved(c.Context, sessions, inputs, opts)
 	if err != nil {
@@ -138,7 +176,47 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	for i, l := range latencies {
 		b.Rows[i].Latency = l
 	}
+	if c.Bool("profile") {
+		for i, m := range models {
+			if b.Rows[i].Profile, err = profileOf(c, m, inputs[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	b.Compare()
 	return b, nil
+}
+
+// verify holds a session's answers to the reference interpreter's, which are computed once for each model. nil: not
+// asked for, or the reference cannot run the model.
+func verify(c *cli.Context, m *openedModel, split *dataset.Split, done map[string]*infer.Verifier) (*infer.Agreement, error) {
+	if c.Int("verify") == 0 {
+		return nil, nil
+	}
+	v, ok := done[m.path]
+	if !ok {
+		some := split.Limit(c.Int("verify"))
+		var inputs [][]byte
+		for i := range some.N {
+			in := make([]byte, m.Input.Type.Bytes())
+			if err := m.Preprocess(in, some.Image(i)); err != nil {
+				return nil, err
+			}
+			inputs = append(inputs, in)
+		}
+		var err error
+		if v, err = infer.NewVerifier(c.Context, m.bytes, m.Model, inputs); errors.Is(err, infer.ErrModel) {
+			say(c, "note: %s: not verified: %s", m.path, oneLine(err))
+		} else if err != nil {
+			return nil, err
+		}
+		done[m.path] = v
+	}
+	if v == nil {
+		return nil, nil
+	}
+	a, err := v.Check(c.Context, m.session)
+	return &a, err
 }
 
 // schemeOf is the number format that most of the model's arithmetic is in.

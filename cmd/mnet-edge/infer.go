@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -22,7 +23,8 @@ func inferCommand() *cli.Command {
 4. Every picture in a folder, for a program:    mnet-edge infer --json holiday/
 5. A picture from another program:              camera-shot | mnet-edge infer -
 6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png
-7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --model m.tflite photo.png`,
+7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --model m.tflite photo.png
+8. Which operators the time goes to:            mnet-edge infer --profile photo.png`,
 		Flags: append(append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest that convert wrote below runs, else the one built in)"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
@@ -31,6 +33,7 @@ func inferCommand() *cli.Command {
 			dataFlag("measure accuracy and latency on these images"),
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
+			&cli.BoolFlag{Name: "profile", Usage: "where the time of a call goes, operator by operator"},
 			jsonFlag(),
 		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0)...),
 		Action: inferAction,
@@ -73,6 +76,11 @@ func inferAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("profile") {
+		if r.Profile, err = profileOf(c, m, m.firstInput); err != nil {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		return writeJSON(c.App.Writer, r)
 	}
@@ -93,6 +101,10 @@ func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOpt
 	limited := split.Limit(c.Int("limit"))
 	images, err := m.evaluationImages(set, &limited)
 	if err != nil {
+		return err
+	}
+	m.firstInput = make([]byte, m.Input.Type.Bytes())
+	if err := m.Preprocess(m.firstInput, limited.Image(0)); err != nil {
 		return err
 	}
 	accuracy, latency, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts.WarmupRuns)
@@ -133,6 +145,7 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 			return err
 		}
 		if i == 0 {
+			m.firstInput = bytes.Clone(in)
 			if r.Latency, err = infer.Measure(c.Context, m.session, in, opts); err != nil {
 				return err
 			}

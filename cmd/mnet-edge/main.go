@@ -7,6 +7,9 @@
 //	models.go     opening a model in a runtime
 //	remote.go     running a command on another machine
 //	probe.go      trying it in a child process first
+//	memory.go     what it takes of memory, in a child process too
+//	profile.go    where its time goes
+//	page.go       reports written to files
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails
 //	complete.go, man.go   shell completion, the manual page
@@ -78,7 +81,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			trainCommand(), convertCommand(), inferCommand(), benchCommand(), devicesCommand(), inspectCommand(),
-			completionCommand(), manCommand(), completeCommand(), probeCommand(),
+			completionCommand(), manCommand(), completeCommand(), probeCommand(), memoryCommand(),
 		},
 		// Errors come back to run, which prints and chooses the exit code.
 		ExitErrHandler: func(*cli.Context, error) {},

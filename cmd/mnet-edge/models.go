@@ -95,8 +95,11 @@ type openedModel struct {
 	path    string
 	bytes   []byte
 	session infer.Session
+	runtime infer.Runtime
 	ran     report.Runtime
 	init    time.Duration // from the model's bytes to a session ready to run
+
+	firstInput []byte // the tensor of the first image that infer ran
 }
 
 // openModel reads a model and opens it with the delegate asked for, or, unless --strict, with what there is instead.
@@ -140,7 +143,7 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	o.session = session
+	o.session, o.runtime = session, runtime
 	o.init = time.Since(start)
 	o.ran = report.Runtime{Name: runtime.Name(), Version: runtime.Version(), Requested: delegate,
 		Placement: session.Placement(), Threads: threads}

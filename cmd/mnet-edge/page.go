@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/urfave/cli/v2"
+)
+
+// page is a report on its way to a file, which is whole or not there. It is begun before the work that it reports on, so
+// that a folder that cannot be written to is known at once. A nil page takes everything and writes nothing.
+type page struct{ *renameio.PendingFile }
+
+// newPage begins the file; nil for no path.
+func newPage(path string) (*page, error) {
+	if path == "" {
+		return nil, nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, usagef("%s: it is there, and not a regular file", path)
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return nil, err
+	}
+	return &page{f}, nil
+}
+
+// write fills the file and puts it in its place.
+func (p *page) write(content func(io.Writer) error) error {
+	if p == nil {
+		return nil
+	}
+	b := bufio.NewWriter(p)
+	if err := content(b); err != nil {
+		return err
+	}
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	return p.CloseAtomicallyReplace()
+}
+
+// abandon leaves nothing behind of a page that was not written.
+func (p *page) abandon() {
+	if p != nil {
+		p.Cleanup()
+	}
+}
+
+// oneFormat refuses more than one of the flags, each of which asks for standard output.
+func oneFormat(c *cli.Context, flags ...string) error {
+	var set []string
+	for _, f := range flags {
+		if c.Bool(f) {
+			set = append(set, "--"+f)
+		}
+	}
+	if len(set) > 1 {
+		return usagef("%s: one of them", strings.Join(set, " and "))
+	}
+	return nil
+}

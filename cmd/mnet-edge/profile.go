@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/infer"
+)
+
+// profileCalls is how many calls a profile is made of.
+const profileCalls = 100
+
+// profileOf is where the time of the model's calls goes, on the runtime and the delegate that it is open on.
+func profileOf(c *cli.Context, m *openedModel, input []byte) (*infer.Profile, error) {
+	delegate := m.ran.Delegate
+	if m.ran.Requested != infer.Auto && m.runtime != reference {
+		delegate = m.ran.Requested
+	}
+	p, err := infer.ProfileOn(c.Context, m.runtime, m.bytes, infer.Options{Delegate: delegate, Threads: m.ran.Threads}, input, profileCalls)
+	if err != nil {
+		return nil, fmt.Errorf("%s: profile: %w", m.path, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,305 @@
+package report
+
+import (
+	"cmp"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mnet-edge/infer"
+)
+
+// Bench compares models, delegates and thread counts. All is relative to the first row.
+type Bench struct {
+	Version  int        `json:"version"` // of this format: 1
+	Measured time.Time  `json:"measured"`
+	Host     string     `json:"host"` // CPU model and cores
+	Data     string     `json:"data"` // set and split the accuracy is about
+	Rows     []BenchRow `json:"rows"`
+}
+
+// BenchRow is one model on one delegate with one number of threads.
+type BenchRow struct {
+	Model       string           `json:"model"`
+	Scheme      string           `json:"scheme"` // number format of the arithmetic: "float32", "int8"
+	SizeBytes   int              `json:"size_bytes"`
+	SHA256      string           `json:"sha256"`
+	Runtime     Runtime          `json:"runtime"`
+	Accuracy    infer.Accuracy   `json:"accuracy"`
+	DropPoints  float64          `json:"drop_points"` // percentage points of top-1 below the first row's
+	Latency     infer.Latency    `json:"latency_us"`
+	Percentiles []float64        `json:"percentiles_us,omitempty"` // of the latency: 0 to 100 %
+	SpeedUp     float64          `json:"speed_up"`                 // the first row's median over this one's
+	InitUS      float64          `json:"init_us"`
+	MemoryBytes int64            `json:"memory_bytes,omitempty"` // what opening and running the model adds to a process, at its peak; 0 is unknown
+	Verified    *infer.Agreement `json:"verified,omitempty"`     // null where the reference cannot run the model
+	Notes       []string         `json:"notes,omitempty"`        // why the row is not to be trusted
+	Profile     *infer.Profile   `json:"profile,omitempty"`
+}
+
+// Compare completes the rows by what follows from several of their figures.
+func (b *Bench) Compare() {
+	for i := range b.Rows {
+		r := &b.Rows[i]
+		r.DropPoints = 100 * (b.Rows[0].Accuracy.Top1 - r.Accuracy.Top1)
+		r.SpeedUp = b.Rows[0].Latency.P50 / r.Latency.P50
+		r.Percentiles = r.Latency.Percentiles()
+		if v := r.Verified; v != nil && !v.Trusted() {
+			r.Notes = append(r.Notes, fmt.Sprintf("computes something else: the reference names the same class for %d of %d images", v.SameTop1, v.Inputs))
+		}
+	}
+}
+
+// benchColumn is a column of the comparison in each of its forms.
+type benchColumn struct {
+	head, unit string                // of a table for people
+	key        string                // of a CSV file: the field's name in JSON, "" for what only people read
+	text       func(BenchRow) string // what a person reads
+	value      func(BenchRow) string // what a program reads
+}
+
+// benchColumns is every column. Another figure is another entry.
+var benchColumns = []benchColumn{
+	{"model", "", "model", func(r BenchRow) string { return baseName(r.Model) }, func(r BenchRow) string { return r.Model }},
+	{"", "", "scheme", nil, func(r BenchRow) string { return r.Scheme }},
+	{"size", "", "size_bytes", func(r BenchRow) string { return SizeText(r.SizeBytes) }, func(r BenchRow) string { return strconv.Itoa(r.SizeBytes) }},
+	{"", "", "sha256", nil, func(r BenchRow) string { return r.SHA256 }},
+	{"top-1 % [95 %]", "", "top1", func(r BenchRow) string { return top1Text(r.Accuracy) }, func(r BenchRow) string { return plain(r.Accuracy.Top1) }},
+	{"", "", "top1_low", nil, func(r BenchRow) string { return plain(r.Accuracy.CI95[0]) }},
+	{"", "", "top1_high", nil, func(r BenchRow) string { return plain(r.Accuracy.CI95[1]) }},
+	{"", "", "images", nil, func(r BenchRow) string { return strconv.Itoa(r.Accuracy.N) }},
+	{"drop", "points", "drop_points", func(r BenchRow) string { return fmt.Sprintf("%.2f", noMinusZero(r.DropPoints)) }, func(r BenchRow) string { return plain(r.DropPoints) }},
+	microsecondColumn("p50", func(l infer.Latency) float64 { return l.P50 }),
+	microsecondColumn("p90", func(l infer.Latency) float64 { return l.P90 }),
+	microsecondColumn("p99", func(l infer.Latency) float64 { return l.P99 }),
+	{"", "", "calls", nil, func(r BenchRow) string { return strconv.Itoa(r.Latency.Count) }},
+	{"speed-up", "", "speed_up", func(r BenchRow) string { return fmt.Sprintf("%.2f", r.SpeedUp) }, func(r BenchRow) string { return plain(r.SpeedUp) }},
+	{"", "", "init_us", nil, func(r BenchRow) string { return plain(r.InitUS) }},
+	{"memory", "", "memory_bytes", memoryText, func(r BenchRow) string { return strconv.FormatInt(r.MemoryBytes, 10) }},
+	{"same class", "", "same_top1", verifiedText, func(r BenchRow) string { return verifiedValue(r, func(a infer.Agreement) int { return a.SameTop1 }) }},
+	{"", "", "same_bits", nil, func(r BenchRow) string { return verifiedValue(r, func(a infer.Agreement) int { return a.SameBits }) }},
+	{"", "", "verified_inputs", nil, func(r BenchRow) string { return verifiedValue(r, func(a infer.Agreement) int { return a.Inputs }) }},
+	{"ran on", "", "delegate_actual", func(r BenchRow) string { return r.Runtime.Where() }, func(r BenchRow) string { return r.Runtime.Delegate }},
+	{"", "", "delegate_requested", nil, func(r BenchRow) string { return r.Runtime.Requested }},
+	{"", "", "delegated_nodes", nil, func(r BenchRow) string { return strconv.Itoa(r.Runtime.DelegatedNodes) }},
+	{"", "", "total_nodes", nil, func(r BenchRow) string { return strconv.Itoa(r.Runtime.TotalNodes) }},
+	{"", "", "runtime", nil, func(r BenchRow) string { return r.Runtime.Name + " " + r.Runtime.Version }},
+	{"threads", "", "threads", func(r BenchRow) string { return strconv.Itoa(r.Runtime.Threads) }, func(r BenchRow) string { return strconv.Itoa(r.Runtime.Threads) }},
+	{"", "", "notes", nil, func(r BenchRow) string { return strings.Join(r.Notes, "; ") }},
+}
+
+func microsecondColumn(name string, of func(infer.Latency) float64) benchColumn {
+	return benchColumn{name, "µs", name + "_us", func(r BenchRow) string { return usText(of(r.Latency)) }, func(r BenchRow) string { return plain(of(r.Latency)) }}
+}
+
+func (c benchColumn) heading() string { return strings.TrimSpace(c.head + " " + c.unit) }
+
+// forPeople are the columns that a person reads; that of threads only where it says something.
+func (b Bench) forPeople() []benchColumn {
+	return slices.DeleteFunc(slices.Clone(benchColumns), func(c benchColumn) bool {
+		same := !slices.ContainsFunc(b.Rows, func(r BenchRow) bool { return r.Runtime.Threads != b.Rows[0].Runtime.Threads })
+		return c.text == nil || c.head == "threads" && same
+	})
+}
+
+func baseName(model string) string { return strings.TrimSuffix(filepath.Base(model), ".tflite") }
+
+func plain(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func noMinusZero(v float64) float64 {
+	if v > -0.005 && v < 0.005 {
+		return 0
+	}
+	return v
+}
+
+// usText is a time in microseconds with three digits at least where it is short.
+func usText(us float64) string {
+	switch {
+	case us < 9.995:
+		return fmt.Sprintf("%.2f", us)
+	case us < 99.95:
+		return fmt.Sprintf("%.1f", us)
+	}
+	return fmt.Sprintf("%.0f", us)
+}
+
+func top1Text(a infer.Accuracy) string {
+	return fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1])
+}
+
+func memoryText(r BenchRow) string {
+	if r.MemoryBytes == 0 {
+		return "–"
+	}
+	return SizeText(int(r.MemoryBytes))
+}
+
+// verifiedText is the images of the same class as the reference's, and "=" where all outputs have the same bits.
+func verifiedText(r BenchRow) string {
+	if r.Verified == nil {
+		return "–"
+	}
+	s := fmt.Sprintf("%d/%d", r.Verified.SameTop1, r.Verified.Inputs)
+	if r.Verified.SameBits == r.Verified.Inputs {
+		s += " ="
+	}
+	return s
+}
+
+func verifiedValue(r BenchRow, of func(infer.Agreement) int) string {
+	if r.Verified == nil {
+		return ""
+	}
+	return strconv.Itoa(of(*r.Verified))
+}
+
+// cells are the rows as people read them; one that is not to be trusted is marked.
+func (b Bench) cells(columns []benchColumn) [][]string {
+	var rows [][]string
+	for _, r := range b.Rows {
+		var cells []string
+		for i, c := range columns {
+			text := c.text(r)
+			if i == 0 && len(r.Notes) > 0 {
+				text += " !"
+			}
+			cells = append(cells, text)
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+// Text writes the comparison as a table, its conditions below.
+func (b Bench) Text(w io.Writer) {
+	columns := b.forPeople()
+	var head []any
+	for _, c := range columns {
+		head = append(head, c.heading())
+	}
+	t := NewTable(w, head...)
+	for _, cells := range b.cells(columns) {
+		var row []any
+		for _, c := range cells {
+			row = append(row, c)
+		}
+		t.Row(row...)
+	}
+	t.Render()
+	fmt.Fprintln(w)
+	for _, line := range b.conditions() {
+		fmt.Fprintln(w, line)
+	}
+	for _, r := range b.Rows {
+		if r.Profile != nil {
+			fmt.Fprintf(w, "\n%s on %s\n", baseName(r.Model), r.Runtime.Where())
+			kindsText(w, *r.Profile)
+		}
+	}
+}
+
+// Markdown writes the comparison as a table of GitHub's flavour.
+func (b Bench) Markdown(w io.Writer) error {
+	columns := b.forPeople()
+	var lines []string
+	row := func(cells []string) {
+		for i, c := range cells {
+			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(c)
+		}
+		lines = append(lines, "| "+strings.Join(cells, " | ")+" |")
+	}
+	var head, rule []string
+	for i, c := range columns {
+		head = append(head, c.heading())
+		rule = append(rule, map[bool]string{true: "---", false: "---:"}[i == 0])
+	}
+	row(head)
+	row(rule)
+	for _, cells := range b.cells(columns) {
+		row(cells)
+	}
+	lines = append(lines, "")
+	for _, line := range b.conditions() {
+		lines = append(lines, "- "+line)
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
+	return err
+}
+
+// CSV writes the comparison for programs: a line of field names, a line a row, full precision.
+func (b Bench) CSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	var line []string
+	for _, col := range benchColumns {
+		line = append(line, col.key)
+	}
+	c.Write(line)
+	for _, r := range b.Rows {
+		line = line[:0]
+		for _, col := range benchColumns {
+			line = append(line, col.value(r))
+		}
+		c.Write(line)
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// conditions are what the figures hold under, and the rows' notes.
+func (b Bench) conditions() []string {
+	if len(b.Rows) == 0 {
+		return nil
+	}
+	lines := []string{fmt.Sprintf("%s, %s; %s", b.Data, plural(b.Rows[0].Accuracy.N, "image"), b.Host)}
+	add := func(line string) {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	for _, r := range b.Rows {
+		add(fmt.Sprintf("%s (%s), %s", r.Runtime.Name, r.Runtime.Version, plural(r.Runtime.Threads, "thread")))
+	}
+	if slices.ContainsFunc(b.Rows, func(r BenchRow) bool { return r.Verified != nil }) {
+		add("same class: as the reference interpreter's, on that many images; = means the same bits throughout")
+	}
+	for i, r := range b.Rows {
+		for _, n := range r.Notes {
+			add(fmt.Sprintf("! row %d, %s: %s", i+1, baseName(r.Model), n))
+		}
+	}
+	return lines
+}
+
+// labels name the rows, each by as much as it takes to tell it from the others.
+func (b Bench) labels() []string {
+	base := func(r BenchRow) string { return baseName(r.Model) }
+	path := func(r BenchRow) string { return filepath.Join(filepath.Base(filepath.Dir(r.Model)), baseName(r.Model)) }
+	delegate := func(r BenchRow) string { return cmp.Or(r.Runtime.Delegate, "none") }
+	threads := func(r BenchRow) string { return plural(r.Runtime.Threads, "thread") }
+	var names []string
+	for _, parts := range [][]func(BenchRow) string{
+		{base}, {base, delegate}, {base, threads}, {base, delegate, threads}, {path}, {path, delegate}, {path, delegate, threads},
+	} {
+		names = names[:0]
+		for _, r := range b.Rows {
+			var words []string
+			for _, p := range parts {
+				words = append(words, p(r))
+			}
+			names = append(names, strings.Join(words, ", "))
+		}
+		if len(slices.Compact(slices.Sorted(slices.Values(names)))) == len(names) {
+			return names
+		}
+	}
+	for i, r := range b.Rows { // rows of the same model in the same place
+		names[i] = fmt.Sprintf("%d: %s, %s", i+1, base(r), delegate(r))
+	}
+	return names
+}

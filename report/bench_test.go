@@ -1,0 +1,208 @@
+package report
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mnet-edge/infer"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// comparison is two models, of which the second is not to be trusted, and was profiled.
+func comparison() Bench {
+	none := ran
+	none.Placement = infer.Placement{Delegate: "none", TotalNodes: 29}
+	slow := latency
+	slow.P50, slow.P90, slow.P99 = 96.8, 110, 1480
+	b := Bench{Version: 1, Measured: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Host: "a host", Data: "cifar10, test images", Rows: []BenchRow{
+		{Model: "runs/a/float32.tflite", Scheme: "float32", SizeBytes: 866912, SHA256: "aa", Runtime: none, Accuracy: infer.NewAccuracy(725, 1000), Latency: slow,
+			Verified: &infer.Agreement{Inputs: 100, SameTop1: 100, SameBits: 100}, MemoryBytes: 5_400_000},
+		{Model: "runs/a/<int8>|.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "bb", Runtime: ran, Accuracy: accuracy, Latency: latency, InitUS: 1980.5,
+			Verified: &infer.Agreement{Inputs: 100, SameTop1: 98, SameBits: 3, MaxDiff: 0.25, Rounding: "double"},
+			Profile: &infer.Profile{Calls: 100, Source: infer.SourceRuntime, CallUS: 50, RestUS: 1.5, Nodes: []infer.NodeTime{
+				{Name: "conv1", Op: "conv2d", Ran: "xnnpack", Kernel: "IGEMM", US: 30.25, Share: 30.25 / 48.5},
+				{Name: "dw", Op: "depthwise_conv2d", Ran: "none", US: 10, Share: 10 / 48.5, Reason: "int16 activations"},
+				{Name: "conv2", Op: "conv2d", Ran: "xnnpack", Kernel: "GEMM", US: 8.25, Share: 8.25 / 48.5},
+			}}},
+	}}
+	b.Compare()
+	for i, mid := range []float64{96.8, 48.4} {
+		for p := range 101 {
+			b.Rows[i].Percentiles = append(b.Rows[i].Percentiles, mid*(0.95+0.001*float64(p)+float64(p/99)))
+		}
+	}
+	return b
+}
+
+func TestBenchText(t *testing.T) {
+	var s strings.Builder
+	comparison().Text(&s)
+	golden(t, "bench.txt", s.String())
+}
+
+func TestBenchMarkdown(t *testing.T) {
+	var s strings.Builder
+	if err := comparison().Markdown(&s); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "bench.md", s.String())
+}
+
+func TestBenchCSV(t *testing.T) {
+	var s strings.Builder
+	if err := comparison().CSV(&s); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "bench.csv", s.String())
+}
+
+// The field names are a contract with scripts.
+func TestBenchJSON(t *testing.T) {
+	b := comparison()
+	for i := range b.Rows {
+		b.Rows[i].Percentiles = b.Rows[i].Percentiles[:2]
+	}
+	j, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "bench.json", string(j)+"\n")
+}
+
+// A row that computes something else than the reference says so, in every form.
+func TestBenchMarksWrongAnswers(t *testing.T) {
+	b := comparison()
+	if len(b.Rows[0].Notes) != 0 || len(b.Rows[1].Notes) != 1 {
+		t.Fatalf("notes %q and %q: want one of the second row", b.Rows[0].Notes, b.Rows[1].Notes)
+	}
+	for name, write := range map[string]func(io.Writer) error{"text": func(w io.Writer) error { b.Text(w); return nil }, "markdown": b.Markdown, "csv": b.CSV, "html": b.HTML} {
+		var s strings.Builder
+		if err := write(&s); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(s.String(), "98 of 100 images") {
+			t.Errorf("%s does not say that the answers differ", name)
+		}
+	}
+}
+
+func TestBenchHTML(t *testing.T) {
+	page := htmlOf(t, comparison().HTML)
+	wellFormed(t, page)
+	for _, want := range []string{"&lt;int8&gt;", `role="img" aria-labelledby="tradeoff-title tradeoff-desc"`, "<desc id=\"distribution-desc\">",
+		"96.8", "why not in the delegate", "int16 activations", "2 January 2026, 03:04 UTC"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, not := range []string{"<script", "<int8>", "http:", "https:", "ZgotmplZ", "NaN", "Inf"} {
+		if strings.Contains(page, not) {
+			t.Errorf("the page has %q", not)
+		}
+	}
+}
+
+// Rows without anything optional, one row, and none, make a page all the same.
+func TestBenchHTMLOfLittle(t *testing.T) {
+	one := Bench{Rows: []BenchRow{{Model: "m.tflite", Runtime: ran, Accuracy: infer.NewAccuracy(1, 1), Latency: infer.Latency{Count: 1, P50: 5, P90: 5, P99: 5}}}}
+	one.Compare()
+	for _, b := range []Bench{{}, one} {
+		page := htmlOf(t, b.HTML)
+		wellFormed(t, page)
+		if strings.Contains(page, "NaN") {
+			t.Errorf("%d rows: the page has a NaN", len(b.Rows))
+		}
+	}
+}
+
+func htmlOf(t *testing.T, write func(io.Writer) error) string {
+	t.Helper()
+	var s strings.Builder
+	if err := write(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s.String()
+}
+
+// wellFormed reads a page as XML.
+func wellFormed(t *testing.T, page string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(page))
+	d.Strict = true
+	d.Entity = xml.HTMLEntity
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("the page is not well-formed: %v", err)
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	row := func(model, delegate string, threads int) BenchRow {
+		return BenchRow{Model: model, Runtime: Runtime{Placement: infer.Placement{Delegate: delegate}, Threads: threads}}
+	}
+	for _, test := range []struct {
+		rows []BenchRow
+		want string
+	}{
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/y.tflite", "none", 1)}, "x; y"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "xnnpack", 1)}, "x, none; x, xnnpack"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "none", 4)}, "x, 1 thread; x, 4 threads"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("b/x.tflite", "none", 1)}, "a/x; b/x"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "none", 1)}, "1: x, none; 2: x, none"},
+	} {
+		if got := strings.Join(Bench{Rows: test.rows}.labels(), "; "); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
+// Ticks are round, within the scale, and neither too few nor too many.
+func TestTicks(t *testing.T) {
+	for _, s := range []scale{linear(64.88, 78.2, 0, 1), linear(0, 100, 0, 1), linear(71, 71, 0, 1), linear(-3e-5, 2e-5, 0, 1),
+		logarithmic(16, 17000, 0, 1), logarithmic(40, 50, 0, 1), logarithmic(5, 5, 0, 1), logarithmic(1e-2, 1e7, 0, 1)} {
+		ticks := s.ticks()
+		if len(ticks) < 2 || len(ticks) > 12 {
+			t.Errorf("%v: %d ticks %v", s, len(ticks), ticks)
+		}
+		for _, v := range ticks {
+			if at := s.at(v); at < -1e-6 || at > 1+1e-6 {
+				t.Errorf("%v: tick %v at %v", s, v, at)
+			}
+		}
+	}
+}
