@@ -77,8 +77,8 @@ func ProfileOn(ctx context.Context, r Runtime, model []byte, opts Options, input
 const profileWarmup = 5
 
 // ProfileCalls calls invoke calls times after a warm-up and makes a Profile of the nodes' times that it leaves in took,
-// one for each of nodes.
-func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, calls int, invoke func() error) (*Profile, error) {
+// one for each of nodes; where it leaves them elsewhere, gather, if not nil, brings them there, and is not in the call.
+func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, calls int, invoke func() error, gather func()) (*Profile, error) {
 	times := make([][]float64, len(nodes)+1) // the last are the whole calls'
 	for i := range profileWarmup + calls {
 		if err := ctx.Err(); err != nil {
@@ -91,6 +91,9 @@ func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, c
 		whole := time.Since(began)
 		if i < profileWarmup {
 			continue
+		}
+		if gather != nil {
+			gather()
 		}
 		for k, d := range took {
 			times[k] = append(times[k], microseconds(d))
@@ -136,5 +139,5 @@ func (r reference) Profile(ctx context.Context, model []byte, opts Options, inpu
 	for i, n := range g.Nodes {
 		nodes[i] = NodeTime{Name: n.Out.Name, Op: n.Op.Name(), Ran: ReferenceName}
 	}
-	return ProfileCalls(ctx, nodes, took, calls, run)
+	return ProfileCalls(ctx, nodes, took, calls, run, nil)
 }

@@ -34,7 +34,7 @@ func (e engine) Profile(ctx context.Context, model []byte, opts infer.Options, i
 	return infer.ProfileCalls(ctx, nodes, took, calls, func() error {
 		p.watch(func(step int, d time.Duration) { took[steps[step]] = d })
 		return nil
-	})
+	}, nil)
 }
 
 // watch is run with the time of each step told.

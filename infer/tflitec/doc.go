@@ -8,6 +8,8 @@
 //	handle.go   what go-tflite lacks or gets wrong, and the way around it
 //	observe.c   what runs really: the execution plan read before and after a delegate has taken its part; the
 //	            runtime's error messages as text
+//	profile.go  time by operator, the runtime's own and the delegate's
+//	profile.c   what the runtime tells of operators as they run
 //	rpath.go    where a binary looks for the library
 //
 // A model passes infer.Decode before the library sees a byte of it.

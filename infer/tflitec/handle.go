@@ -21,14 +21,15 @@ import (
 //   - SetErrorReporter passes a va_list where printf wants the arguments themselves: the text is garbage, or a crash;
 //   - nothing tells which nodes a delegate took.
 //
-// Its Model and InterpreterOptions keep the C object in their only field, which is unexported. handle reaches it; the
-// two constants below fail to compile should the structs change.
+// Its Model, Interpreter and InterpreterOptions keep the C object in their only field, which is unexported. handle reaches it; the
+// constants below fail to compile should the structs change.
 const (
 	_ = -uint(unsafe.Sizeof(tflite.Model{}) - unsafe.Sizeof(unsafe.Pointer(nil)))
+	_ = -uint(unsafe.Sizeof(tflite.Interpreter{}) - unsafe.Sizeof(unsafe.Pointer(nil)))
 	_ = -uint(unsafe.Sizeof(tflite.InterpreterOptions{}) - unsafe.Sizeof(unsafe.Pointer(nil)))
 )
 
-func handle[T tflite.Model | tflite.InterpreterOptions](t *T) *unsafe.Pointer {
+func handle[T tflite.Model | tflite.Interpreter | tflite.InterpreterOptions](t *T) *unsafe.Pointer {
 	return (*unsafe.Pointer)(unsafe.Pointer(t))
 }
 
@@ -104,7 +105,7 @@ func observe(inner delegates.Delegater) (*observer, error) {
 func (o *observer) Ptr() unsafe.Pointer { return unsafe.Pointer(o.o) }
 
 func (o *observer) Delete() {
-	C.free(unsafe.Pointer(o.o))
+	C.mnet_observer_free(o.o)
 	if o.inner != nil {
 		o.inner.Delete()
 	}

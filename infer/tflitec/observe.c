@@ -21,12 +21,56 @@ static TfLiteStatus count_nodes(TfLiteContext* context, int* nodes, int* delegat
   return kTfLiteOk;
 }
 
+// list_places notes the plan's nodes, none of which anyone has taken yet.
+static TfLiteStatus list_places(TfLiteContext* context, mnet_observer* o) {
+  TfLiteIntArray* plan = NULL;
+  TfLiteStatus status = context->GetExecutionPlan(context, &plan);
+  if (status != kTfLiteOk) return status;
+  free(o->places);
+  o->places = calloc((size_t)plan->size + 1, sizeof *o->places);
+  if (o->places == NULL) return kTfLiteError;
+  for (int i = 0; i < plan->size; i++) {
+    TfLiteNode* node = NULL;
+    TfLiteRegistration* registration = NULL;
+    status = context->GetNodeAndRegistration(context, plan->data[i], &node, &registration);
+    if (status != kTfLiteOk) return status;
+    mnet_place* p = &o->places[i];
+    p->node = plan->data[i];
+    p->partition = -1;
+    p->output = node->outputs->size > 0 ? node->outputs->data[0] : -1;
+  }
+  return kTfLiteOk;
+}
+
+// find_partitions completes the places by the kernels that a delegate has put into the plan.
+static TfLiteStatus find_partitions(TfLiteContext* context, mnet_observer* o) {
+  TfLiteIntArray* plan = NULL;
+  TfLiteStatus status = context->GetExecutionPlan(context, &plan);
+  int partition = 0;
+  for (int i = 0; status == kTfLiteOk && i < plan->size; i++) {
+    TfLiteNode* node = NULL;
+    TfLiteRegistration* registration = NULL;
+    status = context->GetNodeAndRegistration(context, plan->data[i], &node, &registration);
+    if (status != kTfLiteOk || registration->builtin_code != kTfLiteBuiltinDelegate) continue;
+    TfLiteIntArray* replaced = ((TfLiteDelegateParams*)node->builtin_data)->nodes_to_replace;
+    for (int k = 0; k < replaced->size; k++) {
+      for (int j = 0; j < o->total; j++) {
+        if (o->places[j].node == replaced->data[k]) o->places[j].partition = partition;
+      }
+    }
+    partition++;
+  }
+  return status;
+}
+
 // prepare runs while the interpreter is built, the one time at which the context lets the plan be read.
 static TfLiteStatus prepare(TfLiteContext* context, TfLiteDelegate* delegate) {
   mnet_observer* o = (mnet_observer*)delegate;
   int before = 0;
   TfLiteStatus status = count_nodes(context, &o->total, &before);
+  if (status == kTfLiteOk) status = list_places(context, o);
   if (status == kTfLiteOk && o->inner != NULL) status = o->inner->Prepare(context, o->inner);
+  if (status == kTfLiteOk) status = find_partitions(context, o);
   if (status == kTfLiteOk) status = count_nodes(context, &o->remaining, &o->partitions);
   o->partitions -= before;
   return status;
@@ -45,6 +89,11 @@ mnet_observer* mnet_observer_new(TfLiteDelegate* inner) {
   o->self.Prepare = prepare;
   o->inner = inner;
   return o;
+}
+
+void mnet_observer_free(mnet_observer* o) {
+  free(o->places);
+  free(o);
 }
 
 static void report(void* user_data, const char* format, va_list args) {

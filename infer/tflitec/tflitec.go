@@ -53,13 +53,13 @@ func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, er
 	}
 	switch opts.Delegate {
 	case None, XNNPACK:
-		return newSession(bytes, g, opts)
+		return newSession(bytes, g, opts, nil)
 	case "":
 		opts.Delegate = XNNPACK
-		s, err := newSession(bytes, g, opts)
+		s, err := newSession(bytes, g, opts, nil)
 		if errors.Is(err, infer.ErrUnavailable) {
 			opts.Delegate = None
-			return newSession(bytes, g, opts)
+			return newSession(bytes, g, opts, nil)
 		}
 		return s, err
 	}
@@ -77,7 +77,8 @@ type session struct {
 	placement   infer.Placement
 }
 
-func newSession(bytes []byte, g *graph.Graph, opts infer.Options) (_ infer.Session, err error) {
+// newSession opens the model, watched by w unless that is nil.
+func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_ infer.Session, err error) {
 	s := &session{messages: newMessages()}
 	defer func() {
 		if err != nil {
@@ -92,6 +93,7 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options) (_ infer.Sessi
 	}
 	reportTo(s.options, s.messages)
 	s.options.SetNumThread(opts.Threads)
+	w.attach(s.options)
 	if s.delegate, err = newDelegate(opts); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,7 @@ int32_t TfLiteTensorNumDims(const TfLiteTensor* tensor);
 int32_t TfLiteTensorDim(const TfLiteTensor* tensor, int32_t index);
 size_t TfLiteTensorByteSize(const TfLiteTensor* tensor);
 void* TfLiteTensorData(const TfLiteTensor* tensor);
+TfLiteTensor* TfLiteInterpreterGetTensor(const TfLiteInterpreter* interpreter, int index);
 const char* TfLiteTensorName(const TfLiteTensor* tensor);
 TfLiteQuantizationParams TfLiteTensorQuantizationParams(const TfLiteTensor* tensor);
 TfLiteStatus TfLiteTensorCopyFromBuffer(TfLiteTensor* tensor, const void* data, size_t size);

@@ -56,6 +56,22 @@ struct TfLiteTensor {
   TfLiteQuantization quantization;
 };
 
+// The first fields of a call of an operator in the graph.
+struct TfLiteNode {
+  TfLiteIntArray* inputs;  // indices of tensors
+  TfLiteIntArray* outputs;
+  TfLiteIntArray* intermediates;
+  TfLiteIntArray* temporaries;
+  void* user_data;
+  void* builtin_data;  // of a delegate's kernel: TfLiteDelegateParams
+};
+
+// What a delegate's kernel stands for.
+typedef struct TfLiteDelegateParams {
+  TfLiteDelegate* delegate;
+  TfLiteIntArray* nodes_to_replace;
+} TfLiteDelegateParams;
+
 // An operator's implementation. The first six fields; go-tflite fills one in, with the two that follow.
 struct TfLiteRegistration {
   void* (*init)(TfLiteContext* context, const char* buffer, size_t length);
