@@ -13,6 +13,7 @@ import (
 	"mnet-edge/builtin"
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
+	"mnet-edge/lint"
 	"mnet-edge/model"
 	"mnet-edge/report"
 	"mnet-edge/train"
@@ -47,7 +48,8 @@ func inspectCommand() *cli.Command {
 		Description: `1. The parameters of the source's net D:            mnet-edge inspect D
 2. The plain net of about the same size:            mnet-edge inspect C --width 0.338
 3. A run's settings and figures:                    mnet-edge inspect runs/D-w0.25-1
-4. Operators, shapes and scales of a model:         mnet-edge inspect model.tflite
+4. Operators, shapes and scales of a model, and what XNNPACK, the Edge TPU and Ethos-U
+   refuse of it, or run slowly, and why:             mnet-edge inspect model.tflite
 5. The model that this binary carries:              mnet-edge inspect builtin`,
 		Flags: append(specFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
@@ -171,7 +173,7 @@ func runRows(t report.Table, r train.Record) {
 	t.Row("command", "mnet-edge "+strings.Join(r.Args, " "))
 }
 
-// inspectModel prints the graph, or its summary as JSON.
+// inspectModel prints the graph and the lint, or its summary as JSON.
 func inspectModel(w io.Writer, path string, asJSON bool) error {
 	b, err := readModel(path)
 	if err != nil {
@@ -181,11 +183,17 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	verdicts, err := lintOf(b, g)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if !asJSON {
 		if path == builtin.Name {
 			fmt.Fprintln(w, builtin.Card)
 		}
-		return graph.Fprint(w, g)
+		err := graph.Fprint(w, g)
+		printLint(w, verdicts)
+		return err
 	}
 	return writeJSON(w, struct {
 		Model     string         `json:"model"`
@@ -196,7 +204,8 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		Inputs    []string       `json:"inputs"`
 		Outputs   []string       `json:"outputs"`
 		Labels    []string       `json:"labels"`
-	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels})
+		Lint      []lint.Verdict `json:"lint"`
+	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels, verdicts})
 }
 
 func countOps(g *graph.Graph) map[string]int {

@@ -9,6 +9,7 @@
 //	probe.go      trying it in a child process first
 //	memory.go     what it takes of memory, in a child process too
 //	profile.go    where its time goes
+//	lint.go       what accelerators make of a model
 //	page.go       reports written to files
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails

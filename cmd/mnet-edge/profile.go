@@ -21,5 +21,8 @@ func profileOf(c *cli.Context, m *openedModel, input []byte) (*infer.Profile, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: profile: %w", m.path, err)
 	}
+	if err := explain(m, delegate, p); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.path, err)
+	}
 	return p, nil
 }

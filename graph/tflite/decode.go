@@ -29,8 +29,20 @@ const (
 // activation has a range; else Folded. Bytes that anyone made give an error, and take memory in proportion to their
 // number. No reference to b is kept.
 func Decode(b []byte) (*graph.Graph, error) {
+	g, _, err := decode(b)
+	return g, err
+}
+
+// ComputedShapes are the names of the values of a file that Decode reads whose shape is computed as it runs, from that of
+// another tensor. The graph does not show it; some runtimes mind.
+func ComputedShapes(b []byte) ([]string, error) {
+	_, d, err := decode(b)
+	return d.computed, err
+}
+
+func decode(b []byte) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
-	d := &decoder{f: f}
+	d := &decoder{f: f, folded: map[*graph.Value]bool{}}
 	g, err := d.model(model)
 	if f.err != nil { // came first, whatever else it led to
 		err = f.err
@@ -42,9 +54,9 @@ func Decode(b []byte) (*graph.Graph, error) {
 		err = g.Check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("tflite: %w: %w", ErrFormat, err)
+		return nil, d, fmt.Errorf("tflite: %w: %w", ErrFormat, err)
 	}
-	return g, nil
+	return g, d, nil
 }
 
 type decoder struct {
@@ -54,6 +66,9 @@ type decoder struct {
 	buffers []table
 	tensors []table
 	values  []*graph.Value // of each tensor once it is known
+
+	folded   map[*graph.Value]bool // results of shapers
+	computed []string              // values that are made with one
 }
 
 func (d *decoder) model(model table) (*graph.Graph, error) {
@@ -168,8 +183,11 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		if err := call.fold(code, out); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
-		d.values[outs[0]] = out
+		d.values[outs[0]], d.folded[out] = out, true
 		return nil
+	}
+	if slices.ContainsFunc(in, func(v *graph.Value) bool { return d.folded[v] }) {
+		d.computed = append(d.computed, out.Name)
 	}
 	op, err := c.decode(call)
 	if err != nil {

@@ -1,0 +1,236 @@
+package lint_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/lint"
+	"mnet-edge/quant"
+)
+
+// single is a model of one operator and what Vela 5.2.0 said of it. What XNNPACK says is asked, where there is TFLite.
+type single struct {
+	name string
+	x    graph.Type
+	op   func(g *graph.Graph, x *graph.Value) *graph.Value
+	vela bool // taken by the NPU
+}
+
+func integers(dtype graph.DType, scale float32, zero int32, shape ...int) graph.Type {
+	return graph.Type{DType: dtype, Shape: shape, Quant: quant.PerTensor(scale, zero)}
+}
+
+func floats(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
+
+// as gives a value a quantization.
+func as(v *graph.Value, scale float32, zero int32) *graph.Value {
+	v.Type.Quant = quant.PerTensor(scale, zero)
+	return v
+}
+
+// unary applies an operator whose result has its input's quantization.
+func unary(op graph.Op) func(*graph.Graph, *graph.Value) *graph.Value {
+	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+		y := g.Apply("y", op, x)
+		switch {
+		case y.Type.DType == graph.Float32:
+		case graph.FixedQuant(op) != nil:
+			y.Type.Quant = graph.FixedQuant(op)
+		default:
+			y.Type.Quant = x.Type.Quant
+		}
+		return y
+	}
+}
+
+// layer applies an operator with weights of a shape, of the input's type.
+func layer(op graph.Op, axis int, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
+	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+		channels := shape[axis]
+		if x.Type.DType == graph.Float32 {
+			w := graph.Const("w", floats(shape...), make([]float32, floats(shape...).Elements()))
+			return g.Apply("y", op, x, w, graph.Const("b", floats(channels), make([]float32, channels)))
+		}
+		wt := integers(graph.Int8, 0.01, 0, shape...)
+		q := make([]int8, wt.Elements())
+		for i := range q {
+			q[i] = int8(i%250 - 125)
+		}
+		bt := integers(graph.Int32, graph.BiasScale(x.Type.Quant, wt.Quant, 0), 0, channels)
+		return as(g.Apply("y", op, x, graph.Const("w", wt, q), graph.Const("b", bt, make([]int32, channels))), 0.1, 0)
+	}
+}
+
+// both applies an operator to the input twice, with a scale of the result.
+func both(op graph.Op, scale float32) func(*graph.Graph, *graph.Value) *graph.Value {
+	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+		return as(g.Apply("y", op, x, x), scale, 0)
+	}
+}
+
+func to(dtype graph.DType, scale float32, zero int32) func(*graph.Graph, *graph.Value) *graph.Value {
+	return func(g *graph.Graph, x *graph.Value) *graph.Value {
+		return as(g.Apply("y", graph.Quantize{To: dtype}, x), scale, zero)
+	}
+}
+
+func singles() []single {
+	image, floatImage := integers(graph.Int8, 0.05, 3, 1, 16, 16, 8), floats(1, 16, 16, 8)
+	row := integers(graph.Int8, 0.05, 3, 1, 32)
+	pool := func(fn graph.PoolFunc, size, stride int, p graph.Padding) graph.Op {
+		return graph.Pool{Fn: fn, Window: graph.Dense(stride, p), Size: [2]int{size, size}}
+	}
+	resize := func(fn graph.ResizeFunc, side int, half bool) graph.Op {
+		return graph.Resize{Fn: fn, Size: [2]int{side, side}, HalfPixel: half}
+	}
+	dilated := graph.Window{Stride: [2]int{1, 1}, Dilation: [2]int{2, 1}, Padding: graph.Same}
+	concat := func(n int) func(*graph.Graph, *graph.Value) *graph.Value {
+		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+			in := make([]*graph.Value, n)
+			for i := range in {
+				in[i] = x
+			}
+			return as(g.Apply("y", graph.Concat{Axis: 3}, in...), 0.05, 3)
+		}
+	}
+	return []single{
+		{"conv", image, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
+		{"conv-float", floatImage, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), false},
+		{"conv-stride-4-same", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Same)}, 0, 16, 5, 5, 8), false},
+		{"conv-stride-4-valid", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Valid)}, 0, 16, 4, 4, 8), true},
+		{"conv-dilated", image, layer(graph.Conv2D{Window: dilated}, 0, 16, 3, 3, 8), true},
+		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
+		{"depthwise", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, 3, 1, 3, 3, 8), true},
+		{"depthwise-stride-4", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(4, graph.Same)}, 3, 1, 5, 5, 8), false},
+		{"dense", row, layer(graph.FullyConnected{}, 0, 10, 32), true},
+		{"average-pool", image, unary(pool(graph.Average, 2, 2, graph.Valid)), true},
+		{"average-pool-float", floatImage, unary(pool(graph.Average, 2, 2, graph.Valid)), false},
+		{"average-pool-9-same", image, unary(pool(graph.Average, 9, 1, graph.Same)), false},
+		{"average-pool-relu6", image, unary(graph.Pool{Fn: graph.Average, Window: graph.Dense(2, graph.Valid), Size: [2]int{2, 2}, Act: graph.ReLU6}), true},
+		{"max-pool", image, unary(pool(graph.Max, 3, 2, graph.Same)), true},
+		{"max-pool-stride-over-window", image, unary(pool(graph.Max, 2, 3, graph.Valid)), true},
+		{"max-pool-stride-4-same", image, unary(pool(graph.Max, 5, 4, graph.Same)), false},
+		{"add", image, both(graph.Arithmetic{Fn: graph.Add}, 0.1), true},
+		{"add-coarse", image, both(graph.Arithmetic{Fn: graph.Add}, 60), true},
+		{"sub", image, both(graph.Arithmetic{Fn: graph.Sub}, 0.1), true},
+		{"mul", image, both(graph.Arithmetic{Fn: graph.Mul}, 0.01), true},
+		{"mul-coarse", image, both(graph.Arithmetic{Fn: graph.Mul}, 200), true},
+		{"add-float", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.Arithmetic{Fn: graph.Add}, x, x)
+		}, false},
+		{"quantize", floatImage, to(graph.Int8, 0.05, 3), false},
+		{"quantize-int16", floatImage, to(graph.Int16, 0.001, 0), false},
+		{"rescale", image, to(graph.Int8, 0.1, -7), true},
+		{"rescale-far", image, to(graph.Int8, 20, 0), true},
+		{"rescale-unsigned", image, to(graph.UInt8, 0.05, 131), true},
+		{"dequantize", image, func(g *graph.Graph, x *graph.Value) *graph.Value { return g.Apply("y", graph.Dequantize{}, x) }, false},
+		{"relu", image, unary(graph.Activate{Act: graph.ReLU}), true},
+		{"relu-float", floatImage, unary(graph.Activate{Act: graph.ReLU}), false},
+		{"hard-swish", image, unary(graph.Unary{Fn: graph.HardSwish}), true},
+		{"hard-swish-float", floatImage, unary(graph.Unary{Fn: graph.HardSwish}), false},
+		{"logistic", image, unary(graph.Unary{Fn: graph.Logistic}), true},
+		{"softmax", row, unary(graph.Softmax{Beta: 1}), true},
+		{"softmax-rows", integers(graph.Int8, 0.05, 3, 4, 32), unary(graph.Softmax{Beta: 1}), true},
+		{"softmax-float", floats(1, 32), unary(graph.Softmax{Beta: 1}), false},
+		{"softmax-float-beta-2", floats(1, 32), unary(graph.Softmax{Beta: 2}), false},
+		{"mean", image, unary(graph.Mean{Axes: []int{1, 2}}), true},
+		{"mean-channels", image, unary(graph.Mean{Axes: []int{3}}), false},
+		{"pad", image, unary(graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}), true},
+		{"pad-channels", image, unary(graph.Pad{Before: []int{0, 0, 0, 2}, After: []int{0, 0, 0, 3}}), true},
+		{"reshape", image, unary(graph.Reshape{Shape: []int{1, 2048}}), true},
+		{"reshape-7", image, unary(graph.Reshape{Shape: []int{1, 1, 2, 8, 4, 4, 8}}), true},
+		{"transpose", image, unary(graph.Transpose{Perm: []int{0, 2, 1, 3}}), true},
+		{"concat", image, concat(2), true},
+		{"concat-6", image, concat(6), true},
+		{"concat-constant", image, func(g *graph.Graph, x *graph.Value) *graph.Value {
+			c := graph.Const("c", x.Type, make([]int8, x.Type.Elements()))
+			return as(g.Apply("y", graph.Concat{Axis: 3}, x, c), 0.05, 3)
+		}, true},
+		{"bilinear-2", image, unary(resize(graph.Bilinear, 32, false)), true},
+		{"bilinear-3", image, unary(resize(graph.Bilinear, 48, false)), false},
+		{"bilinear-4-half", image, unary(resize(graph.Bilinear, 64, true)), false},
+		{"nearest-2", image, unary(resize(graph.Nearest, 32, false)), true},
+		{"nearest-down", image, unary(resize(graph.Nearest, 8, false)), false},
+	}
+}
+
+// graph is the model's graph as a file has it.
+func (s single) graph(t *testing.T) (*graph.Graph, []byte) {
+	t.Helper()
+	g := graph.New(s.name)
+	g.Level = graph.Quantized
+	g.Outputs = []*graph.Value{s.op(g, g.Input("x", s.x))}
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	if g, err = tflite.Decode(b); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	return g, b
+}
+
+var write = flag.String("write", "", "also write the models of one operator to this folder, for Vela: vela --show-cpu-operations FILE")
+
+// verdict is a target's on the model of a file.
+func verdict(t *testing.T, b []byte, target lint.Target) lint.Verdict {
+	t.Helper()
+	g, err := tflite.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	computed, err := tflite.ComputedShapes(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range lint.Check(g, computed) {
+		if v.Target == target {
+			return v
+		}
+	}
+	return lint.Verdict{}
+}
+
+// The rules of the Ethos-U refuse what its compiler did, and nothing else.
+func TestEthosUAsVela(t *testing.T) {
+	for _, s := range singles() {
+		_, b := s.graph(t)
+		if *write != "" {
+			if err := os.WriteFile(filepath.Join(*write, s.name+".tflite"), b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v := verdict(t, b, lint.EthosU)
+		if taken := v.Taken == v.Total; taken != s.vela {
+			t.Errorf("%s: taken %v, by Vela %v: %+v", s.name, taken, s.vela, v.Findings)
+		}
+	}
+}
+
+// vectors are the models of graph/interp's vectors and of other tools, by name.
+func vectors(t *testing.T) map[string][]byte {
+	t.Helper()
+	models := map[string][]byte{}
+	for _, pattern := range []string{"../graph/interp/testdata/vectors/*/model.tflite", "../graph/tflite/testdata/*.tflite"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			models[strings.NewReplacer("../graph/interp/testdata/vectors/", "", "../graph/tflite/testdata/", "", "/model.tflite", "", ".tflite", "").Replace(path)] = b
+		}
+	}
+	if len(models) < 8 {
+		t.Fatalf("%d models", len(models))
+	}
+	return models
+}

@@ -1,0 +1,144 @@
+// Package lint says of every operator of a model which accelerators refuse it, or run it slowly, and why.
+//
+//	Check     a graph against every rule: a Verdict for each Target, with its Findings
+//	Rules     the table of rules, each with the document it comes from
+//	XNNPACK   TensorFlow Lite's CPU delegate: the rules are held to what it really takes, on every test model
+//	EdgeTPU   Coral's: its compiler takes the operators up to the first it refuses, and nothing behind
+//	EthosU    Arm's Ethos-U55 and U65 by their compiler, Vela: what it refuses runs on the CPU
+//
+// A finding refuses an operator, or only warns that it is slow. What has no finding against it is taken. The package looks
+// at the graph alone: no library, no device.
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"mnet-edge/graph"
+)
+
+// Target is what is to run the model.
+type Target string
+
+const (
+	XNNPACK Target = "xnnpack"
+	EdgeTPU Target = "edgetpu"
+	EthosU  Target = "ethos-u"
+)
+
+// Targets are all of them.
+var Targets = []Target{XNNPACK, EdgeTPU, EthosU}
+
+// Severity is what a finding means.
+type Severity string
+
+const (
+	Refused Severity = "refused" // the operator runs elsewhere: on the CPU, in the runtime's own kernels
+	Slow    Severity = "slow"    // it runs, at less than the target's speed
+)
+
+// Finding is a rule that an operator breaks.
+type Finding struct {
+	Node     string   `json:"node"` // the name of the value it computes
+	Op       string   `json:"op"`   // graph.Op.Name
+	Severity Severity `json:"severity"`
+	Rule     string   `json:"rule"` // Rule.ID
+	Reason   string   `json:"reason"`
+}
+
+// Verdict is what a target makes of a model.
+type Verdict struct {
+	Target   Target    `json:"target"`
+	Taken    int       `json:"taken"` // operators
+	Total    int       `json:"total"`
+	Findings []Finding `json:"findings"` // in the model's order; an operator may have several
+}
+
+// Rule is something that a target asks of an operator.
+type Rule struct {
+	ID       string   `json:"id"`
+	Target   Target   `json:"target"`
+	Severity Severity `json:"severity"`
+	What     string   `json:"what"`   // is asked
+	Source   string   `json:"source"` // where that is written
+
+	ops   []string // graph.Op.Names it is about, or ofComputed; nil is all
+	check func(n *graph.Node) string
+}
+
+// ofComputed is for rules about nodes whose result's shape is computed.
+var ofComputed = []string{"computed shape"}
+
+// Rules are all rules, target by target.
+func Rules() []Rule {
+	return slices.Concat(xnnpackRules, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
+}
+
+// Check holds a graph to the rules of every target. The graph is at level Quantized or Folded, as one that was read from a
+// file is; computed are the names that tflite.ComputedShapes has for that file.
+func Check(g *graph.Graph, computed []string) []Verdict {
+	var vs []Verdict
+	for _, t := range Targets {
+		vs = append(vs, check(g, computed, t))
+	}
+	return vs
+}
+
+func check(g *graph.Graph, computed []string, t Target) Verdict {
+	v := Verdict{Target: t, Total: len(g.Nodes), Findings: []Finding{}}
+	refused := "" // the first operator that was
+	for _, n := range g.Nodes {
+		before := len(v.Findings)
+		v.Findings = append(v.Findings, findings(n, slices.Contains(computed, n.Out.Name), t)...)
+		own := v.Findings[before:]
+		if slices.ContainsFunc(own, func(f Finding) bool { return f.Severity == Refused }) {
+			if refused == "" {
+				refused = n.Out.Name
+			}
+			continue
+		}
+		if t == EdgeTPU && refused != "" {
+			v.Findings = append(v.Findings, Finding{n.Out.Name, n.Op.Name(), Refused, edgeTPUBehind.ID, fmt.Sprintf("it comes after %q, which is refused", refused)})
+			continue
+		}
+		v.Taken++
+	}
+	return v
+}
+
+// findings are the rules of a target that a node breaks. Of those that refuse it the first is enough.
+func findings(n *graph.Node, computed bool, t Target) []Finding {
+	var fs []Finding
+	names := []string{n.Op.Name()}
+	if computed {
+		names = append(names, ofComputed...)
+	}
+	about := func(r Rule) bool {
+		return r.ops == nil || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(r.ops, name) })
+	}
+	for _, r := range Rules() {
+		if r.Target != t || r.check == nil || !about(r) {
+			continue
+		}
+		reason := r.check(n)
+		if reason == "" {
+			continue
+		}
+		f := Finding{n.Out.Name, n.Op.Name(), r.Severity, r.ID, reason}
+		if r.Severity == Refused {
+			return []Finding{f}
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+// Refusal is why the target does not take the value's operator, "" if it does or there is no such operator.
+func (v Verdict) Refusal(name string) string {
+	for _, f := range v.Findings {
+		if f.Node == name && f.Severity == Refused {
+			return f.Reason
+		}
+	}
+	return ""
+}

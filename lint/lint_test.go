@@ -1,0 +1,120 @@
+package lint_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"mnet-edge/graph"
+	"mnet-edge/lint"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// Every finding about every test model stands in one golden file: a change of a rule shows what it changes.
+func TestFindings(t *testing.T) {
+	models := vectors(t)
+	delete(models, "forms") // 200 operators that the others have too
+	for _, s := range singles() {
+		_, models["one/"+s.name] = s.graph(t)
+	}
+	var names []string
+	for name := range models {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	broken := map[string]bool{}
+	for _, name := range names {
+		for _, target := range lint.Targets {
+			v := verdict(t, models[name], target)
+			fmt.Fprintf(&b, "%s on %s: %d of %d\n", name, target, v.Taken, v.Total)
+			for _, f := range v.Findings {
+				fmt.Fprintf(&b, "  %s %s %q [%s] %s\n", f.Severity, f.Op, f.Node, f.Rule, f.Reason)
+				broken[f.Rule] = true
+			}
+		}
+	}
+	const path = "testdata/findings.txt"
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("the findings are not those of %s: go test -update shows the difference", path)
+	}
+	for _, name := range computedBreaks(t) {
+		broken[name] = true
+	}
+	// What no model of the tests breaks is what no file can hold, or what the graph's own check refuses.
+	unbroken := map[string]bool{"xnnpack-mixed": true, "xnnpack-weights": true, "xnnpack-symmetric": true, "edgetpu-static": true,
+		"ethos-u-weights": true, "ethos-u-weight-sum": true, "ethos-u-max-pool": true}
+	for _, r := range lint.Rules() {
+		if broken[r.ID] == unbroken[r.ID] {
+			t.Errorf("rule %s: broken by a model %v, listed as unbroken %v", r.ID, broken[r.ID], unbroken[r.ID])
+		}
+	}
+}
+
+// Every rule says what it asks and where that is written, under a name of its own.
+func TestRules(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range lint.Rules() {
+		if r.ID == "" || seen[r.ID] || r.What == "" || r.Source == "" || !slices.Contains(lint.Targets, r.Target) ||
+			!strings.HasPrefix(r.ID, string(r.Target)) || r.Severity != lint.Refused && r.Severity != lint.Slow {
+			t.Errorf("rule %+v", r)
+		}
+		seen[r.ID] = true
+	}
+}
+
+// The operators behind a refused one stay on the CPU with the Edge TPU, and run on the others.
+func TestEdgeTPUStopsAtTheFirst(t *testing.T) {
+	g := graph.New("swish")
+	g.Level = graph.Quantized
+	x := g.Input("x", integers(graph.Int8, 0.05, 0, 1, 4, 4, 16))
+	a := as(g.Apply("a", graph.Activate{Act: graph.ReLU}, x), 0.05, 0)
+	s := as(g.Apply("s", graph.Unary{Fn: graph.HardSwish}, a), 0.05, 0)
+	g.Outputs = []*graph.Value{as(g.Apply("b", graph.Activate{Act: graph.ReLU}, s), 0.05, 0)}
+	for _, v := range lint.Check(g, nil) {
+		switch v.Target {
+		case lint.EdgeTPU:
+			if v.Taken != 1 || v.Refusal("a") != "" || v.Refusal("s") == "" || !strings.Contains(v.Refusal("b"), `"s"`) {
+				t.Errorf("%+v", v)
+			}
+		case lint.EthosU:
+			if v.Taken != 3 {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+}
+
+// computedBreaks are the rules that a reshape to a computed shape breaks. Vela works out such shapes by itself.
+func computedBreaks(t *testing.T) (rules []string) {
+	t.Helper()
+	g := graph.New("computed")
+	g.Level = graph.Quantized
+	x := g.Input("x", integers(graph.Int8, 0.05, 0, 1, 4, 4, 16))
+	g.Outputs = []*graph.Value{as(g.Apply("y", graph.Reshape{Shape: []int{1, 256}}, x), 0.05, 0)}
+	for _, v := range lint.Check(g, []string{"y"}) {
+		if taken := v.Target == lint.EthosU; taken != (v.Taken == 1) {
+			t.Errorf("%+v: want taken %v", v, taken)
+		}
+		for _, f := range v.Findings {
+			rules = append(rules, f.Rule)
+		}
+	}
+	return rules
+}

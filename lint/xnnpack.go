@@ -1,0 +1,132 @@
+package lint
+
+import (
+	"fmt"
+
+	"mnet-edge/graph"
+)
+
+// xnnpackSource is the delegate's own code, function by function; lint's tests hold the rules to what it takes.
+func xnnpackSource(function string) string {
+	return "TensorFlow Lite 2.20, lite/delegates/xnnpack/xnnpack_delegate.cc, " + function
+}
+
+// xnnpackRules are XNNPACK's. An operator is taken by itself, wherever it stands.
+var xnnpackRules = []Rule{
+	{"xnnpack-op", XNNPACK, Refused, "an operator that it has", xnnpackSource("VisitNode"),
+		[]string{"resize_nearest", "batch_norm"}, never("XNNPACK has no such operator")},
+	{"xnnpack-float-only", XNNPACK, Refused, "float32 where it has no integer kernel", xnnpackSource("CheckTensorFloatType"),
+		[]string{"average_pool", "softmax", "hard_swish", "activate"}, floatOnly},
+	{"xnnpack-type", XNNPACK, Refused, "float32, or int8 or uint8 with a scale", xnnpackSource("CheckTensorFloatOrQUInt8Type"),
+		nil, want("float32", "int8", "uint8")},
+	{"xnnpack-mixed", XNNPACK, Refused, "inputs and result of one type", xnnpackSource("VisitBinaryNode, VisitConv2DNode"),
+		[]string{"conv2d", "depthwise_conv2d", "fully_connected", "add", "sub", "mul"}, oneKind},
+	{"xnnpack-rank", XNNPACK, Refused, "at most 6 dimensions", xnnpackSource("CheckTensorShape") + "; XNN_MAX_TENSOR_DIMS", nil, rank(6)},
+	{"xnnpack-shape", XNNPACK, Refused, "shapes that are constants", xnnpackSource("VisitReshapeNode, CheckTensorStaticAllocation"), ofComputed, computedShape},
+	{"xnnpack-weights", XNNPACK, Refused, "weights and bias that are constants", xnnpackSource("CheckTensorStaticAllocation"), weighted, constantWeights},
+	{"xnnpack-symmetric", XNNPACK, Refused, "int8 weights with zero point 0", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, symmetricWeights},
+	{"xnnpack-add-scale", XNNPACK, Refused, "scale of each input over the result's in [2^-10, 2^8)", xnnpackSource("VisitBinaryNode"),
+		[]string{"add", "sub"}, addScales},
+	{"xnnpack-mul-scale", XNNPACK, Refused, "product of the inputs' scales over the result's in [2^-16, 2^8)", xnnpackSource("VisitBinaryNode"),
+		[]string{"mul"}, mulScales},
+	{"xnnpack-quantize", XNNPACK, Refused, "of integers: one type, and scales in a ratio of 2^-8 to 2^7", xnnpackSource("VisitUnaryNode"),
+		[]string{"quantize"}, requantizes},
+	{"xnnpack-concat", XNNPACK, Refused, "2 to 5 inputs", xnnpackSource("VisitConcatenationNode"), []string{"concat"}, fewInputs},
+	{"xnnpack-pool-stride", XNNPACK, Refused, "a stride no larger than the window", xnnpackSource("CheckPoolingParams"),
+		[]string{"average_pool", "max_pool"}, strideWithinWindow},
+	{"xnnpack-softmax", XNNPACK, Refused, "beta 1", xnnpackSource("VisitSoftmaxNode"), []string{"softmax"}, betaOne},
+}
+
+func floatOnly(n *graph.Node) string {
+	if d := n.Out.Type.DType; d != graph.Float32 {
+		return fmt.Sprintf("XNNPACK has this operator for float32 only, it is %v", d)
+	}
+	return ""
+}
+
+func constantWeights(n *graph.Node) string {
+	for _, v := range n.In[1:] {
+		if !v.Constant() {
+			return fmt.Sprintf("weight %q is computed", v.Name)
+		}
+	}
+	return ""
+}
+
+func symmetricWeights(n *graph.Node) string {
+	if w := n.In[1].Type; w.DType == graph.Int8 && w.Quant != nil {
+		for _, z := range w.Quant.Zero {
+			if z != 0 {
+				return fmt.Sprintf("weights with zero point %d", z)
+			}
+		}
+	}
+	return ""
+}
+
+func addScales(n *graph.Node) string {
+	out, ok := scale(n.Out)
+	if !ok {
+		return ""
+	}
+	for _, v := range n.In {
+		if s, ok := scale(v); ok {
+			if ratio := s / out; ratio < 1./1024 || ratio >= 256 {
+				return fmt.Sprintf("the scale of %q is %.4g of the result's", v.Name, ratio)
+			}
+		}
+	}
+	return ""
+}
+
+func mulScales(n *graph.Node) string {
+	a, okA := scale(n.In[0])
+	b, okB := scale(n.In[1])
+	out, okOut := scale(n.Out)
+	if !okA || !okB || !okOut {
+		return ""
+	}
+	if ratio := a * b / out; ratio < 1./65536 || ratio >= 256 {
+		return fmt.Sprintf("the product of the inputs' scales is %.4g of the result's", ratio)
+	}
+	return ""
+}
+
+func requantizes(n *graph.Node) string {
+	from, ok := scale(n.In[0])
+	if n.In[0].Type.DType == graph.Float32 || !ok {
+		return ""
+	}
+	if reason := oneKind(n); reason != "" {
+		return reason
+	}
+	to, _ := scale(n.Out)
+	if ratio := from / to; ratio < 1./256 || ratio > 128 {
+		return fmt.Sprintf("the input's scale is %.4g of the result's", ratio)
+	}
+	return ""
+}
+
+func fewInputs(n *graph.Node) string {
+	if len(n.In) < 2 || len(n.In) > 5 {
+		return fmt.Sprintf("%d inputs", len(n.In))
+	}
+	return ""
+}
+
+func strideWithinWindow(n *graph.Node) string {
+	w, k, _ := window(n)
+	for i := range 2 {
+		if w.Stride[i] > k[i] {
+			return fmt.Sprintf("strides %d x %d of a window of %d x %d", w.Stride[0], w.Stride[1], k[0], k[1])
+		}
+	}
+	return ""
+}
+
+func betaOne(n *graph.Node) string {
+	if b := n.Op.(graph.Softmax).Beta; b != 1 {
+		return fmt.Sprintf("beta %v", b)
+	}
+	return ""
+}
