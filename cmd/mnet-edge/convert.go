@@ -30,6 +30,7 @@ func convertCommand() *cli.Command {
 2. Float edges, so that a program feeds float32:    mnet-edge convert --int8 --io float32 runs/D-w0.5-001
 3. What quantization costs, on the test images:     mnet-edge convert --int8 --eval 10000 runs/D-w0.5-001
 4. A float model of another tool:                   mnet-edge convert --int8 --calib photos.zip -o int8.tflite float.tflite
+5. Where quantization costs what, to look at:       mnet-edge convert --int8 --report int8.html --report-picture int8.png
 
 What --calibrator, --equalize, --correct-bias and --round-weights leave at auto is tried on calibration images that no range
 was taken from; what does best is picked, and named.`,
@@ -48,7 +49,7 @@ was taken from; what does best is picked, and named.`,
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
 			jsonFlag(),
-		}, metadataFlags()...),
+		}, append(reportFlags(), metadataFlags()...)...),
 		Action: convertAction,
 	}
 }
@@ -73,6 +74,12 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	files, err := newReport(c, recipe.Scheme)
+	defer files.abandon()
+	if err != nil {
+		return err
+	}
+	var calibrated dataset.Split
 	r := report.Convert{Input: input, Output: output, Scheme: string(recipe.Scheme)}
 	result := &convert.Result{Graph: float.Graph}
 	encoded := float.encoded
@@ -82,6 +89,7 @@ func convertAction(c *cli.Context) error {
 			return err
 		}
 		split := set.Train.Limit(c.Int("calib-samples"))
+		calibrated = split
 		if result, err = convert.Run(c.Context, float.Graph, recipe, calibrationSamples(c, float, &split), nil); err != nil {
 			return err
 		}
@@ -100,6 +108,9 @@ func convertAction(c *cli.Context) error {
 		}
 	}
 	if err := renameio.WriteFile(r.Output, encoded, 0o644); err != nil {
+		return err
+	}
+	if err := files.write(c, float, calibrated, r, result); err != nil {
 		return err
 	}
 	if c.Bool("json") {

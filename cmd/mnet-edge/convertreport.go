@@ -1,0 +1,69 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/convert"
+	"mnet-edge/dataset"
+	"mnet-edge/report"
+)
+
+// reportFlags are those of convert's report on paper.
+func reportFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "report", Usage: "also write a page on what quantization cost, layer by layer, to `FILE`.html"},
+		&cli.StringFlag{Name: "report-picture", Usage: "also write its pictures of errors and ranges to `FILE`.png or .svg"},
+	}
+}
+
+// conversionReport is the files that convert's report goes to.
+type conversionReport struct {
+	page, picture *page
+	format        string // of the picture
+}
+
+// newReport begins the files that are asked for.
+func newReport(c *cli.Context, scheme convert.Scheme) (r conversionReport, err error) {
+	picture := c.String("report-picture")
+	if scheme == convert.Float32 && (picture != "" || c.String("report") != "") {
+		return r, usagef("--report and --report-picture are about quantization: convert with --int8")
+	}
+	r.format = strings.ToLower(strings.TrimPrefix(filepath.Ext(picture), "."))
+	if picture != "" && r.format != "png" && r.format != "svg" {
+		return r, usagef("--report-picture %s: want a name that ends in .png or .svg", picture)
+	}
+	if r.page, err = newPage(c.String("report")); err != nil {
+		return r, err
+	}
+	r.picture, err = newPage(picture)
+	return r, err
+}
+
+func (r conversionReport) abandon() {
+	r.page.abandon()
+	r.picture.abandon()
+}
+
+// rangeSamples is how many samples the ranges of the channels are taken from.
+const rangeSamples = 32
+
+// write runs the model over some of the samples it was calibrated on and writes the files.
+func (r conversionReport) write(c *cli.Context, f *floatModel, split dataset.Split, made report.Convert, result *convert.Result) error {
+	if r.page == nil && r.picture == nil {
+		return nil
+	}
+	some := split.Limit(rangeSamples)
+	ranges, err := convert.Ranges(c.Context, result.Graph, calibrationSamples(c, f, &some))
+	if err != nil {
+		return err
+	}
+	q := report.Quantization{Convert: made, Result: result, Ranges: ranges}
+	if err := r.page.write(q.HTML); err != nil {
+		return err
+	}
+	return r.picture.write(func(w io.Writer) error { return q.Picture(w, r.format) })
+}
