@@ -13,6 +13,7 @@ type Profile struct {
 	Source string     `json:"source"`  // who took the times: SourceRuntime or SourceSplit
 	CallUS float64    `json:"call_us"` // a whole call while it was watched
 	RestUS float64    `json:"rest_us"` // of it in no node: dispatch, watching, what is under the runtime's resolution
+	StepUS float64    `json:"step_us"` // the delegate's times are multiples of it, cut off; 0 where they are finer
 	Nodes  []NodeTime `json:"nodes"`   // in the model's order
 }
 

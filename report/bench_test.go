@@ -49,7 +49,7 @@ func comparison() Bench {
 			Verified: &infer.Agreement{Inputs: 100, SameTop1: 100, SameBits: 100}, MemoryBytes: 5_400_000},
 		{Model: "runs/a/<int8>|.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "bb", Runtime: ran, Accuracy: accuracy, Latency: latency, InitUS: 1980.5,
 			Verified: &infer.Agreement{Inputs: 100, SameTop1: 98, SameBits: 3, MaxDiff: 0.25, Rounding: "double"},
-			Profile: &infer.Profile{Calls: 100, Source: infer.SourceRuntime, CallUS: 50, RestUS: 1.5, Nodes: []infer.NodeTime{
+			Profile: &infer.Profile{Calls: 100, Source: infer.SourceRuntime, CallUS: 50, RestUS: 1.5, StepUS: 1, Nodes: []infer.NodeTime{
 				{Name: "conv1", Op: "conv2d", Ran: "xnnpack", Kernel: "IGEMM", US: 30.25, Share: 30.25 / 48.5},
 				{Name: "dw", Op: "depthwise_conv2d", Ran: "none", US: 10, Share: 10 / 48.5, Reason: "int16 activations"},
 				{Name: "conv2", Op: "conv2d", Ran: "xnnpack", Kernel: "GEMM", US: 8.25, Share: 8.25 / 48.5},

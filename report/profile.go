@@ -40,7 +40,11 @@ func profileSource(p infer.Profile) string {
 	if p.Source == infer.SourceSplit {
 		return fmt.Sprintf("%.0f µs a call, the median of %d, divided as the reference interpreter divides its own: the runtime does not say", p.CallUS, p.Calls)
 	}
-	return fmt.Sprintf("%.1f µs a call while watched, %.1f of them in no node; interquartile means of %d calls", p.CallUS, p.RestUS, p.Calls)
+	s := fmt.Sprintf("%.1f µs a call while watched, %.1f of them in no node; interquartile means of %d calls", p.CallUS, p.RestUS, p.Calls)
+	if p.StepUS > 0 {
+		s += fmt.Sprintf("; the delegate counts in steps of %g µs and cuts off the rest", p.StepUS)
+	}
+	return s
 }
 
 // kind is all nodes with one operator.

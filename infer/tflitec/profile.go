@@ -69,7 +69,7 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	}
 	nodes, owner := attribute(g, s.places(), w.events(), opts.Delegate)
 	took := make([]time.Duration, len(nodes))
-	return infer.ProfileCalls(ctx, nodes, took, calls, func() error {
+	p, err := infer.ProfileCalls(ctx, nodes, took, calls, func() error {
 		w.forget()
 		return s.Invoke()
 	}, func() {
@@ -80,6 +80,10 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 			}
 		}
 	})
+	if err == nil && s.placement.DelegatedNodes > 0 {
+		p.StepUS = 1
+	}
+	return p, err
 }
 
 // place is where the runtime runs one of its nodes.
