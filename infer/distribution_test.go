@@ -30,3 +30,33 @@ func TestPercentiles(t *testing.T) {
 		t.Error("percentiles of nothing")
 	}
 }
+
+// Sessions of the same model take as long as each other: the interval of their ratio is around it, and inverse for the
+// inverse. Latencies that were not measured together have none.
+func TestRatioOfLatencies(t *testing.T) {
+	b := small(t, infertest.Int8, func(*graph.Graph) {})
+	var sessions []infer.Session
+	for range 2 {
+		s, err := infer.NewReference(quant.Double).Open(b, infer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions = append(sessions, s)
+	}
+	in := make([]byte, 16*16*3)
+	ls, err := infer.MeasureInterleaved(context.Background(), sessions, [][]byte{in, in}, infer.MeasureOptions{NumRuns: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := ls[1].Ratio(ls[0])
+	if r.P50 != ls[0].P50/ls[1].P50 || !(r.CI[0] <= r.P50 && r.P50 <= r.CI[1]) {
+		t.Errorf("%+v of medians %v and %v", r, ls[0].P50, ls[1].P50)
+	}
+	alone, err := infer.Measure(context.Background(), sessions[0], in, infer.MeasureOptions{NumRuns: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := alone.Ratio(ls[0]); got != (infer.Ratio{}) {
+		t.Errorf("%+v of latencies that were not measured together", got)
+	}
+}

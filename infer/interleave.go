@@ -25,17 +25,26 @@ func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte
 		watches[i].endWarmup()
 	}
 	each := bounds{(max(opts.NumRuns, 1) + rounds - 1) / rounds, seconds(opts.MinSecs / rounds), seconds(opts.MaxSecs / rounds)}
+	times := make([][][]float64, len(sessions)) // of each session's rounds
 	for range rounds {
 		for _, i := range order {
-			if err := watches[i].repeat(ctx, sessions[i], each); err != nil {
+			w := watches[i]
+			before := len(w.samples)
+			if err := w.repeat(ctx, sessions[i], each); err != nil {
 				return nil, err
 			}
+			round := make([]float64, len(w.samples)-before)
+			for k, d := range w.samples[before:] {
+				round[k] = microseconds(d)
+			}
+			times[i] = append(times[i], round)
 		}
 		slices.Reverse(order)
 	}
 	latencies := make([]Latency, len(sessions))
 	for i, w := range watches {
 		latencies[i] = w.latency()
+		latencies[i].kept.rounds = times[i]
 	}
 	return latencies, nil
 }

@@ -20,7 +20,7 @@ type Latency struct {
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 
-	shape *percentiles
+	kept *measured
 }
 
 // MeasureOptions are benchmark_model's flags of the same names: calls are repeated until there were NumRuns of them and
@@ -109,7 +109,7 @@ func (c *stopwatch) latency() Latency {
 	l := summarize(us)
 	l.First = microseconds(c.first)
 	if l.Count > 0 {
-		l.shape = shapeOf(us)
+		l.kept = keep(us)
 	}
 	return l
 }

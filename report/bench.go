@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mnet-edge/devices"
 	"mnet-edge/infer"
 )
 
@@ -21,6 +22,8 @@ type Bench struct {
 	Host     string     `json:"host"` // CPU model and cores
 	Data     string     `json:"data"` // set and split the accuracy is about
 	Rows     []BenchRow `json:"rows"`
+
+	Conditions *devices.Conditions `json:"conditions,omitempty"` // while latency was measured
 }
 
 // BenchRow is one model on one delegate with one number of threads.
@@ -35,6 +38,7 @@ type BenchRow struct {
 	Latency     infer.Latency    `json:"latency_us"`
 	Percentiles []float64        `json:"percentiles_us,omitempty"` // of the latency: 0 to 100 %
 	SpeedUp     float64          `json:"speed_up"`                 // the first row's median over this one's
+	SpeedUpCI   *[2]float64      `json:"speed_up_ci95,omitempty"`  // paired bootstrap interval; null of the first row
 	InitUS      float64          `json:"init_us"`
 	MemoryBytes int64            `json:"memory_bytes,omitempty"` // what opening and running the model adds to a process, at its peak; 0 is unknown
 	Verified    *infer.Agreement `json:"verified,omitempty"`     // null where the reference cannot run the model
@@ -48,9 +52,15 @@ func (b *Bench) Compare() {
 		r := &b.Rows[i]
 		r.DropPoints = 100 * (b.Rows[0].Accuracy.Top1 - r.Accuracy.Top1)
 		r.SpeedUp = b.Rows[0].Latency.P50 / r.Latency.P50
+		if ratio := r.Latency.Ratio(b.Rows[0].Latency); i > 0 && ratio.P50 > 0 {
+			r.SpeedUpCI = &ratio.CI
+		}
 		r.Percentiles = r.Latency.Percentiles()
 		if v := r.Verified; v != nil && !v.Trusted() {
 			r.Notes = append(r.Notes, fmt.Sprintf("computes something else: the reference names the same class for %d of %d images", v.SameTop1, v.Inputs))
+		}
+		if c := b.Conditions; c != nil && len(c.Throttled) > 0 {
+			r.Notes = append(r.Notes, "measured while the processor was held back: "+strings.Join(c.Throttled, "; "))
 		}
 	}
 }
@@ -78,7 +88,9 @@ var benchColumns = []benchColumn{
 	microsecondColumn("p90", func(l infer.Latency) float64 { return l.P90 }),
 	microsecondColumn("p99", func(l infer.Latency) float64 { return l.P99 }),
 	{"", "", "calls", nil, func(r BenchRow) string { return strconv.Itoa(r.Latency.Count) }},
-	{"speed-up", "", "speed_up", func(r BenchRow) string { return fmt.Sprintf("%.2f", r.SpeedUp) }, func(r BenchRow) string { return plain(r.SpeedUp) }},
+	{"speed-up [95 %]", "", "speed_up", speedUpText, func(r BenchRow) string { return plain(r.SpeedUp) }},
+	{"", "", "speed_up_low", nil, func(r BenchRow) string { return speedUpEnd(r, 0) }},
+	{"", "", "speed_up_high", nil, func(r BenchRow) string { return speedUpEnd(r, 1) }},
 	{"", "", "init_us", nil, func(r BenchRow) string { return plain(r.InitUS) }},
 	{"memory", "", "memory_bytes", memoryText, func(r BenchRow) string { return strconv.FormatInt(r.MemoryBytes, 10) }},
 	{"same class", "", "same_top1", verifiedText, func(r BenchRow) string { return verifiedValue(r, func(a infer.Agreement) int { return a.SameTop1 }) }},
@@ -131,6 +143,21 @@ func usText(us float64) string {
 
 func top1Text(a infer.Accuracy) string {
 	return fmt.Sprintf("%.2f [%.2f, %.2f]", 100*a.Top1, 100*a.CI95[0], 100*a.CI95[1])
+}
+
+func speedUpText(r BenchRow) string {
+	s := fmt.Sprintf("%.2f", r.SpeedUp)
+	if ci := r.SpeedUpCI; ci != nil {
+		s += fmt.Sprintf(" [%.2f, %.2f]", ci[0], ci[1])
+	}
+	return s
+}
+
+func speedUpEnd(r BenchRow, end int) string {
+	if r.SpeedUpCI == nil {
+		return ""
+	}
+	return plain(r.SpeedUpCI[end])
 }
 
 func memoryText(r BenchRow) string {
@@ -262,6 +289,9 @@ func (b Bench) conditions() []string {
 			lines = append(lines, line)
 		}
 	}
+	if b.Conditions != nil {
+		add(conditionsText(*b.Conditions))
+	}
 	for _, r := range b.Rows {
 		add(fmt.Sprintf("%s (%s), %s", r.Runtime.Name, r.Runtime.Version, plural(r.Runtime.Threads, "thread")))
 	}
@@ -274,6 +304,33 @@ func (b Bench) conditions() []string {
 		}
 	}
 	return lines
+}
+
+// conditionsText is what is known of the machine while latency was measured.
+func conditionsText(c devices.Conditions) string {
+	var parts []string
+	extremes := func(name string, e devices.Extremes, format, unit string) {
+		switch lo, hi := fmt.Sprintf(format, e.Min), fmt.Sprintf(format, e.Max); {
+		case e == devices.Extremes{}:
+		case lo == hi:
+			parts = append(parts, name+" "+hi+unit)
+		default:
+			parts = append(parts, name+" "+lo+" to "+hi+unit)
+		}
+	}
+	extremes("load", c.Load, "%.1f", "")
+	extremes("clock", c.FreqMHz, "%.0f", " MHz")
+	extremes("temperature", c.TemperatureC, "%.0f", " °C")
+	if c.Governor != "" {
+		parts = append(parts, "governor "+c.Governor)
+	}
+	if len(c.Throttled) > 0 {
+		parts = append(parts, "held back: "+strings.Join(c.Throttled, "; "))
+	}
+	if len(parts) == 0 {
+		return "of the machine's state while measuring nothing is known"
+	}
+	return "while measuring: " + strings.Join(parts, ", ")
 }
 
 // labels name the rows, each by as much as it takes to tell it from the others.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mnet-edge/devices"
 	"mnet-edge/infer"
 )
 
@@ -55,7 +56,10 @@ func comparison() Bench {
 				{Name: "conv2", Op: "conv2d", Ran: "xnnpack", Kernel: "GEMM", US: 8.25, Share: 8.25 / 48.5},
 			}}},
 	}}
+	b.Conditions = &devices.Conditions{Samples: 3, Load: devices.Extremes{Min: 0.5, Max: 1.25}, FreqMHz: devices.Extremes{Min: 2400, Max: 2400},
+		Governor: "performance", Throttled: []string{}}
 	b.Compare()
+	b.Rows[1].SpeedUpCI = &[2]float64{1.95, 2.0625}
 	for i, mid := range []float64{96.8, 48.4} {
 		for p := range 101 {
 			b.Rows[i].Percentiles = append(b.Rows[i].Percentiles, mid*(0.95+0.001*float64(p)+float64(p/99)))
@@ -112,6 +116,18 @@ func TestBenchMarksWrongAnswers(t *testing.T) {
 		}
 		if !strings.Contains(s.String(), "98 of 100 images") {
 			t.Errorf("%s does not say that the answers differ", name)
+		}
+	}
+}
+
+// Rows that were measured while the processor was held back say so.
+func TestBenchMarksThrottling(t *testing.T) {
+	b := comparison()
+	b.Conditions.Throttled = []string{"low voltage"}
+	b.Compare()
+	for _, r := range b.Rows {
+		if n := len(r.Notes); n == 0 || !strings.Contains(r.Notes[n-1], "low voltage") {
+			t.Errorf("%s: notes %q", r.Model, r.Notes)
 		}
 	}
 }

@@ -169,10 +169,13 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		}
 		b.Rows = append(b.Rows, row)
 	}
+	watch := devices.Watch(time.Second)
 	latencies, err := infer.MeasureInterleaved(c.Context, sessions, inputs, opts)
+	conditions := watch.Stop()
 	if err != nil {
 		return nil, err
 	}
+	b.Conditions = &conditions
 	for i, l := range latencies {
 		b.Rows[i].Latency = l
 	}
