@@ -3,9 +3,12 @@
 //	native.go     New: the runtime, its options
 //	session.go    a model ready to run
 //	family.go     which kernels this processor can run, and which it is told to
+//	kernels.go    what a family of kernels has
+//	families_*.go the families of an architecture
+//	calls.go      what the assembler families have in common
 //	plan.go       from a graph to steps: what is fused, what each value's buffer is
 //	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
-//	pool.go      goroutines that share a step
+//	pool.go       goroutines that share a step
 //	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
 //	window.go     the geometry of convolutions, and where each tap of the window finds its input
 //	conv.go       convolutions and fully connected layers in portable Go

@@ -24,10 +24,23 @@ const EnvFamily = "MNET_NATIVE"
 
 // Families are those this processor can run, the fastest first.
 func Families() []Family {
-	if hasVNNI() {
-		return []Family{AVX512VNNI, Portable}
+	var can []Family
+	for _, k := range assembler {
+		if k.runs() {
+			can = append(can, k.family)
+		}
 	}
-	return []Family{Portable}
+	return append(can, Portable)
+}
+
+// kernels are f's; Portable has none.
+func (f Family) kernels() *kernels {
+	for _, k := range assembler {
+		if k.family == f {
+			return k
+		}
+	}
+	return &kernels{family: Portable}
 }
 
 // choose is the family asked for, by the environment if not by name, or the fastest.

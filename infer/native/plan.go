@@ -63,7 +63,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 		hooks.memory = aligned
 	}
 	c := compiler{
-		family: family, rounding: r, hooks: hooks,
+		kernels: family.kernels(), rounding: r, hooks: hooks,
 		buffers: map[*graph.Value]*buffer{}, zeros: map[byte]*buffer{}, pads: map[*graph.Value]*graph.Node{},
 		outputs: g.Outputs, end: len(g.Nodes),
 	}
@@ -99,7 +99,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 
 // compiler turns nodes into functions. Everything is decided here, once; the functions only compute.
 type compiler struct {
-	family   Family
+	kernels  *kernels
 	rounding quant.Rounding
 	pool     *pool
 	hooks    planHooks

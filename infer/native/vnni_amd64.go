@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/klauspost/cpuid/v2"
@@ -12,22 +11,14 @@ import (
 // The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. It rounds as
 // XNNPACK does; in TFLite's arithmetic, and for windows that no kernel here has, the portable kernels stand in.
 
-func hasVNNI() bool {
-	return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI)
-}
-
-// clamp is the output stage of an integer kernel, in units of the output's bytes.
-type clamp struct {
-	zero      uint16
-	low, high uint8
-}
-
-func (f *conv) clamp() clamp {
-	return clamp{
-		zero: uint16(f.zero + flip),
-		low:  uint8(f.limit.Min + f.zero + flip),
-		high: uint8(f.limit.Max + f.zero + flip),
-	}
+var avx512vnni = kernels{
+	family: AVX512VNNI,
+	runs: func() bool {
+		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI)
+	},
+	conv: (*compiler).vnniConv,
+	mean: (*compiler).vnniMean,
+	add:  (*compiler).vnniAdd,
 }
 
 // meanArgs are those of mean16: 16 channels at a time, averaged over pixels.
@@ -57,51 +48,9 @@ func mean16(a *meanArgs)
 //go:noescape
 func add16(a *addArgs)
 
-// call is a kernel with its arguments.
-type call[A any] struct {
-	kernel func(*A)
-	args   *A
-}
-
-// share returns what makes the calls, which are known when the arena is, with the help of the pool if there is one.
-func share[A any](c *compiler, calls *[]call[A]) func() {
-	serial := func() {
-		for _, k := range *calls {
-			k.kernel(k.args)
-		}
-	}
-	if c.pool == nil {
-		return serial
-	}
-	j := &job{serial: serial, do: func(i int) {
-		k := &(*calls)[i]
-		k.kernel(k.args)
-	}}
-	c.late = append(c.late, func() { j.n = int32(len(*calls)) })
-	c.jobs = append(c.jobs, j)
-	pool := c.pool
-	return func() {
-		if j.alone {
-			serial()
-		} else {
-			pool.run(j)
-		}
-	}
-}
-
-// split cuts n into pieces for the pool, that there may be two calls a goroutine where there are calls of a kind.
-func (c *compiler) split(n, calls int) (size int) {
-	if c.pool == nil {
-		return n
-	}
-	want := 2 * (len(c.pool.helpers) + 1)
-	pieces := (want + calls - 1) / calls
-	return max((n+pieces-1)/pieces, 1)
-}
-
-// fastConv returns what computes f with assembler kernels, or nil.
-func (c *compiler) fastConv(f *conv) func() {
-	if c.family != AVX512VNNI || c.rounding != quant.Float32 || !f.unclamped() {
+// vnniConv returns what computes f with assembler kernels, or nil.
+func (c *compiler) vnniConv(f *conv) func() {
+	if c.rounding != quant.Float32 || !f.unclamped() {
 		return nil
 	}
 	switch {
@@ -118,27 +67,10 @@ func (c *compiler) fastConv(f *conv) func() {
 	return nil
 }
 
-// unclamped reports whether XNNPACK's arithmetic holds for every sum without the clamp that it puts before rounding to
-// an integer: no sum times its scale comes near 2^31.
-func (f *conv) unclamped() bool {
-	for o, most := range f.most {
-		if float64(most)*float64(f.requant[o].Ratio()) > 1<<30 {
-			return false
-		}
-	}
-	return true
-}
-
-// put writes channel o's bias and scale.
-func (t *output) put(p []byte, biasAt, scaleAt, o int, bias int32) {
-	binary.LittleEndian.PutUint32(p[biasAt:], uint32(bias))
-	binary.LittleEndian.PutUint32(p[scaleAt:], math.Float32bits(t.requant[o].Ratio()))
-}
-
-// fastMean returns the mean over each count pixels in a row, or nil.
-func (c *compiler) fastMean(m *mean, count int, x, out *buffer) func() {
+// vnniMean returns the mean over each count pixels in a row, or nil.
+func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
 	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
-	if c.family != AVX512VNNI || !m.float || x.stride%pixelStep != 0 || !(most < 1<<29) {
+	if !m.float || x.stride%pixelStep != 0 || !(most < 1<<29) {
 		return nil
 	}
 	var calls []call[meanArgs]
@@ -154,9 +86,9 @@ func (c *compiler) fastMean(m *mean, count int, x, out *buffer) func() {
 	return share(c, &calls)
 }
 
-// fastAdd returns the sum of two tensors laid out alike, or nil.
-func (c *compiler) fastAdd(f *adder, a, b, out *buffer) func() {
-	if c.family != AVX512VNNI || out.stride%pixelStep != 0 {
+// vnniAdd returns the sum of two tensors laid out alike, or nil.
+func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) func() {
+	if out.stride%pixelStep != 0 {
 		return nil
 	}
 	var calls []call[addArgs]
