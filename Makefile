@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train clean
+.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train bench-native clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,16 @@ bench-train: native ## the training step against Keras' (brings TensorFlow by pi
 	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
 	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin $(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so
+
+# MODELS are .tflite files and folders of runs, each perhaps with =RATIO: the most that native's p50 may be of LiteRT's.
+MODELS ?=
+LITERT  = .venv-litert/bin/python
+bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-001=0.65'
+	@test -x $(LITERT) || python3 -m venv .venv-litert
+	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
+	@mkdir -p bin && $(GO) build $(LINKED) -o bin/bench-native ./bench/native
+	bin/bench-native -python $(LITERT) $(MODELS)
+	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
