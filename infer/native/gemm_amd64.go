@@ -69,8 +69,12 @@ func (c *compiler) tapConv(f *conv) func() {
 func (c *compiler) rowConv(f *conv) func() {
 	reach := (f.kh-1)*f.dilation[0] + 1
 	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
-	row, k := f.kw*f.c, roundUp(f.kw*f.c, 4)
-	image := c.scratch(f.n*h*w*f.c + k - row)
+	pixel := f.c // bytes
+	if f.x.stride <= roundUp(f.c, 4) {
+		pixel = f.x.stride
+	}
+	row, k := f.kw*pixel, roundUp(f.kw*pixel, 4)
+	image := c.scratch(f.n*h*w*pixel + k - row)
 	c.late = append(c.late, func() {
 		for i := range image.data {
 			image.data[i] = f.inputZero
@@ -84,14 +88,14 @@ func (c *compiler) rowConv(f *conv) func() {
 	fill := func() {
 		for n := range f.n {
 			for y := range high {
-				to := image.data[((n*h+top+y)*w+left)*f.c:]
+				to := image.data[((n*h+top+y)*w+left)*pixel:]
 				from := f.x.data[(n*f.h+y)*f.w*f.x.stride:]
-				if f.x.stride == f.c {
-					copy(to[:wide*f.c], from)
+				if f.x.stride == pixel {
+					copy(to[:wide*pixel], from)
 					continue
 				}
 				for x := range wide {
-					copy(to[x*f.c:][:f.c], from[x*f.x.stride:])
+					copy(to[x*pixel:][:pixel], from[x*f.x.stride:])
 				}
 			}
 		}
@@ -99,13 +103,13 @@ func (c *compiler) rowConv(f *conv) func() {
 	multiply := c.gemm(f, f.kh, k,
 		func(m, ky int) int32 {
 			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
-			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*f.c)
+			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
 		},
 		func(o, ky, i int) int8 {
-			if i >= row {
+			if i >= row || i%pixel >= f.c {
 				return 0
 			}
-			return f.weights[(o*f.kh+ky)*row+i]
+			return f.weights[((o*f.kh+ky)*f.kw+i/pixel)*f.c+i%pixel]
 		})
 	return func() {
 		fill()
@@ -171,14 +175,12 @@ func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight 
 	return share(c, &calls)
 }
 
-// panel packs the weights of 16*vectors output channels from first: see gemmArgs.panel. Packing the sums to bytes
-// takes, lane by lane of 16 bytes, four of each vector, so element 4*j + i of vector v is channel 4*(vectors*j + v) + i.
+// panel packs the weights of 16*vectors output channels from first: see gemmArgs.panel.
 func (c *compiler) panel(f *conv, first, vectors, taps, k int, weight func(o, tap, i int) int8) []byte {
 	width := 16 * vectors
 	p := c.hooks.memory(width * (8 + taps*k))
 	for e := range width {
-		v, j, i := e/16, e%16/4, e%4
-		o := first + 4*(vectors*j+v) + i
+		o := first + interleaved(vectors, e)
 		if o >= f.oc {
 			continue
 		}

@@ -13,6 +13,8 @@ type kernels struct {
 	mean func(c *compiler, m *mean, count int, x, out *buffer) func()
 	// Sums of tensors that lie alike.
 	add func(c *compiler, f *adder, a, b, out *buffer) func()
+
+	narrow bool // its kernels take narrow pixels: see compiler.stride
 }
 
 // fastConv returns what computes f with the family's kernels, or nil. So do the functions below.

@@ -91,7 +91,7 @@ func TestRefuses(t *testing.T) {
 			return conv(g, x, 1, 127, math.MaxInt32)
 		}, "may overflow"},
 		{"memory", func(g *graph.Graph, x *graph.Value) *graph.Value {
-			pad := graph.Pad{Before: []int{0, 0, 0, 0}, After: []int{63, 0, 0, 0}}
+			pad := graph.Pad{Before: []int{0, 0, 0, 0}, After: []int{127, 0, 0, 0}}
 			q := x.Type.Quant
 			x = g.Apply("pad", pad, x)
 			x.Type.Quant = q

@@ -77,10 +77,6 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 	for _, v := range g.Inputs {
 		b := c.alloc(v)
 		b.first, b.last = 0, c.end // another Invoke may come without another Write
-		if b.dtype == graph.Int8 && b.channels <= 4 {
-			b.stride = b.channels
-			b.size = b.pixels * b.stride
-		}
 	}
 	for i, n := range g.Nodes {
 		c.step = i
@@ -170,9 +166,51 @@ func (c *compiler) zero(value byte, size int) *buffer {
 }
 
 func (c *compiler) alloc(v *graph.Value) *buffer {
-	b := c.add(newBuffer(v.Type))
-	c.buffers[v] = b
+	b := newBuffer(v.Type)
+	c.buffers[v] = c.add(b.pitch(c.stride(v, b)))
 	return b
+}
+
+// stride is how many bytes a pixel of v has in b. Where the channels are few they are less than pixelStep, if what writes
+// and reads v does not mind: the kernels of depthwise convolutions want 32, and others write 16.
+func (c *compiler) stride(v *graph.Value, b *buffer) int {
+	input, narrow := v.Def == nil, c.kernels.narrow && b.channels <= 16
+	switch {
+	case b.dtype == graph.UInt8 && narrow && b.channels == 3: // to become an int8 image
+		return 4
+	case b.dtype != graph.Int8:
+		return b.stride
+	case input && b.channels <= 4 && !(narrow && b.channels == 3):
+		return b.channels
+	case !narrow || depthwise(v.Def) || slices.ContainsFunc(v.Uses, depthwise):
+		return b.stride
+	case b.channels > 4 || !input && !elementwise(v.Def):
+		return 16
+	}
+	return 4
+}
+
+// depthwise reports whether n is a depthwise convolution, or a pad that may be part of one.
+func depthwise(n *graph.Node) bool {
+	if n == nil {
+		return false
+	}
+	switch n.Op.(type) {
+	case graph.DepthwiseConv2D:
+		return true
+	case graph.Pad:
+		return slices.ContainsFunc(n.Out.Uses, depthwise)
+	}
+	return false
+}
+
+// elementwise reports whether each element of n's result is made of those at the same place.
+func elementwise(n *graph.Node) bool {
+	switch n.Op.(type) {
+	case graph.Quantize, graph.Activate, graph.Unary, graph.Arithmetic:
+		return true
+	}
+	return false
 }
 
 // read is the buffer of a value that the present step reads.

@@ -19,6 +19,8 @@ var avx512vnni = kernels{
 	conv: (*compiler).vnniConv,
 	mean: (*compiler).vnniMean,
 	add:  (*compiler).vnniAdd,
+
+	narrow: true,
 }
 
 // meanArgs are those of mean16: 16 channels at a time, averaged over pixels.
@@ -59,6 +61,8 @@ func (c *compiler) vnniConv(f *conv) func() {
 			return c.depthwise3x3(f)
 		}
 	case f.depth != f.c:
+	case f.slides() && (f.c <= 16 || f.oc <= 16):
+		return c.slideConv(f)
 	case f.dilation[1] == 1 && (f.c < 16 && f.kw > 1 || f.x.stride < roundUp(f.c, 4)):
 		return c.rowConv(f)
 	case f.x.stride >= roundUp(f.c, 4):
@@ -70,7 +74,7 @@ func (c *compiler) vnniConv(f *conv) func() {
 // vnniMean returns the mean over each count pixels in a row, or nil.
 func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
 	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
-	if !m.float || x.stride%pixelStep != 0 || !(most < 1<<29) {
+	if !m.float || x.stride%16 != 0 || !(most < 1<<29) {
 		return nil
 	}
 	var calls []call[meanArgs]

@@ -80,13 +80,22 @@ func gemm(e *emitter, mr, nz int) {
 	e.op("DECQ", "8(SP)")
 	e.op("JNZ", tap)
 
+	e.store(mr, nz, sum, weight)
+	e.op("DECQ", "0(SP)")
+	e.op("JNZ", block)
+	e.ret()
+}
+
+// store turns the sums of mr rows into bytes and writes them, each row gemmStride after the one before; DX goes along.
+// scale is where the channels' scales may go, Z28 holds the order of the bytes of rows.
+func (e *emitter) store(mr, nz int, sum func(row, v int) z, scale func(v int) z) {
 	e.op("MOVQ", at(gemmPanel, "DI"), "AX")
 	for v := range nz {
-		e.op("VMOVDQU64", at(64*(nz+v), "AX"), weight(v))
+		e.op("VMOVDQU64", at(64*(nz+v), "AX"), scale(v))
 	}
 	for r := range mr {
 		for v := range nz {
-			e.requant(sum(r, v), weight(v))
+			e.requant(sum(r, v), scale(v))
 		}
 	}
 	next := func() { e.op("ADDQ", at(gemmStride, "DI"), "DX") }
@@ -122,9 +131,6 @@ func gemm(e *emitter, mr, nz int) {
 			}
 		}
 	}
-	e.op("DECQ", "0(SP)")
-	e.op("JNZ", block)
-	e.ret()
 }
 
 // pack puts four vectors of 16 integers into the 64 bytes of the first: in each of the four 16-byte lanes, four bytes

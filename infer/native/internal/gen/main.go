@@ -2,6 +2,7 @@
 //
 //	main.go       the emitter, the constants, the list of kernels
 //	gemm.go       the matrix product: convolutions of any window, fully connected layers
+//	slide.go      the convolution by filters three pixels wide
 //	depthwise.go  the 3x3 depthwise convolution
 //	mean.go       the mean over an image
 //	add.go        the sum of two tensors
@@ -26,6 +27,9 @@ func main() {
 	e.header()
 	for _, shape := range [][2]int{{8, 2}, {8, 1}, {4, 4}, {4, 2}, {4, 1}, {1, 4}, {1, 2}, {1, 1}} {
 		gemm(&e, shape[0], shape[1])
+	}
+	for _, shape := range [][2]int{{16, 1}, {8, 1}, {8, 2}} {
+		slide(&e, shape[0], shape[1])
 	}
 	for _, rows := range []int{1, 2} {
 		for _, stride := range []int{1, 2} {
