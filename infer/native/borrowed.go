@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"math"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -52,6 +53,37 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 		}
 		out.pack(result[0].([]int8))
 	}, nil
+}
+
+// unary returns what computes a function of one int8: a table that a machine of graph/interp fills.
+func (c *compiler) unary(n *graph.Node) (func(), error) {
+	in, to := n.In[0].Type, n.Out.Type
+	if in.DType != graph.Int8 || to.DType != graph.Int8 || n.In[0].Constant() {
+		return c.borrow(n)
+	}
+	every := graph.New(n.Out.Name)
+	every.Level = graph.Quantized
+	in.Shape = []int{math.MaxUint8 + 1}
+	y := every.Apply(n.Out.Name, n.Op, every.Input("x", in))
+	y.Type.Quant = to.Quant
+	every.Outputs = []*graph.Value{y}
+	m, err := interp.New(every, interp.Options{Rounding: c.rounding})
+	if err != nil {
+		return nil, err
+	}
+	q := make([]int8, math.MaxUint8+1)
+	for i := range q {
+		q[i] = int8(i + math.MinInt8)
+	}
+	result, err := m.Run(q)
+	if err != nil {
+		return nil, err
+	}
+	x, err := c.read(n.In[0])
+	if err != nil {
+		return nil, err
+	}
+	return c.lookup(x, c.alloc(n.Out), func(q int32) int32 { return int32(result[0].([]int8)[q-math.MinInt8]) }), nil
 }
 
 // unpack gives the elements of an int8; pack takes them.

@@ -56,11 +56,12 @@ type clamp struct {
 }
 
 func (f *conv) clamp() clamp {
-	return clamp{
-		zero: uint16(f.zero + flip),
-		low:  uint8(f.limit.Min + f.zero + flip),
-		high: uint8(f.limit.Max + f.zero + flip),
-	}
+	return newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero)
+}
+
+// newClamp is that of integers without a zero point that is yet to be added, within bounds that are to hold then.
+func newClamp(zero, low, high int32) clamp {
+	return clamp{zero: uint16(zero + flip), low: uint8(low + flip), high: uint8(high + flip)}
 }
 
 // unclamped reports whether XNNPACK's arithmetic holds for every sum without the clamp that it puts before rounding to

@@ -50,17 +50,24 @@ func block(m int) (rows, widest int) {
 	return 8, 2
 }
 
-// tapConv has the channels of a pixel for a tap, four at a time; those beyond the last meet weights 0.
+// tapConv has the channels of a pixel for a tap, four at a time: those that the output channels of a panel see, which are
+// all of them but for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
 func (c *compiler) tapConv(f *conv) func() {
-	k := roundUp(f.c, 4)
-	c.pad(f, k)
-	return c.gemm(f, f.taps(), k,
+	c.pad(f, roundUp(f.c, 4))
+	return c.gemm(f, f.taps(),
+		func(o, n int) (from, k int) {
+			from = f.group(o) / 4 * 4
+			return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth-from, 4)
+		},
 		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
 		func(o, tap, i int) int8 {
-			if i >= f.c {
+			if i -= f.group(o); i < 0 || i >= f.depth {
 				return 0
 			}
-			return f.weights[(o*f.taps()+tap)*f.c+i]
+			if f.depthwise {
+				return f.weights[tap*f.oc+o]
+			}
+			return f.weights[(o*f.taps()+tap)*f.depth+i]
 		})
 }
 
@@ -100,7 +107,7 @@ func (c *compiler) rowConv(f *conv) func() {
 			}
 		}
 	}
-	multiply := c.gemm(f, f.kh, k,
+	multiply := c.gemm(f, f.kh, func(int, int) (from, all int) { return 0, k },
 		func(m, ky int) int32 {
 			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
 			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
@@ -124,9 +131,10 @@ var gemmKernels = map[int][3]func(*gemmArgs){
 	1: {gemm1x1, gemm1x2, gemm1x4},
 }
 
-// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
-// arena[at(m,tap)+i] * weight(o,tap,i).
-func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] *
+// weight(o,tap,i), where i goes over the k bytes that the n channels from o see.
+func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
+	at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
 	rows, widest := block(f.pixels())
 	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
 	type part struct {
@@ -160,11 +168,12 @@ func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight 
 			for 1<<size < widest && 16<<size < f.oc-o {
 				size++
 			}
-			panel := c.panel(f, o, 1<<size, taps, k, weight)
+			from, k := see(o, 16<<size)
+			panel := c.panel(f, o, 1<<size, taps, k, func(o, tap, i int) int8 { return weight(o, tap, from+i) })
 			for i := range parts {
 				p := &parts[i]
 				calls = append(calls, call[gemmArgs]{gemmKernels[rows][size], &gemmArgs{
-					x: unsafe.Pointer(&c.arena[0]), table: &p.table[0], panel: &panel[0],
+					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
 					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
 					blocks: p.blocks, taps: taps, k: k, clamp: f.clamp(),
 				}})

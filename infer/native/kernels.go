@@ -11,8 +11,12 @@ type kernels struct {
 	conv func(*compiler, *conv) func()
 	// The mean of each count pixels in a row of x.
 	mean func(c *compiler, m *mean, count int, x, out *buffer) func()
-	// Sums of tensors that lie alike.
+	// Sums and products of tensors that lie alike.
 	add func(c *compiler, f *adder, a, b, out *buffer) func()
+	mul func(c *compiler, f *multiplier, a, b, out *buffer) func()
+	// A function of each byte; x and out lie alike.
+	lookup  func(c *compiler, table *[256]byte, x, out *buffer) func()
+	pooling func(*compiler, *pooling) func()
 
 	narrow bool // its kernels take narrow pixels: see compiler.stride
 }
@@ -37,4 +41,25 @@ func (c *compiler) fastAdd(f *adder, a, b, out *buffer) func() {
 		return nil
 	}
 	return c.kernels.add(c, f, a, b, out)
+}
+
+func (c *compiler) fastMul(f *multiplier, a, b, out *buffer) func() {
+	if c.kernels.mul == nil {
+		return nil
+	}
+	return c.kernels.mul(c, f, a, b, out)
+}
+
+func (c *compiler) fastLookup(table *[256]byte, x, out *buffer) func() {
+	if c.kernels.lookup == nil || x.pixels != out.pixels || x.stride != out.stride {
+		return nil
+	}
+	return c.kernels.lookup(c, table, x, out)
+}
+
+func (c *compiler) fastPool(p *pooling) func() {
+	if c.kernels.pooling == nil {
+		return nil
+	}
+	return c.kernels.pooling(c, p)
 }

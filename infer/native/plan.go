@@ -182,7 +182,7 @@ func (c *compiler) stride(v *graph.Value, b *buffer) int {
 		return b.stride
 	case input && b.channels <= 4 && !(narrow && b.channels == 3):
 		return b.channels
-	case !narrow || depthwise(v.Def) || slices.ContainsFunc(v.Uses, depthwise):
+	case !narrow || depthwise(v.Def) || slices.ContainsFunc(v.Uses, depthwise) || c.wide(v.Def):
 		return b.stride
 	case b.channels > 4 || !input && !elementwise(v.Def):
 		return 16
@@ -190,18 +190,22 @@ func (c *compiler) stride(v *graph.Value, b *buffer) int {
 	return 4
 }
 
-// depthwise reports whether n is a depthwise convolution, or a pad that may be part of one.
+// depthwise reports whether n is a depthwise convolution, or comes before one and should not change the layout.
 func depthwise(n *graph.Node) bool {
 	if n == nil {
 		return false
 	}
-	switch n.Op.(type) {
-	case graph.DepthwiseConv2D:
-		return true
-	case graph.Pad:
-		return slices.ContainsFunc(n.Out.Uses, depthwise)
-	}
-	return false
+	_, is := n.Op.(graph.DepthwiseConv2D)
+	_, pads := n.Op.(graph.Pad) // it may become part of one
+	return is || (pads || elementwise(n)) && slices.ContainsFunc(n.Out.Uses, depthwise)
+}
+
+// wide reports whether n makes each element of those at the same place, of inputs that are not narrow.
+func (c *compiler) wide(n *graph.Node) bool {
+	return n != nil && elementwise(n) && slices.ContainsFunc(n.In, func(v *graph.Value) bool {
+		b := c.buffers[v]
+		return b != nil && b.dtype == graph.Int8 && b.stride == pixelStep
+	})
 }
 
 // elementwise reports whether each element of n's result is made of those at the same place.
@@ -236,6 +240,8 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 		return c.arithmetic(n, op)
 	case graph.Pool:
 		return c.pool2D(n, op)
+	case graph.Unary:
+		return c.unary(n)
 	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Mean, graph.Pad:
 	default:
 		return c.borrow(n)
@@ -259,7 +265,7 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 	switch op := n.Op.(type) {
 	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
 		from, to := n.In[0].Type.Quant, n.Out.Type.Quant
-		return lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
+		return c.lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
 	case graph.Mean:
 		return c.mean(n, op, x, out)
 	}

@@ -123,6 +123,37 @@ func (f *adder) apply(a, b byte) byte {
 	return byte(f.limit.Clamp((int32(a)*f.fa+int32(b)*f.fb+f.bias)>>f.shift+f.zero)) ^ flip
 }
 
+// multiplier is a * b: requant((a - za) * (b - zb)), plus zero, within limit, by the scales' factor sa*sb/out. XNNPACK
+// takes factors of 2^-16 to 2^8; the rest is TFLite's.
+type multiplier struct {
+	za, zb  int32
+	float   bool // requant is XNNPACK's
+	requant quant.Requant
+	zero    int32
+	limit   quant.Range // less zero
+}
+
+func newMultiplier(op graph.Arithmetic, a, b, out *quant.Params) multiplier {
+	sa, za := a.At(0)
+	sb, zb := b.At(0)
+	so, zo := out.At(0)
+	factor := float32(sa*sb) / so
+	m := multiplier{za: za, zb: zb, zero: zo, float: factor >= 1./65536 && factor < 256}
+	r := quant.Double
+	if m.float {
+		r = quant.Float32
+	}
+	m.requant, m.limit = quant.Rescale(r, factor, 1), activation(r, op.Act, out)
+	m.limit.Min -= zo
+	m.limit.Max -= zo
+	return m
+}
+
+func (m *multiplier) apply(a, b byte) byte {
+	q := m.requant.Apply((int32(a) - flip - m.za) * (int32(b) - flip - m.zb))
+	return byte(m.limit.Clamp(q)+m.zero) ^ flip
+}
+
 // mean is what turns the sum of count integers into the integer of their mean.
 type mean struct {
 	float        bool

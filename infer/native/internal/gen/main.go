@@ -4,8 +4,10 @@
 //	gemm.go       the matrix product: convolutions of any window, fully connected layers
 //	slide.go      the convolution by filters three pixels wide
 //	depthwise.go  the 3x3 depthwise convolution
+//	taps.go       depthwise convolutions of other windows
 //	mean.go       the mean over an image
-//	add.go        the sum of two tensors
+//	pooling.go    pools
+//	elements.go   sums and products of two tensors, functions of one
 //
 // Operands are in the order of Go's assembler: the destination last.
 package main
@@ -36,8 +38,14 @@ func main() {
 			depthwise(&e, rows, stride)
 		}
 	}
+	taps(&e, 64)
+	taps(&e, 32)
 	mean(&e)
+	averagePool(&e)
+	maxPool(&e)
 	add(&e)
+	mul(&e)
+	lookup(&e)
 	if err := os.WriteFile(*out, e.Bytes(), 0o644); err != nil {
 		log.Fatalf("gen: %v", err)
 	}
