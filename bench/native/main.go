@@ -6,6 +6,8 @@
 // It makes one image a call. All sides live for a whole comparison and take turns of some calls, so that a machine that
 // drifts or is shared treats them alike; the first call of a turn finds the caches cold and is not counted. Without the
 // tag tflite, or without -python, there is one peer less.
+//
+//	bin/bench-native -python .venv-litert/bin/python -tensors cifar10.zip MODELS    where LiteRT's results differ, instead
 package main
 
 import (
@@ -39,12 +41,13 @@ func main() {
 	threads := flag.Int("threads", 1, "threads of each side; with more than one, native also on one")
 	family := flag.String("family", "", "kernels of native (default: the fastest)")
 	all := flag.Bool("families", false, "also native's other families")
+	pictures := flag.String("tensors", "", "instead of times, print which operators' results LiteRT's XNNPACK has otherwise than graph/interp, for images of this CIFAR-10 `archive`")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bench-native")
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = run(dir, options{*python, *rounds, *calls, *threads, native.Family(*family), *all})
+	err = run(dir, options{*python, *rounds, *calls, *threads, native.Family(*family), *all, *pictures})
 	os.RemoveAll(dir)
 	if err != nil {
 		log.Fatal(err)
@@ -56,12 +59,16 @@ type options struct {
 	rounds, calls, threads int
 	family                 native.Family
 	families               bool
+	pictures               string
 }
 
 func run(dir string, o options) error {
 	models, err := load(dir, flag.Args())
 	if err != nil {
 		return err
+	}
+	if o.pictures != "" {
+		return tensors(dir, models, o.python, o.pictures)
 	}
 	fmt.Printf("%s, %d processors, load %s; %d turns of %d calls, of 1 image, threads: %d\n",
 		cpuid.CPU.BrandName, runtime.NumCPU(), load1(), o.rounds, o.calls, o.threads)
@@ -134,7 +141,7 @@ func (o options) runners() []runner {
 	if o.python != "" {
 		rs = append(rs, liteRT(o.python, o.threads))
 	}
-	rs = append(rs, tflite(o.threads)...)
+	rs = append(rs, tfliteRunners(o.threads)...)
 	own := func(name string, f native.Family, threads int) {
 		rs = append(rs, inProcess(name, native.New(native.Options{Family: f}), native.Name, threads))
 	}

@@ -2,5 +2,5 @@
 
 package main
 
-// tflite: none in this binary.
-func tflite(int) []runner { return nil }
+// tfliteRunners: none in this binary.
+func tfliteRunners(int) []runner { return nil }
