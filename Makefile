@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train bench-native clean
+.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train bench-native bench-cold clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,13 @@ bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it b
 	@mkdir -p bin && $(GO) build $(LINKED) -o bin/bench-native ./bench/native
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
+
+COLD_MODEL ?= graph/interp/testdata/vectors/cifar10/model.tflite
+bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite
+	@test -x $(LITERT) || python3 -m venv .venv-litert
+	@$(LITERT) -c 'import ai_edge_litert, PIL' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 pillow
+	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/mnet-edge-static ./cmd/mnet-edge
+	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

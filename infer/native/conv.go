@@ -86,23 +86,24 @@ const maxTable = 1 << 24
 func (f *conv) bound() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
 	f.most = make([]int64, f.oc)
-	for i, w := range f.weights {
-		f.most[f.channel(i)] += distance * max(int64(w), -int64(w))
+	next, size := 1, len(f.weights)/f.oc // where a channel's weights are
+	if f.depthwise {
+		next, size = f.oc, f.oc*(f.taps()-1)+1
 	}
 	for o, b := range f.bias {
+		first := o * size
+		if f.depthwise {
+			first = o
+		}
+		for i := first; i < first+size; i += next {
+			w := int64(f.weights[i])
+			f.most[o] += distance * max(w, -w)
+		}
 		if f.most[o] += max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}
 	return nil
-}
-
-// channel is the output channel of weights[i].
-func (f *conv) channel(i int) int {
-	if f.depthwise {
-		return i % f.oc
-	}
-	return i / (len(f.weights) / f.oc)
 }
 
 // pad asks for the padding's buffer, with room for size bytes, if the window reaches into it.

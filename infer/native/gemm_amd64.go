@@ -60,14 +60,12 @@ func (c *compiler) tapConv(f *conv) func() {
 			return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth-from, 4)
 		},
 		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
-		func(o, tap, i int) int8 {
-			if i -= f.group(o); i < 0 || i >= f.depth {
-				return 0
-			}
+		func(o, tap int) (from int, w []int8) {
+			at := (o*f.taps() + tap) * f.depth
 			if f.depthwise {
-				return f.weights[tap*f.oc+o]
+				at = tap*f.oc + o
 			}
-			return f.weights[(o*f.taps()+tap)*f.depth+i]
+			return f.group(o), f.weights[at:][:f.depth]
 		})
 }
 
@@ -112,11 +110,16 @@ func (c *compiler) rowConv(f *conv) func() {
 			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
 			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
 		},
-		func(o, ky, i int) int8 {
-			if i >= row || i%pixel >= f.c {
-				return 0
+		func(o, ky int) (from int, w []int8) {
+			w = f.weights[(o*f.kh+ky)*f.kw*f.c:][:f.kw*f.c]
+			if pixel == f.c {
+				return 0, w
 			}
-			return f.weights[((o*f.kh+ky)*f.kw+i/pixel)*f.c+i%pixel]
+			spread := make([]int8, row)
+			for i, v := range w {
+				spread[i/f.c*pixel+i%f.c] = v
+			}
+			return 0, spread
 		})
 	return func() {
 		fill()
@@ -131,10 +134,10 @@ var gemmKernels = map[int][3]func(*gemmArgs){
 	1: {gemm1x1, gemm1x2, gemm1x4},
 }
 
-// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] *
-// weight(o,tap,i), where i goes over the k bytes that the n channels from o see.
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
+// with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k.
 func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
-	at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
+	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
 	rows, widest := block(f.pixels())
 	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
 	type part struct {
@@ -169,7 +172,7 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 				size++
 			}
 			from, k := see(o, 16<<size)
-			panel := c.panel(f, o, 1<<size, taps, k, func(o, tap, i int) int8 { return weight(o, tap, from+i) })
+			panel := c.panel(f, o, 1<<size, taps, from, k, weights)
 			for i := range parts {
 				p := &parts[i]
 				calls = append(calls, call[gemmArgs]{gemmKernels[rows][size], &gemmArgs{
@@ -184,8 +187,9 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 	return share(c, &calls)
 }
 
-// panel packs the weights of 16*vectors output channels from first: see gemmArgs.panel.
-func (c *compiler) panel(f *conv, first, vectors, taps, k int, weight func(o, tap, i int) int8) []byte {
+// panel packs the weights of 16*vectors output channels from first, of k bytes of input beginning with one: see
+// gemmArgs.panel.
+func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights func(o, tap int) (from int, w []int8)) []byte {
 	width := 16 * vectors
 	p := c.hooks.memory(width * (8 + taps*k))
 	for e := range width {
@@ -195,10 +199,12 @@ func (c *compiler) panel(f *conv, first, vectors, taps, k int, weight func(o, ta
 		}
 		sum := int32(0)
 		for tap := range taps {
-			for x := range k {
-				w := weight(o, tap, x)
+			from, ws := weights(o, tap)
+			to := p[width*(8+tap*k)+4*e:]
+			for i, w := range ws {
 				sum += int32(w)
-				p[width*(8+tap*k+x&^3)+4*e+x&3] = byte(w)
+				x := from - begin + i
+				to[width*(x&^3)+x&3] = byte(w)
 			}
 		}
 		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
