@@ -76,6 +76,7 @@ type side struct {
 	name    string
 	command []string
 	took    []float64 // ms
+	busy    []float64 // ms of processors: on a machine with other work, the fairer figure
 	memory  float64   // MiB, the most of all
 }
 
@@ -87,6 +88,7 @@ func (s *side) run() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", s.name, err, out)
 	}
+	s.busy = append(s.busy, float64((cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Microseconds())/1e3)
 	s.memory = max(s.memory, residentMiB(cmd.ProcessState))
 	return nil
 }
@@ -102,7 +104,7 @@ func compare(sides []*side, rounds int, most, mib float64) error {
 		}
 		if round < uncounted {
 			for _, s := range sides {
-				s.took = nil
+				s.took, s.busy = nil, nil
 			}
 			continue
 		}
@@ -110,7 +112,8 @@ func compare(sides []*side, rounds int, most, mib float64) error {
 	}
 	fmt.Printf("%d processors, %d rounds\n", runtime.NumCPU(), rounds)
 	for _, s := range sides {
-		fmt.Printf("%-16s median %6.1f ms, least %6.1f, at most %5.1f MiB\n", s.name, median(s.took), slices.Min(s.took), s.memory)
+		fmt.Printf("%-16s median %6.1f ms, least %6.1f; of processors %6.1f; at most %5.1f MiB\n",
+			s.name, median(s.took), slices.Min(s.took), median(s.busy), s.memory)
 	}
 	ratio := median(ratios)
 	fmt.Printf("ratio of wall times, median: %.3f\n", ratio)

@@ -3,6 +3,7 @@ package native
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -18,7 +19,11 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 	var data []any
 	for _, v := range n.In {
 		if v.Constant() {
-			in = append(in, graph.Const(v.Name, v.Type, v.Data))
+			data := v.Data
+			if q, ok := data.([]int8); ok {
+				data = slices.Clone(q) // the file may change
+			}
+			in = append(in, graph.Const(v.Name, v.Type, data))
 			continue
 		}
 		b, err := c.read(v)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 )
@@ -141,6 +142,7 @@ func (c *compiler) portable(f *conv) func() {
 	var arena []byte
 	c.late = append(c.late, func() { at, arena = f.offsets(), c.arena })
 	if f.depthwise {
+		f.weights = slices.Clone(f.weights) // the file may change
 		sum := make([]int32, f.oc)
 		return func() { f.depthwisePixels(arena, at, sum) }
 	}
