@@ -87,20 +87,20 @@ const maxTable = 1 << 24
 func (f *conv) bound() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
 	f.most = make([]int64, f.oc)
-	next, size := 1, len(f.weights)/f.oc // where a channel's weights are
 	if f.depthwise {
-		next, size = f.oc, f.oc*(f.taps()-1)+1
+		for i, w := range f.weights {
+			f.most[i%f.oc] += int64(max(int32(w), -int32(w)))
+		}
 	}
 	for o, b := range f.bias {
-		first := o * size
-		if f.depthwise {
-			first = o
+		if size := len(f.weights) / f.oc; !f.depthwise {
+			sum := 0
+			for _, w := range f.weights[o*size:][:size] {
+				sum += max(int(w), -int(w))
+			}
+			f.most[o] = int64(sum)
 		}
-		for i := first; i < first+size; i += next {
-			w := int64(f.weights[i])
-			f.most[o] += distance * max(w, -w)
-		}
-		if f.most[o] += max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
+		if f.most[o] = f.most[o]*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}

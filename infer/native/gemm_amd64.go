@@ -200,11 +200,17 @@ func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights fu
 		sum := int32(0)
 		for tap := range taps {
 			from, ws := weights(o, tap)
-			to := p[width*(8+tap*k)+4*e:]
+			to, x := p[width*(8+tap*k)+4*e:], from-begin
+			if x%4 == 0 {
+				for ; len(ws) >= 4; ws, x = ws[4:], x+4 { // most of them
+					a, b, c, d := ws[0], ws[1], ws[2], ws[3]
+					sum += int32(a) + int32(b) + int32(c) + int32(d)
+					*(*[4]int8)(unsafe.Pointer(&to[width*x])) = [4]int8{a, b, c, d}
+				}
+			}
 			for i, w := range ws {
 				sum += int32(w)
-				x := from - begin + i
-				to[width*(x&^3)+x&3] = byte(w)
+				to[width*((x+i)&^3)+(x+i)&3] = byte(w)
 			}
 		}
 		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
