@@ -142,23 +142,26 @@ func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (func(), error) {
 	return func() { eachPixel(x, out, row) }, nil
 }
 
-// arithmetic returns what computes a sum, a difference or a product in XNNPACK's arithmetic. Other arithmetic is borrowed.
+// arithmetic returns what computes a sum, a difference or a product: in XNNPACK's arithmetic by a kernel, else by a table of
+// all pairs of integers.
 func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error) {
-	if c.rounding != quant.Float32 || n.Out.Type.DType != graph.Int8 {
+	if n.Out.Type.DType != graph.Int8 {
 		return c.borrow(n)
 	}
 	one, two := n.In[0].Type.Quant, n.In[1].Type.Quant
 	var apply func(a, b byte) byte
-	var fast func(a, b, out *buffer) func()
-	if op.Fn == graph.Mul {
+	fast := func(a, b, out *buffer) func() { return nil }
+	if c.rounding == quant.Float32 && op.Fn == graph.Mul {
 		f := newMultiplier(op, one, two, n.Out.Type.Quant)
 		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastMul(&f, a, b, out) }
-	} else {
-		f, ok := newAdder(op, one, two, n.Out.Type.Quant)
-		if !ok {
-			return c.borrow(n)
-		}
+	} else if f, ok := newAdder(op, one, two, n.Out.Type.Quant); ok && c.rounding == quant.Float32 && op.Fn != graph.Mul {
 		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastAdd(&f, a, b, out) }
+	} else {
+		table, err := c.pairs(n)
+		if err != nil {
+			return nil, err
+		}
+		apply = func(a, b byte) byte { return table[int(a)<<8|int(b)] }
 	}
 	out := c.alloc(n.Out)
 	a, spreadA, err := c.operand(n.In[0], n.Out)

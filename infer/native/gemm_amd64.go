@@ -39,6 +39,30 @@ func gemm1x2(a *gemmArgs)
 //go:noescape
 func gemm1x1(a *gemmArgs)
 
+//go:noescape
+func gemm8x2twice(a *gemmArgs)
+
+//go:noescape
+func gemm8x1twice(a *gemmArgs)
+
+//go:noescape
+func gemm4x4twice(a *gemmArgs)
+
+//go:noescape
+func gemm4x2twice(a *gemmArgs)
+
+//go:noescape
+func gemm4x1twice(a *gemmArgs)
+
+//go:noescape
+func gemm1x4twice(a *gemmArgs)
+
+//go:noescape
+func gemm1x2twice(a *gemmArgs)
+
+//go:noescape
+func gemm1x1twice(a *gemmArgs)
+
 // block is how the kernels go about m pixels: how many at a time, and how many vectors a panel has, but for the last.
 func block(m int) (rows, widest int) {
 	switch {
@@ -134,6 +158,13 @@ var gemmKernels = map[int][3]func(*gemmArgs){
 	1: {gemm1x1, gemm1x2, gemm1x4},
 }
 
+// gemmTwice are those that round twice.
+var gemmTwice = map[int][3]func(*gemmArgs){
+	8: {gemm8x1twice, gemm8x2twice, nil},
+	4: {gemm4x1twice, gemm4x2twice, gemm4x4twice},
+	1: {gemm1x1twice, gemm1x2twice, gemm1x4twice},
+}
+
 // gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
 // with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k.
 func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
@@ -175,7 +206,7 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 			panel := c.panel(f, o, 1<<size, taps, from, k, weights)
 			for i := range parts {
 				p := &parts[i]
-				calls = append(calls, call[gemmArgs]{gemmKernels[rows][size], &gemmArgs{
+				calls = append(calls, call[gemmArgs]{twice(f, gemmKernels[rows][size], gemmTwice[rows][size]), &gemmArgs{
 					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
 					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
 					blocks: p.blocks, taps: taps, k: k, clamp: f.clamp(),
@@ -191,7 +222,7 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 // gemmArgs.panel.
 func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights func(o, tap int) (from int, w []int8)) []byte {
 	width := 16 * vectors
-	p := c.hooks.memory(width * (8 + taps*k))
+	p := c.hooks.memory(width * (f.header() + taps*k))
 	for e := range width {
 		o := first + interleaved(vectors, e)
 		if o >= f.oc {
@@ -200,7 +231,7 @@ func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights fu
 		sum := int32(0)
 		for tap := range taps {
 			from, ws := weights(o, tap)
-			to, x := p[width*(8+tap*k)+4*e:], from-begin
+			to, x := p[width*(f.header()+tap*k)+4*e:], from-begin
 			if x%4 == 0 {
 				for ; len(ws) >= 4; ws, x = ws[4:], x+4 { // most of them
 					a, b, c, d := ws[0], ws[1], ws[2], ws[3]
@@ -213,7 +244,7 @@ func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights fu
 				to[width*((x+i)&^3)+(x+i)&3] = byte(w)
 			}
 		}
-		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
 	}
 	return p
 }

@@ -13,10 +13,11 @@ import (
 
 // output turns the sum of an output channel into the byte of the result.
 type output struct {
-	requant []quant.Requant // one a channel
-	product []float64       // in its stead, where not nil: a fully connected layer rounded Double
-	zero    int32           // zero point
-	limit   quant.Range     // of the fused activation, less zero
+	rounding quant.Rounding
+	requant  []quant.Requant // one a channel
+	product  []float64       // in its stead, where not nil: a fully connected layer rounded Double
+	zero     int32           // zero point
+	limit    quant.Range     // of the fused activation, less zero
 }
 
 // newOutput is that of the convolution or fully connected layer n with oc channels.
@@ -24,7 +25,7 @@ func newOutput(r quant.Rounding, n *graph.Node, act graph.Activation, oc int) *o
 	x, w, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	sx, _ := x.At(0)
 	so, zo := to.At(0)
-	t := &output{zero: zo, limit: activation(r, act, to)}
+	t := &output{rounding: r, zero: zo, limit: activation(r, act, to)}
 	t.limit.Min -= zo
 	t.limit.Max -= zo
 	_, fully := n.Op.(graph.FullyConnected)

@@ -26,6 +26,15 @@ func slide8x1(a *slideArgs)
 //go:noescape
 func slide8x2(a *slideArgs)
 
+//go:noescape
+func slide16x1twice(a *slideArgs)
+
+//go:noescape
+func slide8x1twice(a *slideArgs)
+
+//go:noescape
+func slide8x2twice(a *slideArgs)
+
 // slides reports whether the kernels slideRxV can have f: eight or more pixels in a row, of whose windows only the first
 // pixel of the first and the last of the last may lie outside the image.
 func (f *conv) slides() bool {
@@ -42,9 +51,9 @@ func (c *compiler) slideConv(f *conv) func() {
 		pixels int
 		kernel func(*slideArgs)
 	}
-	one, two := form{8, slide8x1}, form{8, slide8x2}
+	one, two := form{8, twice(f, slide8x1, slide8x1twice)}, form{8, twice(f, slide8x2, slide8x2twice)}
 	if f.ow >= 16 {
-		one = form{16, slide16x1}
+		one = form{16, twice(f, slide16x1, slide16x1twice)}
 	}
 	var calls []call[slideArgs]
 	c.late = append(c.late, func() {
@@ -95,7 +104,7 @@ func (f *conv) slideTable(pixels int) (table []int32) {
 // of compiler.panel.
 func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
 	width := 16 * vectors
-	p := c.hooks.memory(width * (8 + 3*f.kh*k))
+	p := c.hooks.memory(width * (f.header() + 3*f.kh*k))
 	for e := range width {
 		o := first + interleaved(vectors, e)
 		if o >= f.oc {
@@ -106,11 +115,11 @@ func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
 			for kx := range 3 {
 				for i, w := range f.weights[((o*f.kh+ky)*3+kx)*f.c:][:f.c] {
 					sum += int32(w)
-					p[width*(8+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
+					p[width*(f.header()+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
 				}
 			}
 		}
-		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
 	}
 	return p
 }

@@ -21,6 +21,12 @@ func taps64(a *tapsArgs)
 //go:noescape
 func taps32(a *tapsArgs)
 
+//go:noescape
+func taps64twice(a *tapsArgs)
+
+//go:noescape
+func taps32twice(a *tapsArgs)
+
 // depthwiseTaps returns the calls of a depthwise convolution of any window: one for each 64 channels, and for up to 32 in
 // the end one of half that width.
 func (c *compiler) depthwiseTaps(f *conv) func() {
@@ -36,9 +42,9 @@ func (c *compiler) depthwiseTaps(f *conv) func() {
 			}
 		}
 		for o := 0; o < f.c; {
-			width, kernel := 64, taps64
+			width, kernel := 64, twice(f, taps64, taps64twice)
 			if f.c-o <= 32 {
-				width, kernel = 32, taps32
+				width, kernel = 32, twice(f, taps32, taps32twice)
 			}
 			panel := c.tapsPanel(f, o, width)
 			size := c.split(f.pixels(), (f.c+63)/64)
@@ -59,7 +65,7 @@ func (c *compiler) depthwiseTaps(f *conv) func() {
 // depthwisePanel, in vectors of that many bytes.
 func (c *compiler) tapsPanel(f *conv, first, width int) []byte {
 	groups := (f.taps() + 3) / 4
-	p := c.hooks.memory(width * (8 + 4*groups))
+	p := c.hooks.memory(width * (f.header() + 4*groups))
 	for e := range width {
 		v, j, i := e/(width/4), e%(width/4)/4, e%4
 		o := first + 16*j + 4*v + i
@@ -70,9 +76,9 @@ func (c *compiler) tapsPanel(f *conv, first, width int) []byte {
 		for tap := range f.taps() {
 			w := f.weights[tap*f.c+o]
 			sum += int32(w)
-			p[width*(8+tap/4*4)+4*e+tap%4] = byte(w)
+			p[width*(f.header()+tap/4*4)+4*e+tap%4] = byte(w)
 		}
-		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
 	}
 	return p
 }

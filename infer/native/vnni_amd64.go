@@ -1,13 +1,15 @@
 package native
 
 import (
+	"encoding/binary"
+
 	"github.com/klauspost/cpuid/v2"
 
 	"mnet-edge/quant"
 )
 
-// The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. It rounds as
-// XNNPACK does; in TFLite's arithmetic, and for windows that no kernel here has, the portable kernels stand in.
+// The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. Of the
+// kernels of sums there are two each: one rounds once, as XNNPACK does, one twice, as TFLite's reference kernels do.
 
 var avx512vnni = kernels{
 	family: AVX512VNNI,
@@ -26,7 +28,7 @@ var avx512vnni = kernels{
 
 // vnniConv returns what computes f with assembler kernels, or nil.
 func (c *compiler) vnniConv(f *conv) func() {
-	if c.rounding != quant.Float32 || !f.unclamped() {
+	if f.rounding == quant.Float32 && !f.unclamped() || f.rounding == quant.Double && !f.shifts() {
 		return nil
 	}
 	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.oc == f.c // each channel is made of one
@@ -44,4 +46,47 @@ func (c *compiler) vnniConv(f *conv) func() {
 		return c.tapConv(f)
 	}
 	return nil
+}
+
+// twice selects the kernel that rounds as f does from one that rounds once and one that rounds twice.
+func twice[A any](f *conv, once, twice func(*A)) func(*A) {
+	if f.rounding == quant.Double {
+		return twice
+	}
+	return once
+}
+
+// header is how many bytes of a panel a channel takes before its weights: see describe.
+func (f *conv) header() int {
+	if f.rounding == quant.Double {
+		return 16
+	}
+	return 8
+}
+
+// describe writes what element e of a panel of a width begins with, for channel o: [width] bias int32, [width] scale
+// float32; or [width] bias, multiplier, shift to the right and half of what that cuts off, all int32.
+func (f *conv) describe(p []byte, e, width, o int, bias int32) {
+	if f.rounding == quant.Float32 {
+		f.put(p, 4*e, 4*(width+e), o, bias)
+		return
+	}
+	m := f.requant[o].Multiplier()
+	for i, v := range [4]int32{bias, m.M, int32(-m.Shift), 1 << (-m.Shift - 1)} {
+		binary.LittleEndian.PutUint32(p[4*(i*width+e):], uint32(v))
+	}
+}
+
+// shifts reports whether TFLite's arithmetic is that of the kernels that round twice: there is a shift to the right, and
+// no sum so large that half of what that cuts off could make it overflow.
+func (f *conv) shifts() bool {
+	if f.product != nil {
+		return false
+	}
+	for o, most := range f.most {
+		if m := f.requant[o].Multiplier(); m.Shift < -31 || m.Shift > -1 || most > 1<<30 {
+			return false
+		}
+	}
+	return true
 }

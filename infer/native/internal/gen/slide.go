@@ -22,12 +22,12 @@ const (
 //	CX          the table, read in order
 //	DX          the output's next pixel
 func slide(e *emitter, mr, nz int) {
-	name := fmt.Sprintf("slide%dx%d", mr, nz)
+	name := e.name("slide%dx%d", mr, nz)
 	e.text(name, fmt.Sprintf("%s: %d pixels by %d output channels a block, three taps a row.", name, mr, 16*nz), 16)
 	sum := func(row, v int) z { return z(row*nz + v) }
 	weight := func(tap, v int) z { return z(16 + tap*nz + v) }
 
-	e.loadClamp()
+	e.loadRounding()
 	e.op("VMOVDQU64", fmt.Sprintf("rows%d<>(SB)", 4/nz), z(28))
 	e.op("MOVQ", at(gemmX, "DI"), "SI")
 	e.op("MOVQ", at(gemmTable, "DI"), "CX")
@@ -48,7 +48,7 @@ func slide(e *emitter, mr, nz int) {
 			e.op("VMOVDQA64", sum(0, v), sum(r, v))
 		}
 	}
-	e.op("ADDQ", imm(128*nz), "AX")
+	e.op("ADDQ", imm(16*nz*e.header()), "AX")
 	e.op("MOVQ", at(gemmTaps, "DI"), "BX")
 	e.op("MOVQ", "BX", "8(SP)")
 

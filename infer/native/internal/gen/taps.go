@@ -25,7 +25,7 @@ const (
 //	CX          the table, read in order
 //	DX          the output
 func taps(e *emitter, width int) {
-	name := fmt.Sprintf("taps%d", width)
+	name := e.name("taps%d", width)
 	e.text(name, fmt.Sprintf("%s: depthwise, any window, %d channels a time.", name, width), 8)
 	r := func(i int) any {
 		if width == 32 {
@@ -33,7 +33,7 @@ func taps(e *emitter, width int) {
 		}
 		return z(i)
 	}
-	e.loadClamp()
+	e.loadRounding()
 	e.op("MOVQ", at(tapsX, "DI"), "SI")
 	e.op("MOVQ", at(tapsTable, "DI"), "CX")
 	e.op("MOVQ", at(tapsOut, "DI"), "DX")
@@ -45,7 +45,7 @@ func taps(e *emitter, width int) {
 	for v := range 4 {
 		e.op("VMOVDQU64", at(width*v, "AX"), r(24+v))
 	}
-	e.op("ADDQ", imm(8*width), "AX")
+	e.op("ADDQ", imm(width*e.header()), "AX")
 	e.op("MOVQ", at(tapsGroups, "DI"), "BX")
 	e.mark(group)
 	for i := range 4 {
@@ -70,9 +70,7 @@ func taps(e *emitter, width int) {
 	e.op("JNZ", group)
 	e.op("MOVQ", at(tapsPanel, "DI"), "AX")
 	for v := range 4 {
-		e.op("VCVTDQ2PS", r(24+v), r(24+v))
-		e.op("VMULPS", at(4*width+width*v, "AX"), r(24+v), r(24+v))
-		e.op("VCVTPS2DQ", r(24+v), r(24+v))
+		e.requantAt(r(24+v), r(4+v), 4*width+width*v, 4*width)
 	}
 	pack(e, 24, 25, 26, 27)
 	e.op("VMOVDQU64", r(24), "(DX)")
