@@ -27,7 +27,7 @@ func share[A any](c *compiler, calls *[]call[A]) func() {
 		k := &(*calls)[i]
 		k.kernel(k.args)
 	}}
-	c.late = append(c.late, func() { j.n = int32(len(*calls)) })
+	c.late = append(c.late, func() { j.n = uint32(len(*calls)) })
 	c.jobs = append(c.jobs, j)
 	pool := c.pool
 	return func() {
