@@ -31,7 +31,7 @@ func share[A any](c *compiler, calls *[]call[A]) func() {
 	c.jobs = append(c.jobs, j)
 	pool := c.pool
 	return func() {
-		if j.alone {
+		if j.alone || pool.rest > 0 {
 			serial()
 		} else {
 			pool.run(j)

@@ -26,8 +26,13 @@ type step struct {
 
 func (p *plan) run() {
 	if p.pool != nil {
-		p.pool.rouse()
+		p.pool.watch(p.compute)
+	} else {
+		p.compute()
 	}
+}
+
+func (p *plan) compute() {
 	for i := range p.steps {
 		p.steps[i].run()
 	}
@@ -132,11 +137,13 @@ func (c *compiler) bind(p *plan) error {
 	for _, f := range c.late {
 		f()
 	}
-	for _, j := range c.jobs {
-		if !c.hooks.share {
-			c.pool.measure(j)
-		}
+	if c.pool == nil || c.hooks.share {
+		return nil
 	}
+	for _, j := range c.jobs {
+		c.pool.measure(j)
+	}
+	c.pool.calibrate(p.compute)
 	return nil
 }
 

@@ -16,6 +16,10 @@ type pool struct {
 	helpers []*helper
 	closed  atomic.Bool
 
+	serial time.Duration // what the plan takes without help; 0 until that is known
+	slow   int           // runs that took longer with it, less those that did not
+	rest   int           // runs to go without it
+
 	_       [64]byte
 	next    atomic.Uint64       // the turn, which counts the jobs given out, in the high half; the call to begin next
 	current atomic.Pointer[job] // the turn's job
@@ -34,6 +38,41 @@ type job struct {
 	do     func(i int)
 	serial func() // all of them, in this goroutine
 	alone  bool   // sharing was measured not to be worth it
+}
+
+// When help has cost time patience times more often than it saved some, since other programs want the processors, the next
+// runs go without.
+const (
+	patience = 8
+	rest     = 500
+)
+
+// watch runs a plan with help, unless that has not paid of late.
+func (p *pool) watch(run func()) {
+	if p.rest > 0 {
+		p.rest--
+		run()
+		return
+	}
+	p.rouse()
+	start := time.Now()
+	run()
+	switch took := time.Since(start); {
+	case p.serial == 0:
+	case took <= p.serial:
+		p.slow = max(p.slow-1, 0)
+	default:
+		if p.slow++; p.slow == patience {
+			p.slow, p.rest = patience/2, rest
+		}
+	}
+}
+
+// calibrate finds out what the plan takes without help.
+func (p *pool) calibrate(run func()) {
+	p.rest = math.MaxInt
+	p.serial = median(run)
+	p.rest = 0
 }
 
 // none is a call that no job has.
@@ -137,17 +176,19 @@ func (p *pool) measure(j *job) {
 	if j.alone = j.n < 2; j.alone {
 		return
 	}
-	median := func(f func()) time.Duration {
-		var took [11]time.Duration
-		for i := range took {
-			start := time.Now()
-			f()
-			took[i] = time.Since(start)
-		}
-		slices.Sort(took[:])
-		return took[len(took)/2]
-	}
 	p.rouse()
 	shared := median(func() { p.run(j) })
 	j.alone = shared*10 > median(j.serial)*9
+}
+
+// median is what f takes.
+func median(f func()) time.Duration {
+	var took [11]time.Duration
+	for i := range took {
+		start := time.Now()
+		f()
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took[:])
+	return took[len(took)/2]
 }
