@@ -36,6 +36,21 @@ init     1980 µs
 	}
 }
 
+// Who would have been preferred, and why it did not run the model, is said in words and in JSON.
+func TestInferPassedOver(t *testing.T) {
+	r := Infer{Model: "float32.tflite", Runtime: ran, Latency: latency}
+	r.Runtime.PassedOver = []string{`native: conv2d "conv1": not available: float32`}
+	var text strings.Builder
+	r.Text(&text)
+	if want := "\nnot on   native: conv2d \"conv1\": not available: float32\n"; !strings.Contains(text.String(), want) {
+		t.Errorf("got\n%s\nwant a line %q", text.String(), want)
+	}
+	b, err := json.Marshal(r)
+	if want := `"threads":1,"passed_over":["native: conv2d \"conv1\": not available: float32"]}`; err != nil || !strings.Contains(string(b), want) {
+		t.Errorf("got %s, error %v, want %s", b, err, want)
+	}
+}
+
 func TestBenchText(t *testing.T) {
 	none := ran
 	none.Placement = infer.Placement{Delegate: "none", TotalNodes: 29}
