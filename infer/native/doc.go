@@ -15,6 +15,7 @@
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
 //	pooling.go    Pool
 //	borrowed.go   the other int8 operators, by graph/interp
+//	avx2*.go      the families avx2 and avxvnni
 //	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
 //	*_amd64.s     its kernels, written by internal/gen: go generate
 //

@@ -58,8 +58,12 @@ func mul64(a *mulArgs)
 //go:noescape
 func lookup64(a *lookupArgs)
 
-// vnniMean returns the mean over each count pixels in a row, or nil.
 func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
+	return c.meanCalls(mean16, 16, m, count, x, out)
+}
+
+// meanCalls returns the mean over each count pixels in a row, or nil, by a kernel of so many channels.
+func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count int, x, out *buffer) func() {
 	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
 	if !m.float || x.stride%16 != 0 || !(most < 1<<29) {
 		return nil
@@ -67,9 +71,9 @@ func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
 	var calls []call[meanArgs]
 	c.late = append(c.late, func() {
 		for p := range out.pixels {
-			calls = append(calls, call[meanArgs]{mean16, &meanArgs{
+			calls = append(calls, call[meanArgs]{kernel, &meanArgs{
 				x: &x.data[p*count*x.stride], out: &out.data[p*out.stride],
-				pixels: count, step: x.stride, blocks: (x.channels + 15) / 16,
+				pixels: count, step: x.stride, blocks: (x.channels + width - 1) / width,
 				factor: m.factor, bias: m.bias, first: int32(-flip * count), offset: flip,
 			}})
 		}
@@ -77,11 +81,15 @@ func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
 	return share(c, &calls)
 }
 
-// vnniAdd returns the sum of two tensors laid out alike.
 func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) func() {
+	return c.addCalls(add64, f, a, b, out)
+}
+
+// addCalls returns the sum of two tensors laid out alike.
+func (c *compiler) addCalls(kernel func(*addArgs), f *adder, a, b, out *buffer) func() {
 	return blocks(c, out, func(first, n int) call[addArgs] {
 		const low = 1<<15 - 1
-		return call[addArgs]{add64, &addArgs{
+		return call[addArgs]{kernel, &addArgs{
 			a: &a.data[first], b: &b.data[first], out: &out.data[first], blocks: n,
 			high: [2]int16{int16(f.fa >> 15), int16(f.fb >> 15)}, low: [2]int16{int16(f.fa & low), int16(f.fb & low)},
 			bias: f.bias, shift: f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
@@ -89,13 +97,17 @@ func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) func() {
 	})
 }
 
-// vnniMul returns the product of two tensors laid out alike.
 func (c *compiler) vnniMul(f *multiplier, a, b, out *buffer) func() {
+	return c.mulCalls(mul64, f, a, b, out)
+}
+
+// mulCalls returns the product of two tensors laid out alike, or nil.
+func (c *compiler) mulCalls(kernel func(*mulArgs), f *multiplier, a, b, out *buffer) func() {
 	if !f.float {
 		return nil
 	}
 	return blocks(c, out, func(first, n int) call[mulArgs] {
-		return call[mulArgs]{mul64, &mulArgs{
+		return call[mulArgs]{kernel, &mulArgs{
 			a: &a.data[first], b: &b.data[first], out: &out.data[first], blocks: n,
 			factor: f.requant.Ratio(), zeros: [2]int16{int16(f.za) + flip, int16(f.zb) + flip},
 			clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),

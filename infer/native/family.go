@@ -17,6 +17,10 @@ const (
 	Portable Family = "portable"
 	// AVX512VNNI needs an amd64 processor with AVX-512 F, BW, DQ, VL and VNNI.
 	AVX512VNNI Family = "avx512vnni"
+	// AVXVNNI needs an amd64 processor with AVX2 and AVX-VNNI.
+	AVXVNNI Family = "avxvnni"
+	// AVX2 needs an amd64 processor with AVX2.
+	AVX2 Family = "avx2"
 )
 
 // EnvFamily is the environment variable that names the family to use where Options does not.

@@ -24,15 +24,17 @@ func averagePool16(a *poolArgs)
 //go:noescape
 func maxPool16(a *poolArgs)
 
-// vnniPool returns the calls of a pool, or nil.
-func (c *compiler) vnniPool(p *pooling) func() {
+func (c *compiler) vnniPool(p *pooling) func() { return c.poolCalls(averagePool16, maxPool16, p) }
+
+// poolCalls returns the calls of a pool, or nil.
+func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func() {
 	table, begins := p.table()
 	if p.x.stride%16 != 0 || p.taps() > 1<<16 || len(begins) < p.pixels() {
 		return nil
 	}
-	kernel := averagePool16
+	kernel := average
 	if p.fn == graph.Max {
-		kernel = maxPool16
+		kernel = largest
 	}
 	var calls []call[poolArgs]
 	c.late = append(c.late, func() {

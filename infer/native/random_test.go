@@ -21,7 +21,6 @@ import (
 // Random operators of random shapes have graph/interp's bits, by every family, in both arithmetics, between guard pages.
 // go test -run Random -rapid.checks 10000 tries more of them.
 func TestRandomOperators(t *testing.T) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for _, op := range []struct {
 		name string
 		draw func(*builder) *graph.Graph
@@ -32,6 +31,7 @@ func TestRandomOperators(t *testing.T) {
 		{"unary", (*builder).unary}, {"pool", (*builder).pool}, {"slide", (*builder).slide},
 	} {
 		t.Run(op.name, func(t *testing.T) {
+			defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine
 			rapid.Check(t, func(t *rapid.T) {
 				b := &builder{T: t}
 				g := op.draw(b)

@@ -1,6 +1,6 @@
-// Command gen writes the AVX-512 VNNI kernels of package native: go generate in infer/native.
+// Command gen writes the amd64 kernels of package native: go generate in infer/native.
 //
-//	main.go       the emitter, the constants, the list of kernels
+//	main.go       the emitter, the constants, the list of AVX-512 VNNI kernels
 //	gemm.go       the matrix product: convolutions of any window, fully connected layers
 //	slide.go      the convolution by filters three pixels wide
 //	depthwise.go  the 3x3 depthwise convolution
@@ -8,6 +8,7 @@
 //	mean.go       the mean over an image
 //	pooling.go    pools
 //	elements.go   sums and products of two tensors, functions of one
+//	avx2*.go      the kernels for processors without AVX-512
 //
 // Operands are in the order of Go's assembler: the destination last.
 package main
@@ -24,8 +25,14 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("out", "vnni_amd64.s", "the file to write")
+	out := flag.String("out", "vnni_amd64.s", "the file to write of AVX-512 kernels")
+	outAVX2 := flag.String("avx2", "avx2_amd64.s", "the file to write of AVX2 kernels")
 	flag.Parse()
+	var narrow emitter
+	avx2File(&narrow)
+	if err := os.WriteFile(*outAVX2, narrow.Bytes(), 0o644); err != nil {
+		log.Fatalf("gen: %v", err)
+	}
 	var e emitter
 	e.begin()
 	for _, e.twice = range []bool{false, true} {
