@@ -3,7 +3,6 @@ package native
 import (
 	"github.com/klauspost/cpuid/v2"
 
-	"mnet-edge/graph"
 	"mnet-edge/quant"
 )
 
@@ -84,39 +83,18 @@ func (c *compiler) avxvnniConv(f *conv) func() {
 // avx2Depthwise returns a depthwise convolution: fast for what it takes, else two taps at a time. An input channel of
 // which several output channels are made, or that is not laid out for kernels, is repeated first.
 func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) func()) func() {
-	g, x, multiplier := f, f.x, f.oc/f.c
-	if multiplier > 1 || x.stride%pixelStep != 0 {
-		g = new(conv)
-		*g = *f
-		g.c = f.oc
-		g.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.n, f.h, f.w, f.oc}}))
-	}
-	var run func()
-	if g.kh == 3 && g.kw == 3 && g.dilation == [2]int{1, 1} && g.stride[1] <= 2 {
-		run = fast(g)
-	} else {
-		run = c.depthwisePairs(g)
-	}
-	if g == f {
-		return run
-	}
-	return func() {
-		repeatChannels(x, g.x, multiplier)
-		run()
-	}
-}
-
-// repeatChannels copies x to out, each channel times over.
-func repeatChannels(x, out *buffer, times int) {
-	for p := range x.pixels {
-		to := out.data[p*out.stride:][:out.channels]
-		for _, b := range x.data[p*x.stride:][:x.channels] {
-			for i := range times {
-				to[i] = b
-			}
-			to = to[times:]
+	if f.oc > f.c || f.x.stride%pixelStep != 0 {
+		g, repeat := c.repeated(f)
+		run := c.avx2Depthwise(g, fast)
+		return func() {
+			repeat()
+			run()
 		}
 	}
+	if f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2 {
+		return fast(f)
+	}
+	return c.depthwisePairs(f)
 }
 
 func (c *compiler) avx2Mean(m *mean, count int, x, out *buffer) func() {

@@ -11,7 +11,8 @@
 //	pool.go       goroutines that share a step
 //	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
 //	window.go     the geometry of convolutions, and where each tap of the window finds its input
-//	conv.go       convolutions and fully connected layers in portable Go
+//	conv.go       convolutions and fully connected layers, whatever computes them
+//	portable.go   their kernels in plain Go
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
 //	pooling.go    Pool
 //	borrowed.go   the other int8 operators, by graph/interp
