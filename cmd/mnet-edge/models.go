@@ -29,6 +29,7 @@ func metadataFlags() []cli.Flag {
 // modelFlags are those of every command that runs a model.
 func modelFlags() []cli.Flag {
 	return append(metadataFlags(),
+		kernelsFlag(),
 		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
 		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
