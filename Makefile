@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train bench-native bench-cold clean
+.PHONY: help demo build native test nocgo race soak pi pi-test lint fmt bench bench-train bench-native bench-avx2 bench-cold clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,13 @@ bench-cold: ## infer photo.png as a whole process, without cgo, against a Python
 	@$(LITERT) -c 'import ai_edge_litert, PIL' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 pillow
 	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/mnet-edge-static ./cmd/mnet-edge
 	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL)
+
+# XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
+bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
+	@mkdir -p bin && $(CC) -shared -fPIC -O2 -o bin/held.so bench/held/held.c -ldl
+	@$(GO) build $(LINKED) -o bin/bench-native ./bench/native
+	HELD=avxvnni LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avxvnni $(MODELS)
+	HELD=avx2 LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
