@@ -87,21 +87,30 @@ func (c *compiler) product(f *conv, kernels productKernels, in operand) func() {
 	var calls []call[gemmArgs]
 	c.late = append(c.late, func() {
 		tables := map[int][]rowBlocks{} // by rows
+		var panels []panelShape
+		size := 0
 		for o := 0; o < f.oc; {
-			rows, vectors := kernels.shape(f.pixels(), f.oc-o)
-			if tables[rows] == nil {
-				tables[rows] = c.rowBlocks(f.pixels(), rows, (f.oc+8*vectors-1)/(8*vectors), in)
+			p := panelShape{first: o, at: size}
+			p.rows, p.vectors = kernels.shape(f.pixels(), f.oc-o)
+			p.from, p.k = f.see(o, 8*p.vectors, in)
+			panels = append(panels, p)
+			size += p.size(in)
+			o += 8 * p.vectors
+		}
+		weights := c.hooks.memory(size) // one after the other, so that a kernel can call for the next in time
+		for _, p := range panels {
+			if tables[p.rows] == nil {
+				tables[p.rows] = c.rowBlocks(f.pixels(), p.rows, len(panels), in)
 			}
-			from, k := f.see(o, 8*vectors, in)
-			panel := c.productPanel(f, o, vectors, from, k, 4/kernels.element, in)
-			for _, b := range tables[rows] {
-				calls = append(calls, call[gemmArgs]{kernels.shapes[vectors][rows], &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from*kernels.element]), table: &b.table[0], panel: &panel[0],
-					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
-					blocks: b.n, taps: in.taps, k: k * kernels.element, clamp: f.clamp(),
+			panel := weights[p.at:][:p.size(in)]
+			f.fillPanel(panel, p, 4/kernels.element, in)
+			for _, b := range tables[p.rows] {
+				calls = append(calls, call[gemmArgs]{kernels.shapes[p.vectors][p.rows], &gemmArgs{
+					x: unsafe.Pointer(&c.arena[p.from*kernels.element]), table: &b.table[0], panel: &panel[0],
+					out: &f.out.data[b.first*f.out.stride+p.first], stride: f.out.stride,
+					blocks: b.n, taps: in.taps, k: p.k * kernels.element, clamp: f.clamp(),
 				}})
 			}
-			o += 8 * vectors
 		}
 	})
 	multiply := share(c, &calls)
@@ -154,27 +163,33 @@ func (f *conv) see(o, n int, in operand) (from, k int) {
 	return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth, widenStep) - from
 }
 
-// productPanel packs the weights of 8*vectors output channels from first for k elements of a tap from some on:
-// gemmArgs.panel with vectors of eight, and so many inputs a group. The columns are in the order of compiler.panel, for
-// the same reason.
-func (c *compiler) productPanel(f *conv, first, vectors, from, k, group int, in operand) []byte {
-	width := 8 * vectors
-	p := c.hooks.memory(width * (8 + in.taps*k))
+// panelShape is which kernel computes the 8*vectors channels from the first, and from which k elements of a tap.
+type panelShape struct {
+	first, rows, vectors int
+	from, k              int
+	at                   int // of the panel in the layer's weights
+}
+
+func (p panelShape) size(in operand) int { return 8 * p.vectors * (8 + in.taps*p.k) }
+
+// fillPanel packs weights: gemmArgs.panel with vectors of eight, and so many inputs a group. The columns are in the
+// order of compiler.panel, for the same reason.
+func (f *conv) fillPanel(to []byte, p panelShape, group int, in operand) {
+	width := 8 * p.vectors
 	for e := range width {
 		v, j, i := e/8, e%8/4, e%4
-		o := first + 4*(vectors*j+v) + i
+		o := p.first + 4*(p.vectors*j+v) + i
 		if o >= f.oc {
 			continue
 		}
 		sum := int32(0)
 		for tap := range in.taps {
-			for x := range k {
-				w := in.weight(o, tap, from+x)
+			for x := range p.k {
+				w := in.weight(o, tap, p.from+x)
 				sum += int32(w)
-				p[width*8+(tap*k+x)/group*width*group+e*group+x%group] = byte(w)
+				to[width*8+(tap*p.k+x)/group*width*group+e*group+x%group] = byte(w)
 			}
 		}
-		f.output.put(p, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+		f.output.put(to, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
 	}
-	return p
 }

@@ -10,6 +10,7 @@ import "fmt"
 //	then 1      four bytes of one row, in every dword
 //	Y15         the products of VPMADDWD
 //	R8..R15     where the rows' inputs of this tap begin
+//	R14         how long a panel is: while it is read, the one after it comes nearer
 //	AX          the weights, read in order
 //	BX          how far in the tap
 //	CX          the table, read in order
@@ -31,6 +32,14 @@ func avx2Gemm(e *emitter, p product, mr, nv int) {
 	e.op("MOVQ", at(gemmK, "DI"), "AX")
 	e.op("SUBQ", imm(4), "AX")
 	e.op("MOVQ", "AX", "16(SP)") // where in a tap the last step is
+
+	ahead := mr <= 6 // there is a register left
+	if ahead {
+		e.op("MOVQ", at(gemmK, "DI"), "R14")
+		e.op("IMULQ", at(gemmTaps, "DI"), "R14")
+		e.op("IMULQ", imm(nv*p.weightSize()/4), "R14")
+		e.op("ADDQ", imm(64*nv), "R14")
+	}
 
 	block, tap, step := e.label("block"), e.label("tap"), e.label("step")
 	last, done := e.label("last"), e.label("done")
@@ -67,6 +76,9 @@ func avx2Gemm(e *emitter, p product, mr, nv int) {
 	e.op("CMPQ", "BX", "16(SP)")
 	e.op("JEQ", last)
 	e.mark(step)
+	if ahead {
+		e.op("PREFETCHT0", "(AX)(R14*1)")
+	}
 	multiply(0)
 	multiply(1)
 	e.op("ADDQ", imm(2*nv*p.weightSize()), "AX")
