@@ -16,7 +16,7 @@
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
 //	pooling.go    Pool
 //	borrowed.go   the other int8 operators, by graph/interp
-//	avx2*.go      the families avx2 and avxvnni
+//	avx2*.go      the families avx2 and avxvnni: what of it all they have, its products, inputs, depthwise convolutions
 //	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
 //	*_amd64.s     its kernels, written by internal/gen: go generate
 //
@@ -33,4 +33,4 @@
 // docs/native.md describes the kernels and how near they come to what the processor can do.
 package native
 
-//go:generate go run ./internal/gen -out vnni_amd64.s
+//go:generate go run ./internal/gen -out vnni_amd64.s -avx2 avx2_amd64.s
