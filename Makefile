@@ -19,7 +19,7 @@ export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
 
-.PHONY: help demo build native test nocgo race builtin soak pi pi-test lint fmt bench bench-train results clean
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,30 @@ bench-train: native ## the training step against Keras' (brings TensorFlow by pi
 RUNS ?=
 results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b adds finished runs first
 	$(GO) run ./bench/results -add '$(RUNS)'
+
+# MODELS are .tflite files and folders of runs, each perhaps with =RATIO: the most that native's p50 may be of LiteRT's.
+MODELS ?=
+LITERT  = .venv-litert/bin/python
+bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-001=0.65'
+	@test -x $(LITERT) || python3 -m venv .venv-litert
+	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
+	@mkdir -p bin && $(GO) build $(LINKED) -o bin/bench-native ./bench/native
+	bin/bench-native -python $(LITERT) $(MODELS)
+	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
+
+COLD_MODEL ?= graph/interp/testdata/vectors/cifar10/model.tflite
+bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite
+	@test -x $(LITERT) || python3 -m venv .venv-litert
+	@$(LITERT) -c 'import ai_edge_litert, PIL' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 pillow
+	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/mnet-edge-static ./cmd/mnet-edge
+	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL)
+
+# XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
+bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
+	@mkdir -p bin && $(CC) -shared -fPIC -O2 -o bin/held.so bench/held/held.c -ldl
+	@$(GO) build $(LINKED) -o bin/bench-native ./bench/native
+	HELD=avxvnni LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avxvnni $(MODELS)
+	HELD=avx2 LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

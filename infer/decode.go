@@ -8,7 +8,7 @@ import (
 )
 
 // Decode reads a .tflite file that has one input and one output. It is the gate that every runtime's Open puts before
-// its own loader. Errors wrap ErrModel.
+// its own loader. The graph's weights may lie in model. Errors wrap ErrModel.
 func Decode(model []byte) (*graph.Graph, error) {
 	g, err := tflite.Decode(model)
 	if err != nil {

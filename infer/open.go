@@ -34,6 +34,9 @@ func Open(runtimes []Runtime, model []byte, opts Options) (Runtime, Session, err
 			return nil, nil, err
 		}
 		unavailable = errors.Join(unavailable, err)
+		if opts.PassedOver != nil {
+			opts.PassedOver(r, err)
+		}
 	}
 	if unavailable != nil {
 		return nil, nil, unavailable

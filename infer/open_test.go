@@ -14,6 +14,7 @@ import (
 // broken offers a delegate that is never available.
 type broken struct{ infer.Runtime }
 
+func (broken) Name() string              { return "npu" }
 func (broken) Devices() []devices.Device { return []devices.Device{{Name: "npu", Reason: "unplugged"}} }
 func (broken) Open([]byte, infer.Options) (infer.Session, error) {
 	return nil, fmt.Errorf("npu: %w: unplugged", infer.ErrUnavailable)
@@ -41,7 +42,9 @@ func TestOpen(t *testing.T) {
 		{nil, b, infer.Auto, infer.ErrUnavailable},
 		{all, b[:100], infer.Auto, infer.ErrModel},
 	} {
-		r, s, err := infer.Open(test.runtimes, test.model, infer.Options{Delegate: test.delegate})
+		var passed []string
+		r, s, err := infer.Open(test.runtimes, test.model, infer.Options{Delegate: test.delegate,
+			PassedOver: func(r infer.Runtime, reason error) { passed = append(passed, r.Name()+": "+reason.Error()) }})
 		if !errors.Is(err, test.want) {
 			t.Errorf("delegate %q of %d runtimes: %v, want %v", test.delegate, len(test.runtimes), err, test.want)
 		}
@@ -50,6 +53,9 @@ func TestOpen(t *testing.T) {
 		}
 		if r != reference || s.Placement().Delegate != "none" {
 			t.Errorf("delegate %q: %v, %+v", test.delegate, r.Name(), s.Placement())
+		}
+		if auto := test.delegate != infer.ReferenceName; auto != (len(passed) == 1 && passed[0] == "npu: npu: not available: unplugged") {
+			t.Errorf("delegate %q: passed over %q", test.delegate, passed)
 		}
 		s.Close()
 	}

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (r reference) Open(model []byte, opts Options) (Session, error) {
 	if _, err := opts.ThreadCount(); err != nil {
 		return nil, err
 	}
-	g, err := Decode(model)
+	g, err := Decode(bytes.Clone(model))
 	if err != nil {
 		return nil, err
 	}

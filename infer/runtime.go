@@ -18,6 +18,9 @@ var ErrModel = errors.New("model refused")
 type Options struct {
 	Delegate string // "none", "xnnpack"; "" lets the runtime choose its fastest
 	Threads  int    // 1 to MaxThreads; 0 means 1
+
+	// PassedOver, if not nil, is told by Open why a runtime that it would have preferred does not have the model.
+	PassedOver func(r Runtime, reason error)
 }
 
 // MaxThreads bounds Options.Threads, more than any machine has.

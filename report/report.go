@@ -14,6 +14,9 @@ type Runtime struct {
 	Requested string `json:"delegate_requested"`
 	infer.Placement
 	Threads int `json:"threads"`
+
+	// PassedOver is why the runtimes that would have been preferred did not run the model, a line each.
+	PassedOver []string `json:"passed_over,omitempty"`
 }
 
 // Where is the placement in words: "xnnpack 29/29", "none".
@@ -58,6 +61,9 @@ func (r Infer) Text(w io.Writer) {
 	t := NewTable(w)
 	t.Row("model", r.Model)
 	t.Row("ran on", fmt.Sprintf("%s (%s), %s, %s", r.Runtime.Name, r.Runtime.Version, r.Runtime.Where(), plural(r.Runtime.Threads, "thread")))
+	for _, reason := range r.Runtime.PassedOver {
+		t.Row("not on", reason)
+	}
 	if r.Accuracy != nil {
 		t.Row("top-1", accuracyText(*r.Accuracy))
 	}

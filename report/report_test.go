@@ -36,6 +36,21 @@ init     1980 µs
 	}
 }
 
+// Who would have been preferred, and why it did not run the model, is said in words and in JSON.
+func TestInferPassedOver(t *testing.T) {
+	r := Infer{Model: "float32.tflite", Runtime: ran, Latency: latency}
+	r.Runtime.PassedOver = []string{`native: conv2d "conv1": not available: float32`}
+	var text strings.Builder
+	r.Text(&text)
+	if want := "\nnot on   native: conv2d \"conv1\": not available: float32\n"; !strings.Contains(text.String(), want) {
+		t.Errorf("got\n%s\nwant a line %q", text.String(), want)
+	}
+	b, err := json.Marshal(r)
+	if want := `"threads":1,"passed_over":["native: conv2d \"conv1\": not available: float32"]}`; err != nil || !strings.Contains(string(b), want) {
+		t.Errorf("got %s, error %v, want %s", b, err, want)
+	}
+}
+
 func TestDevicesText(t *testing.T) {
 	r := devices.Report{Host: devices.Host{OS: "linux", Arch: "arm64", Board: "Raspberry Pi 5 Model B Rev 1.0", UsableCPUs: 4, Threads: 4, Cores: 4, MemoryBytes: 8 << 30},
 		Devices: []devices.Device{{Name: "xnnpack", Kind: devices.CPU, Available: true, Version: "2.20.0"}, {Name: "gpu", Kind: devices.GPU, Reason: "no library"}}}

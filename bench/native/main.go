@@ -1,10 +1,13 @@
-// Command native compares the native engine with TFLite's XNNPACK delegate: one image a call, the sessions
-// taking turns, so that a change of the machine's speed meets all of them.
+// Command native compares the native engine with XNNPACK, that of LiteRT (in Python) and that of the TFLite library:
 //
-//	go run -tags tflite ./bench/native                   net D at widths 0.25 and 1, random weights
-//	go run -tags tflite ./bench/native -model m.tflite   another model
+//	make bench-native                                       net D at widths 1 and 0.25, random weights
+//	make bench-native MODELS='runs/D-001=0.65 m.tflite'     trained ones; fails where p50 is more than 0.65 of LiteRT's
 //
-// The Makefile says how to build with the TFLite library; without the tag, the families of native are compared.
+// It makes one image a call. All sides live for a whole comparison and take turns of some calls, so that a machine that
+// drifts or is shared treats them alike; the first call of a turn finds the caches cold and is not counted. Without the
+// tag tflite, or without -python, there is one peer less.
+//
+//	bin/bench-native -python .venv-litert/bin/python -tensors cifar10.zip MODELS    where LiteRT's results differ, instead
 package main
 
 import (
@@ -14,10 +17,12 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/klauspost/cpuid/v2"
 
@@ -29,33 +34,52 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	file := flag.String("model", "", "a .tflite `file` instead of the random networks")
-	rounds := flag.Int("rounds", 40, "turns of each session")
+	log.SetPrefix("bench/native: ")
+	python := flag.String("python", "", "Python with ai-edge-litert==2.3.0")
+	rounds := flag.Int("rounds", 40, "turns of each side")
 	calls := flag.Int("calls", 50, "calls a turn, of which the first is not counted")
-	threads := flag.Int("threads", 1, "threads of each session; with more than one, native also on one")
-	portable := flag.Bool("portable", false, "also the portable kernels")
+	threads := flag.Int("threads", 1, "threads of each side; with more than one, native also on one")
+	family := flag.String("family", "", "kernels of native (default: the fastest)")
+	all := flag.Bool("families", false, "also native's other families")
+	pictures := flag.String("tensors", "", "instead of times, print which operators' results LiteRT's XNNPACK has otherwise than graph/interp, for images of this CIFAR-10 `archive`")
 	flag.Parse()
-	models, err := load(*file)
+	dir, err := os.MkdirTemp("", "bench-native")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s; load %s; %d turns of %d calls\n", cpuid.CPU.BrandName, load1(), *rounds, *calls)
+	err = run(dir, options{*python, *rounds, *calls, *threads, native.Family(*family), *all, *pictures})
+	os.RemoveAll(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+type options struct {
+	python                 string
+	rounds, calls, threads int
+	family                 native.Family
+	families               bool
+	pictures               string
+}
+
+func run(dir string, o options) error {
+	models, err := load(dir, flag.Args())
+	if err != nil {
+		return err
+	}
+	if o.pictures != "" {
+		return tensors(dir, models, o.python, o.pictures)
+	}
+	fmt.Printf("%s, %d processors, load %s; %d turns of %d calls, of 1 image, threads: %d\n",
+		cpuid.CPU.BrandName, runtime.NumCPU(), load1(), o.rounds, o.calls, o.threads)
+	var slow []error
 	for _, m := range models {
-		runners := peers()
-		for i := range runners {
-			runners[i].threads = *threads
-		}
-		if *threads > 1 {
-			runners = append(runners, runner{"native, 1 thread", native.New(native.Options{}), native.Name, 1})
-		}
-		runners = append(runners, runner{"native", native.New(native.Options{}), native.Name, *threads})
-		if *portable {
-			runners = append(runners, runner{"portable", native.New(native.Options{Family: native.Portable}), native.Name, *threads})
-		}
-		if err := compare(m, runners, *rounds, *calls); err != nil {
-			log.Fatalf("%s: %v", m.name, err)
+		if err := compare(dir, m, o); err != nil {
+			slow = append(slow, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
+	fmt.Printf("load %s\n", load1())
+	return errors.Join(slow...)
 }
 
 // load1 is the machine's load, where it says.
@@ -67,35 +91,126 @@ func load1() string {
 	return strings.Fields(string(b))[0]
 }
 
+// namedModel is a .tflite and the most that native's median may be of the first peer's, 0 for any.
 type namedModel struct {
-	name string
-	file []byte
+	name, file string
+	limit      float64
 }
 
-func load(path string) ([]namedModel, error) {
-	if path != "" {
-		b, err := os.ReadFile(path)
-		return []namedModel{{path, b}}, err
-	}
+// load finds the models named: a .tflite or the folder of a run, then perhaps =RATIO.
+func load(dir string, names []string) ([]namedModel, error) {
 	var ms []namedModel
-	for _, width := range []float64{0.25, 1} {
+	for _, name := range names {
+		path, limit, limited := strings.Cut(name, "=")
+		m := namedModel{name: path, file: path}
+		if limited {
+			var err error
+			if m.limit, err = strconv.ParseFloat(limit, 64); err != nil {
+				return nil, err
+			}
+		}
+		if info, err := os.Stat(path); err != nil {
+			return nil, err
+		} else if info.IsDir() {
+			m.file = filepath.Join(path, "int8.tflite")
+		}
+		ms = append(ms, m)
+	}
+	if ms != nil {
+		return ms, nil
+	}
+	for _, width := range []float64{1, 0.25} {
 		spec := model.DefaultSpec(model.NetD)
 		spec.Width = width
 		b, err := infertest.Model(spec, infertest.Int8, 1)
 		if err != nil {
 			return nil, err
 		}
-		ms = append(ms, namedModel{spec.Name(), b})
+		m := namedModel{name: spec.Name() + ", random weights", file: filepath.Join(dir, spec.Name()+".tflite")}
+		if err := os.WriteFile(m.file, b, 0o644); err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
 	}
 	return ms, nil
 }
 
-// runner is a runtime with a delegate.
-type runner struct {
-	name     string
-	runtime  infer.Runtime
-	delegate string
-	threads  int
+// runners are the peers, then native; of a model, they are compared with the first.
+func (o options) runners() []runner {
+	var rs []runner
+	if o.python != "" {
+		rs = append(rs, liteRT(o.python, o.threads))
+	}
+	rs = append(rs, tfliteRunners(o.threads)...)
+	own := func(name string, f native.Family, threads int) {
+		rs = append(rs, inProcess(name, native.New(native.Options{Family: f}), native.Name, threads))
+	}
+	if o.families {
+		for _, f := range native.Families() {
+			own("native, "+string(f), f, o.threads)
+		}
+	}
+	if o.threads > 1 {
+		own("native, 1 thread", o.family, 1)
+	}
+	own("native", o.family, o.threads)
+	return rs
+}
+
+// compare prints what each side takes and how its times and int8 answers compare with the first's. The ratio of medians
+// is taken turn by turn; what is printed is its median.
+func compare(dir string, m namedModel, o options) error {
+	runners := o.runners()
+	input, err := randomInput(dir, m.file)
+	if err != nil {
+		return err
+	}
+	sides, took, medians := make([]side, len(runners)), make([][]float64, len(runners)), make([][]float64, len(runners))
+	for i, r := range runners {
+		if sides[i], err = r.open(m.file, input); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		defer sides[i].close()
+	}
+	for round := range o.rounds {
+		for k := range sides {
+			i := k
+			if round%2 == 1 {
+				i = len(sides) - 1 - k
+			}
+			t, err := sides[i].turn(o.calls)
+			if err != nil {
+				return fmt.Errorf("%s: %w", runners[i].name, err)
+			}
+			took[i] = append(took[i], t[1:]...)
+			medians[i] = append(medians[i], percentile(t[1:], 50))
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "%s\tp10 us\tp50 us\tp99 us\tratio p50\tratio p99\tsteps apart\t\n", m.name)
+	var ratio, tail float64
+	for i, r := range runners {
+		ratios := make([]float64, o.rounds)
+		for round := range ratios {
+			ratios[round] = medians[i][round] / medians[0][round]
+		}
+		ratio, tail = percentile(ratios, 50), percentile(took[i], 99)/percentile(took[0], 99)
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%.3f\t%d\t\n", r.name, percentile(took[i], 10)/1e3, percentile(took[i], 50)/1e3,
+			percentile(took[i], 99)/1e3, ratio, tail, apart(sides[i].answer(), sides[0].answer()))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if m.limit > 0 && ratio > m.limit {
+		return fmt.Errorf("p50 is %.3f of %s's: want at most %.3f", ratio, runners[0].name, m.limit)
+	}
+	return nil
+}
+
+// percentile is the value below which so much of v lies.
+func percentile(v []float64, percent int) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[(len(v)-1)*percent/100]
 }
 
 // apart is how many steps two int8 answers are apart where they are most.
@@ -107,53 +222,19 @@ func apart(a, b []byte) (most int) {
 	return most
 }
 
-// compare prints what each runner takes, the ratio of the medians to the first's, and how far its int8 answer is from the
-// first's.
-func compare(m namedModel, runners []runner, rounds, calls int) error {
-	sessions, took := make([]infer.Session, len(runners)), make([][]float64, len(runners))
-	var answers [][]byte
-	for i, r := range runners {
-		s, err := r.runtime.Open(m.file, infer.Options{Delegate: r.delegate, Threads: r.threads})
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		in, out := make([]byte, s.Input().Type.Bytes()), make([]byte, s.Output().Type.Bytes())
-		source := rand.NewChaCha8([32]byte{1})
-		source.Read(in)
-		if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
-			return err
-		}
-		sessions[i], answers = s, append(answers, out)
+// randomInput writes a file of an input for the model.
+func randomInput(dir, model string) (file string, err error) {
+	b, err := os.ReadFile(model)
+	if err != nil {
+		return "", err
 	}
-	for round := range rounds {
-		for k := range sessions {
-			i := k
-			if round%2 == 1 {
-				i = len(sessions) - 1 - k
-			}
-			for call := range calls {
-				start := time.Now()
-				if err := sessions[i].Invoke(); err != nil {
-					return err
-				}
-				if d := time.Since(start); call > 0 {
-					took[i] = append(took[i], float64(d.Nanoseconds())/1e3)
-				}
-			}
-		}
+	g, err := infer.Decode(b)
+	if err != nil {
+		return "", err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s\tp10 us\tp50 us\tp99 us\tratio\tsteps apart\t\n", m.name)
-	var first float64
-	for i, r := range runners {
-		slices.Sort(took[i])
-		at := func(percent int) float64 { return took[i][(len(took[i])-1)*percent/100] }
-		if i == 0 {
-			first = at(50)
-		}
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%d\t\n",
-			r.name, at(10), at(50), at(99), at(50)/first, apart(answers[i], answers[0]))
-	}
-	return w.Flush()
+	in := make([]byte, g.Inputs[0].Type.Bytes())
+	source := rand.NewChaCha8([32]byte{1})
+	source.Read(in)
+	file = filepath.Join(dir, "input.bin")
+	return file, os.WriteFile(file, in, 0o644)
 }

@@ -4,7 +4,8 @@ package main
 
 import "mnet-edge/infer/tflitec"
 
-// peers are the runtimes to compare with.
-func peers() []runner {
-	return []runner{{"xnnpack", tflitec.New(), tflitec.XNNPACK, 1}}
+// tfliteRunners are the runners of the TFLite library.
+func tfliteRunners(threads int) []runner {
+	r := tflitec.New()
+	return []runner{inProcess("TFLite "+r.Version(), r, tflitec.XNNPACK, threads)}
 }

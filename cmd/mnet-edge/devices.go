@@ -15,7 +15,7 @@ func devicesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "devices",
 		Usage: "list what this machine can run on, and why not the rest",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{jsonFlag(), kernelsFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("devices takes no argument: %q", c.Args().First())

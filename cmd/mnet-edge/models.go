@@ -29,6 +29,7 @@ func metadataFlags() []cli.Flag {
 // modelFlags are those of every command that runs a model.
 func modelFlags() []cli.Flag {
 	return append(metadataFlags(),
+		kernelsFlag(),
 		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
 		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
@@ -131,14 +132,17 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	}
 	o := &openedModel{Model: m, path: path, bytes: b}
 	start := time.Now()
-	runtime, session, err := openOn(delegate, b, threads)
+	var passed []string
+	runtime, session, err := openOn(delegate, b, threads, func(r infer.Runtime, reason error) {
+		passed = append(passed, oneLine(reason))
+	})
 	if errors.Is(err, infer.ErrUnavailable) {
 		if c.Bool("strict") {
 			return nil, fmt.Errorf("%w: %w", errDelegate, err)
 		}
 		say(c, "note: %s; running on %s instead", oneLine(err), reference.Name())
 		start = time.Now()
-		runtime, session, err = openOn(infer.ReferenceName, b, threads)
+		runtime, session, err = openOn(infer.ReferenceName, b, threads, nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -146,7 +150,7 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	o.session, o.runtime = session, runtime
 	o.init = time.Since(start)
 	o.ran = report.Runtime{Name: runtime.Name(), Version: runtime.Version(), Requested: delegate,
-		Placement: session.Placement(), Threads: threads}
+		Placement: session.Placement(), Threads: threads, PassedOver: passed}
 	if runtime == reference {
 		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
 	}
@@ -160,12 +164,12 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	return o, nil
 }
 
-// openOn opens a model with a delegate, or says why there is no such one.
-func openOn(delegate string, b []byte, threads int) (infer.Runtime, infer.Session, error) {
+// openOn opens a model with a delegate, or says why there is no such one. Passed is told of runtimes that do not have it.
+func openOn(delegate string, b []byte, threads int, passed func(infer.Runtime, error)) (infer.Runtime, infer.Session, error) {
 	if err := checkDelegate(delegate); err != nil {
 		return nil, nil, err
 	}
-	return infer.Open(runtimes(), b, infer.Options{Delegate: delegate, Threads: threads})
+	return infer.Open(runtimes(), b, infer.Options{Delegate: delegate, Threads: threads, PassedOver: passed})
 }
 
 func checkDelegate(name string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"mnet-edge/graph"
 	"mnet-edge/quant"
@@ -27,7 +28,7 @@ const (
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
 // graph.Check. Its level follows from its content: Quantized where any activation is of integers; Ranged where every
 // activation has a range; else Folded. Bytes that anyone made give an error, and take memory in proportion to their
-// number. No reference to b is kept.
+// number. Weights of a byte each stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
 	g, _, err := decode(b)
 	return g, err
@@ -393,7 +394,8 @@ func (d *decoder) buffer(i uint32) ([]byte, error) {
 	return b.bytes(bufferData), nil
 }
 
-// constant is the data of a tensor as numbers.
+// constant is the data of a tensor as numbers. Those of one byte are the file's own: most of a model is weights, and a
+// copy of them would be most of what opening it takes.
 func constant(t graph.Type, data []byte) (any, error) {
 	if len(data) != t.Bytes() {
 		return nil, fmt.Errorf("%d bytes of data for %v", len(data), t)
@@ -404,9 +406,9 @@ func constant(t graph.Type, data []byte) (any, error) {
 	case graph.Float32:
 		s = make([]float32, n)
 	case graph.Int8:
-		s = make([]int8, n)
+		return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(data))), n), nil
 	case graph.UInt8:
-		s = make([]uint8, n)
+		return data[:n:n], nil
 	case graph.Int16:
 		s = make([]int16, n)
 	case graph.Int32:

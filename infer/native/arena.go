@@ -2,13 +2,15 @@ package native
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 	"unsafe"
 
 	"mnet-edge/graph"
 )
 
-// pixelStep is what the bytes of an int8 pixel are a multiple of; bufferStep that of a buffer and of where it begins.
+// pixelStep is what the bytes of an int8 pixel are usually a multiple of; bufferStep that of a buffer and of where it
+// begins.
 const (
 	pixelStep  = 32
 	bufferStep = 64
@@ -17,8 +19,8 @@ const (
 // buffer is a place in the arena: of a value, or of what a kernel needs beside them.
 //
 // A value's elements lie pixel by pixel, a pixel being the elements along the last axis. One of int8 has stride bytes a
-// pixel, of which the first channels are its elements q + 128; values of other types and the graph's input, when it has
-// few channels, are dense. Elements of more than a byte are little-endian.
+// pixel, of which the first channels are its elements q + 128; values of other types are dense, with a few exceptions:
+// see compiler.stride. Elements of more than a byte are little-endian.
 type buffer struct {
 	dtype    graph.DType
 	pixels   int
@@ -42,7 +44,13 @@ func newBuffer(t graph.Type) *buffer {
 	if t.DType == graph.Int8 {
 		b.stride = roundUp(b.channels, pixelStep)
 	}
-	b.size = b.pixels * b.stride
+	return b.pitch(b.stride)
+}
+
+// pitch sets the bytes of a pixel.
+func (b *buffer) pitch(stride int) *buffer {
+	b.stride = stride
+	b.size = roundUp(b.pixels*stride, bufferStep)
 	return b
 }
 
@@ -54,12 +62,22 @@ const flip = 0x80
 // load takes the elements from dense bytes, as Session.Write has them.
 func (b *buffer) load(in []byte) {
 	row := b.channels * b.dtype.Size()
-	if row == b.stride { // all pixels are one piece
+	switch {
+	case row == b.stride: // all pixels are one piece
 		b.move(b.data[:len(in)], in)
-		return
-	}
-	for p := range b.pixels {
-		b.move(b.data[p*b.stride:][:row], in[p*row:])
+	case row == 3 && b.stride == 4: // red, green and blue
+		mask := uint32(0)
+		if b.dtype == graph.Int8 {
+			mask = flip * 0x010101
+		}
+		for p := range b.pixels {
+			rgb := in[3*p:][:3]
+			binary.LittleEndian.PutUint32(b.data[4*p:], (uint32(rgb[0])|uint32(rgb[1])<<8|uint32(rgb[2])<<16)^mask)
+		}
+	default:
+		for p := range b.pixels {
+			b.move(b.data[p*b.stride:][:row], in[p*row:])
+		}
 	}
 }
 

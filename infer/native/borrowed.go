@@ -2,6 +2,8 @@ package native
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -17,7 +19,11 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 	var data []any
 	for _, v := range n.In {
 		if v.Constant() {
-			in = append(in, graph.Const(v.Name, v.Type, v.Data))
+			data := v.Data
+			if q, ok := data.([]int8); ok {
+				data = slices.Clone(q) // the file may change
+			}
+			in = append(in, graph.Const(v.Name, v.Type, data))
 			continue
 		}
 		b, err := c.read(v)
@@ -52,6 +58,70 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 		}
 		out.pack(result[0].([]int8))
 	}, nil
+}
+
+// unary returns what computes a function of one int8.
+func (c *compiler) unary(n *graph.Node) (func(), error) {
+	if n.In[0].Type.DType != graph.Int8 || n.Out.Type.DType != graph.Int8 || n.In[0].Constant() {
+		return c.borrow(n)
+	}
+	table, err := c.every(n, []int{byteValues})
+	if err != nil {
+		return nil, err
+	}
+	x, err := c.read(n.In[0])
+	if err != nil {
+		return nil, err
+	}
+	return c.lookup(x, c.alloc(n.Out), func(q int32) int32 { return int32(table[q-math.MinInt8]) }), nil
+}
+
+// pairs are the bytes of an operator's results for all bytes a and b: that of a and b at 256*a + b.
+func (c *compiler) pairs(n *graph.Node) ([]byte, error) {
+	result, err := c.every(n, []int{byteValues, 1}, []int{1, byteValues})
+	if err != nil {
+		return nil, err
+	}
+	table := make([]byte, len(result))
+	for i, q := range result {
+		table[i] = byte(q) ^ flip
+	}
+	return table, nil
+}
+
+const byteValues = math.MaxUint8 + 1
+
+// every is what a machine of graph/interp makes of n with, for each input, all int8 in order, in tensors of the shapes
+// given: the results of an operator whose elements are each made of those at the same place.
+func (c *compiler) every(n *graph.Node, shapes ...[]int) ([]int8, error) {
+	g := graph.New(n.Out.Name)
+	g.Level = graph.Quantized
+	all := make([]int8, byteValues)
+	for i := range all {
+		all[i] = int8(i + math.MinInt8)
+	}
+	var in []*graph.Value
+	var data []any
+	for i, v := range n.In {
+		t := v.Type
+		if t.DType != graph.Int8 {
+			return nil, fmt.Errorf("%v: this engine computes in int8", t.DType)
+		}
+		t.Shape = shapes[i]
+		in, data = append(in, g.Input(v.Name, t)), append(data, all)
+	}
+	y := g.Apply(n.Out.Name, n.Op, in...)
+	y.Type.Quant = n.Out.Type.Quant
+	g.Outputs = []*graph.Value{y}
+	m, err := interp.New(g, interp.Options{Rounding: c.rounding})
+	if err != nil {
+		return nil, err
+	}
+	result, err := m.Run(data...)
+	if err != nil {
+		return nil, err
+	}
+	return result[0].([]int8), nil
 }
 
 // unpack gives the elements of an int8; pack takes them.

@@ -86,23 +86,24 @@ const maxTable = 1 << 24
 func (f *conv) bound() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
 	f.most = make([]int64, f.oc)
-	for i, w := range f.weights {
-		f.most[f.channel(i)] += distance * max(int64(w), -int64(w))
+	if f.depthwise {
+		for i, w := range f.weights {
+			f.most[i%f.oc] += int64(max(int32(w), -int32(w)))
+		}
 	}
 	for o, b := range f.bias {
-		if f.most[o] += max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
+		if size := len(f.weights) / f.oc; !f.depthwise {
+			sum := 0
+			for _, w := range f.weights[o*size:][:size] {
+				sum += max(int(w), -int(w))
+			}
+			f.most[o] = int64(sum)
+		}
+		if f.most[o] = f.most[o]*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}
 	return nil
-}
-
-// channel is the output channel of weights[i].
-func (f *conv) channel(i int) int {
-	if f.depthwise {
-		return i % f.oc
-	}
-	return i / (len(f.weights) / f.oc)
 }
 
 // pad asks for the padding's buffer, with room for size bytes, if the window reaches into it.
@@ -131,114 +132,4 @@ func (f *conv) offsets() []int32 {
 		}
 	}
 	return at
-}
-
-// portable returns the convolution in Go.
-func (c *compiler) portable(f *conv) func() {
-	c.pad(f, f.c)
-	var at []int32
-	var arena []byte
-	c.late = append(c.late, func() { at, arena = f.offsets(), c.arena })
-	if f.depthwise {
-		sum := make([]int32, f.oc)
-		return func() { f.depthwisePixels(arena, at, sum) }
-	}
-	panels := f.pack()
-	return func() { f.panels(arena, at, panels) }
-}
-
-// lanes is the number of output channels that the portable kernel computes together.
-const lanes = 8
-
-// pack puts the weights of eight output channels of one group side by side, in pairs: with a + b*2^32 for the weights
-// of two channels, x*(a + b*2^32) adds x*a to the low and x*b to the high half of a 64-bit sum. The halves interfere
-// only by the borrow of a negative low half, which unpair takes back.
-func (f *conv) pack() [][lanes / 2]int64 {
-	perGroup, terms := f.oc/(f.c/f.depth), f.taps()*f.depth
-	var packed [][lanes / 2]int64
-	for first := 0; first < f.oc; first += f.width(first) {
-		panel := make([][lanes / 2]int64, terms)
-		for lane := range min(lanes, perGroup-first%perGroup) {
-			for k, w := range f.weights[(first+lane)*terms:][:terms] {
-				panel[k][lane/2] += int64(w) << (lane % 2 * 32)
-			}
-		}
-		packed = append(packed, panel...)
-	}
-	return packed
-}
-
-// width is the number of channels of the panel that begins at channel first.
-func (f *conv) width(first int) int {
-	perGroup := f.oc / (f.c / f.depth)
-	return min(lanes, perGroup-first%perGroup)
-}
-
-func unpair(sum int64, half int) int32 {
-	low := int32(sum)
-	if half == 0 {
-		return low
-	}
-	return int32((sum - int64(low)) >> 32)
-}
-
-// panels: sum[m,o] = bias[o] + the sum over taps and i of (x[tap of m, group + i] - zero) * w[o, tap, i].
-func (f *conv) panels(arena []byte, at []int32, panels [][lanes / 2]int64) {
-	taps, out := f.taps(), f.out.data
-	zero := int64(f.inputZero)
-	for first := 0; first < f.oc; first += f.width(first) {
-		panel := panels[:taps*f.depth]
-		panels = panels[taps*f.depth:]
-		group, width := f.group(first), f.width(first)
-		for m := range f.pixels() {
-			var sum [lanes / 2]int64
-			for t, offset := range at[m*taps:][:taps] {
-				dot(&sum, arena[int(offset)+group:][:f.depth], panel[t*f.depth:], zero)
-			}
-			for lane := range width {
-				o := first + lane
-				out[m*f.out.stride+o] = f.finish(f.bias[o]+unpair(sum[lane/2], lane%2), o)
-			}
-		}
-	}
-}
-
-// dot: sum[pair] += (x[k] - zero) * w[k][pair].
-func dot(sum *[lanes / 2]int64, x []byte, w [][lanes / 2]int64, zero int64) {
-	s0, s1, s2, s3 := sum[0], sum[1], sum[2], sum[3]
-	w = w[:len(x)]
-	for k, q := range x {
-		v, r := int64(q)-zero, &w[k]
-		s0 += v * r[0]
-		s1 += v * r[1]
-		s2 += v * r[2]
-		s3 += v * r[3]
-	}
-	sum[0], sum[1], sum[2], sum[3] = s0, s1, s2, s3
-}
-
-// depthwisePixels: sum[m,c*M+k] = bias + the sum over taps of (x[tap of m, c] - zero) * w[tap, c*M+k], M being OC/C.
-func (f *conv) depthwisePixels(arena []byte, at []int32, sum []int32) {
-	taps, multiplier, zero := f.taps(), f.oc/f.c, int32(f.inputZero)
-	for m := range f.pixels() {
-		copy(sum, f.bias)
-		for t, offset := range at[m*taps:][:taps] {
-			x, w := arena[offset:][:f.c], f.weights[t*f.oc:][:f.oc]
-			if multiplier == 1 {
-				w := w[:len(x)]
-				sum := sum[:len(x)]
-				for c, q := range x {
-					sum[c] += (int32(q) - zero) * int32(w[c])
-				}
-				continue
-			}
-			for o, v := range w {
-				sum[o] += (int32(x[o/multiplier]) - zero) * int32(v)
-			}
-		}
-		out := f.out.data[m*f.out.stride:][:f.oc]
-		for o, s := range sum {
-			out[o] = f.finish(s, o)
-		}
-	}
 }

@@ -27,10 +27,28 @@ func depthwise1rows2(a *depthwiseArgs)
 //go:noescape
 func depthwise2rows2(a *depthwiseArgs)
 
+//go:noescape
+func depthwise1rows1twice(a *depthwiseArgs)
+
+//go:noescape
+func depthwise2rows1twice(a *depthwiseArgs)
+
+//go:noescape
+func depthwise1rows2twice(a *depthwiseArgs)
+
+//go:noescape
+func depthwise2rows2twice(a *depthwiseArgs)
+
 // depthwiseKernels are by stride - 1 and rows - 1.
 var depthwiseKernels = [2][2]func(*depthwiseArgs){
 	{depthwise1rows1, depthwise1rows2},
 	{depthwise2rows1, depthwise2rows2},
+}
+
+// depthwiseTwice are those that round twice.
+var depthwiseTwice = [2][2]func(*depthwiseArgs){
+	{depthwise1rows1twice, depthwise1rows2twice},
+	{depthwise2rows1twice, depthwise2rows2twice},
 }
 
 // depthwise3x3 returns the calls of a 3x3 depthwise convolution: one for each 64 channels, and for up to 32 in the end
@@ -51,10 +69,11 @@ func (c *compiler) depthwise3x3(f *conv) func() {
 				tables[rows], groups[rows] = f.depthwiseTable(rows, columns)
 			}
 			panel := c.depthwisePanel(f, o, rows)
+			kernel := twice(f, depthwiseKernels[f.stride[1]-1][rows-1], depthwiseTwice[f.stride[1]-1][rows-1])
 			all := groups[rows]
 			size, each := c.split(all, (f.c+63)/64), len(tables[rows])/all
 			for first := 0; first < all; first += size {
-				calls = append(calls, call[depthwiseArgs]{depthwiseKernels[f.stride[1]-1][rows-1], &depthwiseArgs{
+				calls = append(calls, call[depthwiseArgs]{kernel, &depthwiseArgs{
 					x: unsafe.Pointer(&c.arena[o]), table: &tables[rows][first*each], panel: &panel[0], out: &f.out.data[o],
 					outStep: f.out.stride, inStep: f.x.stride, groups: min(size, all-first), width: f.ow, clamp: f.clamp(),
 				}})
@@ -109,7 +128,7 @@ func (f *conv) depthwiseTable(rows, columns int) (table []int32, groups int) {
 // depthwisePanel packs the weights of 64/rows channels from first, once for each row: see depthwiseArgs.panel. As in a
 // panel of four vectors, element 4*j + i of vector v is the vector of bytes' element 16*j + 4*v + i.
 func (c *compiler) depthwisePanel(f *conv, first, rows int) []byte {
-	p := c.hooks.memory(64 * (4 + 4 + 3*4))
+	p := c.hooks.memory(64 * (f.header() + 3*4))
 	for e := range 64 {
 		v, j, i := e/16, e%16/4, e%4
 		o := first + (16*j+4*v+i)%(64/rows)
@@ -121,10 +140,10 @@ func (c *compiler) depthwisePanel(f *conv, first, rows int) []byte {
 			for ky := range 3 {
 				w := f.weights[(3*ky+kx)*f.c+o]
 				sum += int32(w)
-				p[512+256*kx+4*e+ky] = byte(w)
+				p[64*f.header()+256*kx+4*e+ky] = byte(w)
 			}
 		}
-		f.output.put(p, 4*e, 256+4*e, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, 64, o, f.bias[o]-int32(f.inputZero)*sum)
 	}
 	return p
 }

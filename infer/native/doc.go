@@ -3,15 +3,20 @@
 //	native.go     New: the runtime, its options
 //	session.go    a model ready to run
 //	family.go     which kernels this processor can run, and which it is told to
+//	kernels.go    what a family of kernels has
+//	families_*.go the families of an architecture
+//	calls.go      what the assembler families have in common
 //	plan.go       from a graph to steps: what is fused, what each value's buffer is
 //	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
-//	pool.go      goroutines that share a step
+//	pool.go       goroutines that share a step
 //	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
 //	window.go     the geometry of convolutions, and where each tap of the window finds its input
-//	conv.go       convolutions and fully connected layers in portable Go
+//	conv.go       convolutions and fully connected layers, whatever computes them
+//	portable.go   their kernels in plain Go
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
 //	pooling.go    Pool
 //	borrowed.go   the other int8 operators, by graph/interp
+//	avx2*.go      the families avx2 and avxvnni: what of it all they have, its products, inputs, depthwise convolutions
 //	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
 //	*_amd64.s     its kernels, written by internal/gen: go generate
 //
@@ -28,4 +33,4 @@
 // docs/native.md describes the kernels and how near they come to what the processor can do.
 package native
 
-//go:generate go run ./internal/gen -out vnni_amd64.s
+//go:generate go run ./internal/gen -out vnni_amd64.s -avx2 avx2_amd64.s

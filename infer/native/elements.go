@@ -20,9 +20,9 @@ func eachPixel(x, out *buffer, f func(x, out []byte)) {
 	}
 }
 
-// lookup computes an int8 or uint8 from another by a table.
-func lookup(x, out *buffer, f func(q int32) int32) func() {
-	var table [256]byte
+// lookup computes an int8 or uint8 from another by a table of f.
+func (c *compiler) lookup(x, out *buffer, f func(q int32) int32) func() {
+	table := new([256]byte)
 	for b := range table {
 		q := int32(b)
 		if x.dtype == graph.Int8 {
@@ -32,6 +32,9 @@ func lookup(x, out *buffer, f func(q int32) int32) func() {
 		if out.dtype == graph.Int8 {
 			table[b] ^= flip
 		}
+	}
+	if run := c.fastLookup(table, x, out); run != nil {
+		return run
 	}
 	row := func(x, out []byte) {
 		for i, b := range x {
@@ -112,7 +115,7 @@ func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
 	}
 	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant, quant.Range{Min: lo, Max: hi})
 	if x.dtype.Size() == 1 && out.dtype.Size() == 1 {
-		return lookup(x, out, rescale), nil
+		return c.lookup(x, out, rescale), nil
 	}
 	row := func(from, to []byte) {
 		for i := range out.channels {
@@ -139,39 +142,118 @@ func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (func(), error) {
 	return func() { eachPixel(x, out, row) }, nil
 }
 
-// arithmetic returns what adds or subtracts two tensors of one shape in XNNPACK's arithmetic. Other arithmetic is borrowed.
+// arithmetic returns what computes a sum, a difference or a product: in XNNPACK's arithmetic by a kernel, else by a table of
+// all pairs of integers.
 func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error) {
-	one, two := n.In[0], n.In[1]
-	if op.Fn == graph.Mul || c.rounding != quant.Float32 || one.Constant() || two.Constant() ||
-		n.Out.Type.DType != graph.Int8 || !slices.Equal(one.Type.Shape, two.Type.Shape) {
+	if n.Out.Type.DType != graph.Int8 {
 		return c.borrow(n)
 	}
-	f, ok := newAdder(op, one.Type.Quant, two.Type.Quant, n.Out.Type.Quant)
-	if !ok {
-		return c.borrow(n)
-	}
-	a, err := c.read(one)
-	if err != nil {
-		return nil, err
-	}
-	b, err := c.read(two)
-	if err != nil {
-		return nil, err
+	one, two := n.In[0].Type.Quant, n.In[1].Type.Quant
+	var apply func(a, b byte) byte
+	fast := func(a, b, out *buffer) func() { return nil }
+	if c.rounding == quant.Float32 && op.Fn == graph.Mul {
+		f := newMultiplier(op, one, two, n.Out.Type.Quant)
+		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastMul(&f, a, b, out) }
+	} else if f, ok := newAdder(op, one, two, n.Out.Type.Quant); ok && c.rounding == quant.Float32 && op.Fn != graph.Mul {
+		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastAdd(&f, a, b, out) }
+	} else {
+		table, err := c.pairs(n)
+		if err != nil {
+			return nil, err
+		}
+		apply = func(a, b byte) byte { return table[int(a)<<8|int(b)] }
 	}
 	out := c.alloc(n.Out)
-	if a.stride == out.stride && b.stride == out.stride {
-		if run := c.fastAdd(&f, a, b, out); run != nil {
-			return run, nil
-		}
+	a, spreadA, err := c.operand(n.In[0], n.Out)
+	if err != nil {
+		return nil, err
 	}
-	return func() {
-		for p := range out.pixels {
-			to, a, b := out.data[p*out.stride:][:out.channels], a.data[p*a.stride:], b.data[p*b.stride:]
-			for i := range to {
-				to[i] = f.apply(a[i], b[i])
+	b, spreadB, err := c.operand(n.In[1], n.Out)
+	if err != nil {
+		return nil, err
+	}
+	run := fast(a, b, out)
+	if run == nil {
+		run = func() {
+			for p := range out.pixels {
+				to, a, b := out.data[p*out.stride:][:out.channels], a.data[p*a.stride:], b.data[p*b.stride:]
+				for i := range to {
+					to[i] = apply(a[i], b[i])
+				}
 			}
 		}
+	}
+	if spreadA == nil && spreadB == nil {
+		return run, nil
+	}
+	return func() {
+		if spreadA != nil {
+			spreadA()
+		}
+		if spreadB != nil {
+			spreadB()
+		}
+		run()
 	}, nil
+}
+
+// operand is v with the shape and the layout of out, of which it may have been a part that is repeated, and what makes it
+// so in each run, or nil.
+func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread func(), err error) {
+	like := c.buffers[out]
+	from := newBuffer(v.Type)
+	if !v.Constant() {
+		if from, err = c.read(v); err != nil {
+			return nil, nil, err
+		}
+		if from.dtype != graph.Int8 {
+			return nil, nil, fmt.Errorf("%v: this engine computes in int8", from.dtype)
+		}
+		if from.stride == like.stride && slices.Equal(v.Type.Shape, out.Type.Shape) {
+			return from, nil, nil
+		}
+	}
+	b = c.add(newBuffer(out.Type).pitch(like.stride))
+	fill := repeat(v.Type.Shape, out.Type.Shape, from, b)
+	if !v.Constant() {
+		return b, fill, nil
+	}
+	b.first, b.last = 0, c.end
+	c.late = append(c.late, func() {
+		from.data = make([]byte, from.size)
+		from.pack(v.Data.([]int8))
+		fill()
+		from.data = nil
+	})
+	return b, nil, nil
+}
+
+// repeat returns what copies x, of a shape, to a buffer of another, repeating it where its own has 1 or nothing.
+func repeat(from, to []int, x, out *buffer) func() {
+	if len(to) == 0 {
+		return func() { out.data[0] = x.data[0] }
+	}
+	last, step := len(to)-1, make([]int, len(to))
+	from = append(slices.Repeat([]int{1}, len(to)-len(from)), from...)
+	for i, s := range graph.Strides(from[:last]) {
+		if from[i] != 1 {
+			step[i] = s
+		}
+	}
+	pixels := graph.Offsets(to[:last], step[:last], 0)
+	single := from[last] == 1
+	return func() {
+		for p, at := range pixels {
+			row, to := x.data[at*x.stride:], out.data[p*out.stride:][:out.channels]
+			if !single {
+				copy(to, row)
+				continue
+			}
+			for i := range to {
+				to[i] = row[0]
+			}
+		}
+	}
 }
 
 // reshape copies elements in order, in the longest pieces that are whole in both shapes.

@@ -17,6 +17,10 @@ const (
 	Portable Family = "portable"
 	// AVX512VNNI needs an amd64 processor with AVX-512 F, BW, DQ, VL and VNNI.
 	AVX512VNNI Family = "avx512vnni"
+	// AVXVNNI needs an amd64 processor with AVX2 and AVX-VNNI.
+	AVXVNNI Family = "avxvnni"
+	// AVX2 needs an amd64 processor with AVX2.
+	AVX2 Family = "avx2"
 )
 
 // EnvFamily is the environment variable that names the family to use where Options does not.
@@ -24,10 +28,23 @@ const EnvFamily = "MNET_NATIVE"
 
 // Families are those this processor can run, the fastest first.
 func Families() []Family {
-	if hasVNNI() {
-		return []Family{AVX512VNNI, Portable}
+	var can []Family
+	for _, k := range assembler {
+		if k.runs() {
+			can = append(can, k.family)
+		}
 	}
-	return []Family{Portable}
+	return append(can, Portable)
+}
+
+// kernels are f's; Portable has none.
+func (f Family) kernels() *kernels {
+	for _, k := range assembler {
+		if k.family == f {
+			return k
+		}
+	}
+	return &kernels{family: Portable}
 }
 
 // choose is the family asked for, by the environment if not by name, or the fastest.

@@ -91,7 +91,7 @@ func TestRefuses(t *testing.T) {
 			return conv(g, x, 1, 127, math.MaxInt32)
 		}, "may overflow"},
 		{"memory", func(g *graph.Graph, x *graph.Value) *graph.Value {
-			pad := graph.Pad{Before: []int{0, 0, 0, 0}, After: []int{63, 0, 0, 0}}
+			pad := graph.Pad{Before: []int{0, 0, 0, 0}, After: []int{127, 0, 0, 0}}
 			q := x.Type.Quant
 			x = g.Apply("pad", pad, x)
 			x.Type.Quant = q
@@ -128,28 +128,35 @@ func conv(g *graph.Graph, x *graph.Value, k int, w int8, bias int32) *graph.Valu
 	return y
 }
 
-// The assembler file is what the generator writes.
+// The assembler files are what the generator writes.
 func TestGenerated(t *testing.T) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("no go command")
 	}
-	out := filepath.Join(t.TempDir(), "vnni_amd64.s")
-	cmd := exec.Command(tool, "run", "./internal/gen", "-out", out)
+	dir := t.TempDir()
+	files := map[string]string{"-out": "vnni_amd64.s", "-avx2": "avx2_amd64.s"}
+	args := []string{"run", "./internal/gen"}
+	for flag, name := range files {
+		args = append(args, flag, filepath.Join(dir, name))
+	}
+	cmd := exec.Command(tool, args...)
 	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "GOFLAGS=-buildvcs=false")
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, msg)
 	}
-	got, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile("vnni_amd64.s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Error("vnni_amd64.s is not what internal/gen writes: go generate")
+	for _, name := range files {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is not what internal/gen writes: go generate", name)
+		}
 	}
 }
 

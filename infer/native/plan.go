@@ -27,8 +27,13 @@ type step struct {
 
 func (p *plan) run() {
 	if p.pool != nil {
-		p.pool.rouse()
+		p.pool.watch(p.compute)
+	} else {
+		p.compute()
 	}
+}
+
+func (p *plan) compute() {
 	for i := range p.steps {
 		p.steps[i].run()
 	}
@@ -64,7 +69,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 		hooks.memory = aligned
 	}
 	c := compiler{
-		family: family, rounding: r, hooks: hooks,
+		kernels: family.kernels(), rounding: r, hooks: hooks,
 		buffers: map[*graph.Value]*buffer{}, zeros: map[byte]*buffer{}, pads: map[*graph.Value]*graph.Node{},
 		outputs: g.Outputs, end: len(g.Nodes),
 	}
@@ -78,10 +83,6 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 	for _, v := range g.Inputs {
 		b := c.alloc(v)
 		b.first, b.last = 0, c.end // another Invoke may come without another Write
-		if b.dtype == graph.Int8 && b.channels <= 4 {
-			b.stride = b.channels
-			b.size = b.pixels * b.stride
-		}
 	}
 	for i, n := range g.Nodes {
 		c.step = i
@@ -100,7 +101,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 
 // compiler turns nodes into functions. Everything is decided here, once; the functions only compute.
 type compiler struct {
-	family   Family
+	kernels  *kernels
 	rounding quant.Rounding
 	pool     *pool
 	hooks    planHooks
@@ -137,11 +138,13 @@ func (c *compiler) bind(p *plan) error {
 	for _, f := range c.late {
 		f()
 	}
-	for _, j := range c.jobs {
-		if !c.hooks.share {
-			c.pool.measure(j)
-		}
+	if c.pool == nil || c.hooks.share {
+		return nil
 	}
+	for _, j := range c.jobs {
+		c.pool.measure(j)
+	}
+	c.pool.calibrate(p.compute)
 	return nil
 }
 
@@ -171,9 +174,55 @@ func (c *compiler) zero(value byte, size int) *buffer {
 }
 
 func (c *compiler) alloc(v *graph.Value) *buffer {
-	b := c.add(newBuffer(v.Type))
-	c.buffers[v] = b
+	b := newBuffer(v.Type)
+	c.buffers[v] = c.add(b.pitch(c.stride(v, b)))
 	return b
+}
+
+// stride is how many bytes a pixel of v has in b. Where the channels are few they are less than pixelStep, if what writes
+// and reads v does not mind: the kernels of depthwise convolutions want 32, and others write 16.
+func (c *compiler) stride(v *graph.Value, b *buffer) int {
+	input, narrow := v.Def == nil, c.kernels.narrow && b.channels <= 16
+	switch {
+	case b.dtype == graph.UInt8 && narrow && b.channels == 3: // to become an int8 image
+		return 4
+	case b.dtype != graph.Int8:
+		return b.stride
+	case input && b.channels <= 4 && !(narrow && b.channels == 3):
+		return b.channels
+	case !narrow || depthwise(v.Def) || slices.ContainsFunc(v.Uses, depthwise) || c.wide(v.Def):
+		return b.stride
+	case b.channels > 4 || !input && !elementwise(v.Def):
+		return 16
+	}
+	return 4
+}
+
+// depthwise reports whether n is a depthwise convolution, or comes before one and should not change the layout.
+func depthwise(n *graph.Node) bool {
+	if n == nil {
+		return false
+	}
+	_, is := n.Op.(graph.DepthwiseConv2D)
+	_, pads := n.Op.(graph.Pad) // it may become part of one
+	return is || (pads || elementwise(n)) && slices.ContainsFunc(n.Out.Uses, depthwise)
+}
+
+// wide reports whether n makes each element of those at the same place, of inputs that are not narrow.
+func (c *compiler) wide(n *graph.Node) bool {
+	return n != nil && elementwise(n) && slices.ContainsFunc(n.In, func(v *graph.Value) bool {
+		b := c.buffers[v]
+		return b != nil && b.dtype == graph.Int8 && b.stride == pixelStep
+	})
+}
+
+// elementwise reports whether each element of n's result is made of those at the same place.
+func elementwise(n *graph.Node) bool {
+	switch n.Op.(type) {
+	case graph.Quantize, graph.Activate, graph.Unary, graph.Arithmetic:
+		return true
+	}
+	return false
 }
 
 // read is the buffer of a value that the present step reads.
@@ -199,6 +248,8 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 		return c.arithmetic(n, op)
 	case graph.Pool:
 		return c.pool2D(n, op)
+	case graph.Unary:
+		return c.unary(n)
 	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Mean, graph.Pad:
 	default:
 		return c.borrow(n)
@@ -222,7 +273,7 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 	switch op := n.Op.(type) {
 	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
 		from, to := n.In[0].Type.Quant, n.Out.Type.Quant
-		return lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
+		return c.lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
 	case graph.Mean:
 		return c.mean(n, op, x, out)
 	}

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -9,11 +10,21 @@ import (
 
 // A pool is goroutines that help with the calls a step consists of. Between steps they spin, so that a step of a few
 // microseconds is worth sharing; when no step has come for a while they sleep until the next run of the plan.
+//
+// What changes hands between processors lies in one line of their caches, and nothing else there.
 type pool struct {
 	helpers []*helper
-	turn    atomic.Uint32       // counts the jobs given out
-	current atomic.Pointer[job] // the last one
 	closed  atomic.Bool
+
+	serial time.Duration // what the plan takes without help; 0 until that is known
+	slow   int           // runs that took longer with it, less those that did not
+	rest   int           // runs to go without it
+
+	_       [64]byte
+	next    atomic.Uint64       // the turn, which counts the jobs given out, in the high half; the call to begin next
+	current atomic.Pointer[job] // the turn's job
+	done    atomic.Int32        // calls finished
+	_       [64]byte
 }
 
 type helper struct {
@@ -23,12 +34,49 @@ type helper struct {
 
 // job is a step's calls, in any order and by any goroutine. It may be run again and again.
 type job struct {
-	n          int32
-	do         func(i int)
-	serial     func()       // all of them, in this goroutine
-	alone      bool         // sharing was measured not to be worth it
-	next, done atomic.Int32 // calls begun and finished
+	n      uint32
+	do     func(i int)
+	serial func() // all of them, in this goroutine
+	alone  bool   // sharing was measured not to be worth it
 }
+
+// When help has cost time patience times more often than it saved some, since other programs want the processors, the next
+// runs go without.
+const (
+	patience = 8
+	rest     = 500
+)
+
+// watch runs a plan with help, unless that has not paid of late.
+func (p *pool) watch(run func()) {
+	if p.rest > 0 {
+		p.rest--
+		run()
+		return
+	}
+	p.rouse()
+	start := time.Now()
+	run()
+	switch took := time.Since(start); {
+	case p.serial == 0:
+	case took <= p.serial:
+		p.slow = max(p.slow-1, 0)
+	default:
+		if p.slow++; p.slow == patience {
+			p.slow, p.rest = patience/2, rest
+		}
+	}
+}
+
+// calibrate finds out what the plan takes without help.
+func (p *pool) calibrate(run func()) {
+	p.rest = math.MaxInt
+	p.serial = median(run)
+	p.rest = 0
+}
+
+// none is a call that no job has.
+const none = math.MaxUint32
 
 // spins is how many looks a helper takes before it sleeps: some tens of microseconds.
 const spins = 1 << 15
@@ -69,37 +117,40 @@ func (p *pool) rouse() {
 
 // run returns when all calls of j have.
 func (p *pool) run(j *job) {
-	// A helper late from j's last run may begin with the new one as soon as next says so.
-	j.done.Store(0)
-	j.next.Store(0)
+	turn := p.next.Load()>>32 + 1
+	p.done.Store(0)
+	p.next.Store(turn<<32 | none) // before there is a new job, so that nobody takes its calls for the old one's
 	p.current.Store(j)
-	p.turn.Add(1)
-	j.work()
-	for looks := 1; j.done.Load() < j.n; looks++ {
+	p.next.Store(turn << 32)
+	p.work()
+	for looks := 1; uint32(p.done.Load()) < j.n; looks++ {
 		if looks%yield == 0 {
 			runtime.Gosched()
 		}
 	}
 }
 
-// work makes calls until none is left to begin.
-func (j *job) work() {
+// work makes calls until none is left to begin, and tells whether there was one. Whoever is late and takes a job for that
+// of a turn that is over fails to begin a call, since the turn is part of what must not have changed meanwhile.
+func (p *pool) work() (some bool) {
 	for {
-		i := j.next.Add(1) - 1
-		if i >= j.n {
-			return
+		at := p.next.Load()
+		j := p.current.Load()
+		if j == nil || uint32(at) >= j.n {
+			return some
 		}
-		j.do(int(i))
-		j.done.Add(1)
+		if p.next.CompareAndSwap(at, at+1) {
+			j.do(int(uint32(at)))
+			p.done.Add(1)
+			some = true
+		}
 	}
 }
 
 func (p *pool) help(h *helper) {
-	var seen uint32
 	for idle := 0; ; idle++ {
-		if turn := p.turn.Load(); turn != seen {
-			seen, idle = turn, 0
-			p.current.Load().work()
+		if p.work() {
+			idle = 0
 		}
 		if idle%yield == yield-1 {
 			runtime.Gosched()
@@ -108,9 +159,10 @@ func (p *pool) help(h *helper) {
 			continue
 		}
 		idle = 0
+		turn := p.next.Load() >> 32
 		h.asleep.Store(true)
 		// Whoever takes asleep back, rouse or this, decides whether there is a signal to wait for.
-		if p.turn.Load() == seen && !p.closed.Load() || !h.asleep.CompareAndSwap(true, false) {
+		if p.next.Load()>>32 == turn && !p.closed.Load() || !h.asleep.CompareAndSwap(true, false) {
 			<-h.wake
 		}
 		if p.closed.Load() {
@@ -124,17 +176,19 @@ func (p *pool) measure(j *job) {
 	if j.alone = j.n < 2; j.alone {
 		return
 	}
-	median := func(f func()) time.Duration {
-		var took [11]time.Duration
-		for i := range took {
-			start := time.Now()
-			f()
-			took[i] = time.Since(start)
-		}
-		slices.Sort(took[:])
-		return took[len(took)/2]
-	}
 	p.rouse()
 	shared := median(func() { p.run(j) })
 	j.alone = shared*10 > median(j.serial)*9
+}
+
+// median is what f takes.
+func median(f func()) time.Duration {
+	var took [11]time.Duration
+	for i := range took {
+		start := time.Now()
+		f()
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took[:])
+	return took[len(took)/2]
 }

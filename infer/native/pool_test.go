@@ -21,7 +21,7 @@ func TestPool(t *testing.T) {
 	}
 	defer p.close()
 	var count [40]atomic.Int32
-	j := &job{n: int32(len(count)), do: func(i int) { count[i].Add(1) }}
+	j := &job{n: uint32(len(count)), do: func(i int) { count[i].Add(1) }}
 	const runs = 500
 	for run := range runs {
 		if run%50 == 0 {

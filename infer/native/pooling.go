@@ -13,6 +13,7 @@ import (
 type pooling struct {
 	window
 	x, out *buffer
+	fn     graph.PoolFunc
 	limit  quant.Range
 	sum    []int32 // (C)
 }
@@ -29,7 +30,7 @@ func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (func(), error) {
 		return nil, errors.New("the window may overflow its accumulator")
 	}
 	in, to := n.In[0].Type.Shape, n.Out.Type.Shape
-	p := &pooling{x: x, out: c.alloc(n.Out), sum: make([]int32, in[3])}
+	p := &pooling{x: x, out: c.alloc(n.Out), fn: op.Fn, sum: make([]int32, in[3])}
 	p.window = window{
 		n: in[0], h: in[1], w: in[2], c: in[3], oh: to[1], ow: to[2], oc: in[3],
 		kh: op.Size[0], kw: op.Size[1], stride: op.Stride, dilation: op.Dilation,
@@ -37,12 +38,15 @@ func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (func(), error) {
 	for i := range 2 {
 		_, p.before[i] = op.Out(i, in[1+i], op.Size[i])
 	}
+	f := average
+	p.limit = activation(quant.Double, op.Act, n.Out.Type.Quant) // XNNPACK leaves the mean to TFLite's kernel
 	if op.Fn == graph.Max {
-		p.limit = activation(c.rounding, op.Act, n.Out.Type.Quant)
-		return func() { p.each(largest) }, nil
+		f, p.limit = largest, activation(c.rounding, op.Act, n.Out.Type.Quant)
 	}
-	p.limit = activation(quant.Double, op.Act, n.Out.Type.Quant) // XNNPACK leaves it to TFLite's kernel
-	return func() { p.each(average) }, nil
+	if run := c.fastPool(p); run != nil {
+		return run, nil
+	}
+	return func() { p.each(f) }, nil
 }
 
 // each gives f, for every output pixel, the bytes of the window's pixels one by one; f with no pixel finishes: it turns

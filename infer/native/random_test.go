@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,16 +21,17 @@ import (
 // Random operators of random shapes have graph/interp's bits, by every family, in both arithmetics, between guard pages.
 // go test -run Random -rapid.checks 10000 tries more of them.
 func TestRandomOperators(t *testing.T) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for _, op := range []struct {
 		name string
 		draw func(*builder) *graph.Graph
 	}{
 		{"conv", (*builder).conv}, {"pointwise", (*builder).pointwise}, {"depthwise", (*builder).depthwise},
 		{"depthwise3x3", (*builder).depthwise3x3}, {"fully", (*builder).fully}, {"mean", (*builder).mean},
-		{"elements", (*builder).elements}, {"sum", (*builder).sum}, {"pool", (*builder).pool},
+		{"elements", (*builder).elements}, {"sum", (*builder).sum}, {"repeated", (*builder).repeated},
+		{"unary", (*builder).unary}, {"pool", (*builder).pool}, {"slide", (*builder).slide},
 	} {
 		t.Run(op.name, func(t *testing.T) {
+			defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine
 			rapid.Check(t, func(t *rapid.T) {
 				b := &builder{T: t}
 				g := op.draw(b)
@@ -236,7 +238,7 @@ func (b *builder) pointwise() *graph.Graph {
 
 func (b *builder) depthwise() *graph.Graph {
 	w := b.window(2)
-	kh, kw, c := b.int("kernel y", 1, 4), b.int("kernel x", 1, 4), b.int("channels", 1, 40)
+	kh, kw, c := b.int("kernel y", 1, 5), b.int("kernel x", 1, 5), b.channels("channels")
 	oc := c * b.int("multiplier", 1, 3)
 	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, kh, b.int("height", 1, 8)), fit(w, 1, kw, b.int("width", 1, 8)), c)
 	x = b.surround(g, x)
@@ -342,6 +344,72 @@ func (b *builder) sum() *graph.Graph {
 	y.Type.Quant = b.like(x, "y", -5, 7)
 	g.Outputs = []*graph.Value{y}
 	return g
+}
+
+// repeated is Arithmetic of a tensor and one that is repeated along some axes, a constant or not.
+func (b *builder) repeated() *graph.Graph {
+	shape := b.shape()
+	g, x := b.graph(shape...)
+	fn := rapid.SampledFrom([]graph.BinaryFunc{graph.Add, graph.Sub, graph.Mul}).Draw(b.T, "function")
+	var two *graph.Value
+	if b.bool("constant") {
+		b.seed()
+		from := slices.Clone(shape[b.int("missing", 0, len(shape)):])
+		for i := range from {
+			if b.bool("repeated") {
+				from[i] = 1
+			}
+		}
+		t := graph.Type{DType: graph.Int8, Shape: from, Quant: b.like(x, "two", -1, 1)}
+		data := make([]int8, t.Elements())
+		for i := range data {
+			data[i] = int8(b.r.IntN(256) - 128)
+		}
+		two = graph.Const("two", t, data)
+	} else {
+		op := graph.Mean{KeepDims: true}
+		for i := range shape {
+			if b.bool("repeated") {
+				op.Axes = append(op.Axes, i)
+			}
+		}
+		if op.Axes == nil {
+			op.Axes = []int{0}
+		}
+		two = g.Apply("two", op, x)
+		two.Type.Quant = b.like(x, "two", -1, 1)
+	}
+	in := []*graph.Value{two, x}
+	if b.bool("swapped") {
+		in = []*graph.Value{x, two}
+	}
+	y := g.Apply("y", graph.Arithmetic{Fn: fn, Act: b.act()}, in...)
+	y.Type.Quant = b.like(x, "y", -5, 7)
+	g.Outputs = []*graph.Value{y}
+	return g
+}
+
+func (b *builder) unary() *graph.Graph {
+	g, x := b.graph(b.shape()...)
+	y := g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, x)
+	y.Type.Quant = b.like(x, "swish", 0, 1)
+	y = g.Apply("y", graph.Unary{Fn: graph.Logistic}, y)
+	y.Type.Quant = quant.PerTensor(1./256, quant.Int8Min)
+	g.Outputs = []*graph.Value{y}
+	return g
+}
+
+// slide is a convolution of few channels by a filter three pixels wide.
+func (b *builder) slide() *graph.Graph {
+	w := graph.Dense(1, graph.Same)
+	w.Stride[0], w.Dilation[0] = b.int("stride y", 1, 2), 1
+	if b.bool("valid") {
+		w.Padding = graph.Valid
+	}
+	kh, c, oc := b.int("kernel y", 1, 4), b.int("channels", 1, 20), b.int("out", 1, 50)
+	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, kh, b.int("height", 1, 4)), b.int("width", 8, 40), c)
+	x = b.surround(g, x)
+	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, kh, 3, c}, 0, kh*3*c)
 }
 
 func (b *builder) pool() *graph.Graph {

@@ -13,10 +13,11 @@ import (
 
 // output turns the sum of an output channel into the byte of the result.
 type output struct {
-	requant []quant.Requant // one a channel
-	product []float64       // in its stead, where not nil: a fully connected layer rounded Double
-	zero    int32           // zero point
-	limit   quant.Range     // of the fused activation, less zero
+	rounding quant.Rounding
+	requant  []quant.Requant // one a channel
+	product  []float64       // in its stead, where not nil: a fully connected layer rounded Double
+	zero     int32           // zero point
+	limit    quant.Range     // of the fused activation, less zero
 }
 
 // newOutput is that of the convolution or fully connected layer n with oc channels.
@@ -24,7 +25,7 @@ func newOutput(r quant.Rounding, n *graph.Node, act graph.Activation, oc int) *o
 	x, w, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	sx, _ := x.At(0)
 	so, zo := to.At(0)
-	t := &output{zero: zo, limit: activation(r, act, to)}
+	t := &output{rounding: r, zero: zo, limit: activation(r, act, to)}
 	t.limit.Min -= zo
 	t.limit.Max -= zo
 	_, fully := n.Op.(graph.FullyConnected)
@@ -121,6 +122,37 @@ func newAdder(op graph.Arithmetic, a, b, out *quant.Params) (add adder, ok bool)
 
 func (f *adder) apply(a, b byte) byte {
 	return byte(f.limit.Clamp((int32(a)*f.fa+int32(b)*f.fb+f.bias)>>f.shift+f.zero)) ^ flip
+}
+
+// multiplier is a * b: requant((a - za) * (b - zb)), plus zero, within limit, by the scales' factor sa*sb/out. XNNPACK
+// takes factors of 2^-16 to 2^8; the rest is TFLite's.
+type multiplier struct {
+	za, zb  int32
+	float   bool // requant is XNNPACK's
+	requant quant.Requant
+	zero    int32
+	limit   quant.Range // less zero
+}
+
+func newMultiplier(op graph.Arithmetic, a, b, out *quant.Params) multiplier {
+	sa, za := a.At(0)
+	sb, zb := b.At(0)
+	so, zo := out.At(0)
+	factor := float32(sa*sb) / so
+	m := multiplier{za: za, zb: zb, zero: zo, float: factor >= 1./65536 && factor < 256}
+	r := quant.Double
+	if m.float {
+		r = quant.Float32
+	}
+	m.requant, m.limit = quant.Rescale(r, factor, 1), activation(r, op.Act, out)
+	m.limit.Min -= zo
+	m.limit.Max -= zo
+	return m
+}
+
+func (m *multiplier) apply(a, b byte) byte {
+	q := m.requant.Apply((int32(a) - flip - m.za) * (int32(b) - flip - m.zb))
+	return byte(m.limit.Clamp(q)+m.zero) ^ flip
 }
 
 // mean is what turns the sum of count integers into the integer of their mean.

@@ -24,13 +24,13 @@ const (
 //	DX, SI      the output rows
 //	BX          pixels left in the output row
 func depthwise(e *emitter, rows, stride int) {
-	name := fmt.Sprintf("depthwise%drows%d", stride, rows)
+	name := e.name("depthwise%drows%d", stride, rows)
 	e.text(name, fmt.Sprintf("%s: 3x3, stride %d, %d channels of %d rows a time.", name, stride, 64/rows, rows), 8)
 	k := depthwiseKernel{e, rows}
-	e.loadClamp()
+	e.loadRounding()
 	e.op("MOVQ", at(depthwisePanel, "DI"), "AX")
 	for i := range 12 {
-		e.op("VMOVDQU64", at(512+64*i, "AX"), z(12+i))
+		e.op("VMOVDQU64", at(64*e.header()+64*i, "AX"), z(12+i))
 	}
 	e.op("MOVQ", at(depthwiseTable, "DI"), "CX")
 	e.op("MOVQ", at(depthwiseGroups, "DI"), "BX")
@@ -134,7 +134,7 @@ func (k depthwiseKernel) pixel(places ...int) {
 		}
 	}
 	for v := range 4 {
-		k.requant(z(24+v), at(256+64*v, "AX"))
+		k.requantAt(z(24+v), z(28), 256+64*v, 256)
 	}
 	pack(k.emitter, 24, 25, 26, 27)
 	if k.rows == 1 {

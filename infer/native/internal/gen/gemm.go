@@ -25,13 +25,13 @@ const (
 //	CX          the table, read in order
 //	DX          the output's next row
 func gemm(e *emitter, mr, nz int) {
-	name := fmt.Sprintf("gemm%dx%d", mr, nz)
+	name := e.name("gemm%dx%d", mr, nz)
 	e.text(name, fmt.Sprintf("%s: %d rows by %d output channels a block.", name, mr, 16*nz), 16)
 	sum := func(row, v int) z { return z(row*nz + v) }
 	weight := func(v int) z { return z(16 + v) }
 	row := func(r int) string { return fmt.Sprintf("R%d", 8+r) }
 
-	e.loadClamp()
+	e.loadRounding()
 	if nz < 4 {
 		e.op("VMOVDQU64", fmt.Sprintf("rows%d<>(SB)", 4/nz), z(28))
 	}
@@ -50,7 +50,7 @@ func gemm(e *emitter, mr, nz int) {
 			e.op("VMOVDQA64", sum(0, v), sum(r, v))
 		}
 	}
-	e.op("ADDQ", imm(128*nz), "AX")
+	e.op("ADDQ", imm(16*nz*e.header()), "AX")
 	e.op("MOVQ", at(gemmTaps, "DI"), "BX")
 	e.op("MOVQ", "BX", "8(SP)")
 
@@ -80,13 +80,28 @@ func gemm(e *emitter, mr, nz int) {
 	e.op("DECQ", "8(SP)")
 	e.op("JNZ", tap)
 
+	e.store(mr, nz, sum, weight)
+	e.op("DECQ", "0(SP)")
+	e.op("JNZ", block)
+	e.ret()
+}
+
+// store turns the sums of mr rows into bytes and writes them, each row gemmStride after the one before; DX goes along.
+// scale is where the channels' scales may go (Z16..Z23 are free), Z28 holds the order of the bytes of rows.
+func (e *emitter) store(mr, nz int, sum func(row, v int) z, scale func(v int) z) {
 	e.op("MOVQ", at(gemmPanel, "DI"), "AX")
-	for v := range nz {
-		e.op("VMOVDQU64", at(64*(nz+v), "AX"), weight(v))
+	if !e.twice {
+		for v := range nz {
+			e.op("VMOVDQU64", at(64*(nz+v), "AX"), scale(v))
+		}
 	}
 	for r := range mr {
 		for v := range nz {
-			e.requant(sum(r, v), weight(v))
+			if e.twice {
+				e.requantAt(sum(r, v), z(16+(r*nz+v)%8), 64*(nz+v), 64*nz)
+			} else {
+				e.requant(sum(r, v), scale(v))
+			}
 		}
 	}
 	next := func() { e.op("ADDQ", at(gemmStride, "DI"), "DX") }
@@ -122,9 +137,6 @@ func gemm(e *emitter, mr, nz int) {
 			}
 		}
 	}
-	e.op("DECQ", "0(SP)")
-	e.op("JNZ", block)
-	e.ret()
 }
 
 // pack puts four vectors of 16 integers into the 64 bytes of the first: in each of the four 16-byte lanes, four bytes

@@ -1,10 +1,14 @@
-// Command gen writes the AVX-512 VNNI kernels of package native: go generate in infer/native.
+// Command gen writes the amd64 kernels of package native: go generate in infer/native.
 //
-//	main.go       the emitter, the constants, the list of kernels
+//	main.go       the emitter, the constants, the list of AVX-512 VNNI kernels
 //	gemm.go       the matrix product: convolutions of any window, fully connected layers
+//	slide.go      the convolution by filters three pixels wide
 //	depthwise.go  the 3x3 depthwise convolution
+//	taps.go       depthwise convolutions of other windows
 //	mean.go       the mean over an image
-//	add.go        the sum of two tensors
+//	pooling.go    pools
+//	elements.go   sums and products of two tensors, functions of one
+//	avx2*.go      the kernels for processors without AVX-512
 //
 // Operands are in the order of Go's assembler: the destination last.
 package main
@@ -15,25 +19,43 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 )
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("out", "vnni_amd64.s", "the file to write")
+	out := flag.String("out", "vnni_amd64.s", "the file to write of AVX-512 kernels")
+	outAVX2 := flag.String("avx2", "avx2_amd64.s", "the file to write of AVX2 kernels")
 	flag.Parse()
-	var e emitter
-	e.header()
-	for _, shape := range [][2]int{{8, 2}, {8, 1}, {4, 4}, {4, 2}, {4, 1}, {1, 4}, {1, 2}, {1, 1}} {
-		gemm(&e, shape[0], shape[1])
+	var narrow emitter
+	avx2File(&narrow)
+	if err := os.WriteFile(*outAVX2, narrow.Bytes(), 0o644); err != nil {
+		log.Fatalf("gen: %v", err)
 	}
-	for _, rows := range []int{1, 2} {
-		for _, stride := range []int{1, 2} {
-			depthwise(&e, rows, stride)
+	var e emitter
+	e.begin()
+	for _, e.twice = range []bool{false, true} {
+		for _, shape := range [][2]int{{8, 2}, {8, 1}, {4, 4}, {4, 2}, {4, 1}, {1, 4}, {1, 2}, {1, 1}} {
+			gemm(&e, shape[0], shape[1])
 		}
+		for _, shape := range [][2]int{{16, 1}, {8, 1}, {8, 2}} {
+			slide(&e, shape[0], shape[1])
+		}
+		for _, rows := range []int{1, 2} {
+			for _, stride := range []int{1, 2} {
+				depthwise(&e, rows, stride)
+			}
+		}
+		taps(&e, 64)
+		taps(&e, 32)
 	}
 	mean(&e)
+	averagePool(&e)
+	maxPool(&e)
 	add(&e)
+	mul(&e)
+	lookup(&e)
 	if err := os.WriteFile(*out, e.Bytes(), 0o644); err != nil {
 		log.Fatalf("gen: %v", err)
 	}
@@ -43,6 +65,7 @@ func main() {
 type emitter struct {
 	bytes.Buffer
 	labels int
+	twice  bool // kernels of sums round as TFLite's reference kernels do: see requant
 }
 
 // op writes one instruction: its name, then the operands joined by commas.
@@ -105,12 +128,62 @@ func (e *emitter) loadClamp() {
 	e.op("VPBROADCASTB", at(argHigh, "DI"), highBytes)
 }
 
+// name is that of a kernel of sums.
+func (e *emitter) name(format string, sizes ...any) string {
+	name := fmt.Sprintf(format, sizes...)
+	if e.twice {
+		name += "twice"
+	}
+	return name
+}
+
+// header is how many bytes of a panel an output channel takes before its weights: its bias and its scale in float32; or
+// its bias, its multiplier, how far the product is shifted to the right and half of what that cuts off.
+func (e *emitter) header() int {
+	if e.twice {
+		return 16
+	}
+	return 8
+}
+
+// loadRounding is what requant and requantAt want to be done before.
+func (e *emitter) loadRounding() {
+	e.loadClamp()
+	if e.twice {
+		e.op("MOVL", imm(0xaaaa), "AX")
+		e.op("KMOVW", "AX", "K1") // the odd elements
+	}
+}
+
 // requant turns 16 sums into integers: convert, multiply, round half to even. No sum times its scale reaches 2^31:
 // the planner saw to it.
-func (e *emitter) requant(sum z, scale any) {
+func (e *emitter) requant(sum, scale any) {
 	e.op("VCVTDQ2PS", sum, sum)
 	e.op("VMULPS", scale, sum, sum)
 	e.op("VCVTPS2DQ", sum, sum)
+}
+
+// requantAt is requant by a panel at AX, the scales of these sums at an offset, each kind of number so many bytes after the
+// one before. Rounding twice: the high half of twice the product with the multiplier, ties upward, even and odd elements
+// apart; then the shift to the right, ties away from zero. The shift is at least 1, and no step leaves 32 bits: the planner
+// saw to that, too.
+func (e *emitter) requantAt(sum, scratch any, offset, kind int) {
+	if !e.twice {
+		e.requant(sum, at(offset, "AX"))
+		return
+	}
+	e.op("VPSRLQ", imm(32), sum, scratch)
+	e.op("VPMULDQ", at(offset, "AX"), sum, sum)
+	e.op("VPMULDQ", at(offset+4, "AX"), scratch, scratch)
+	e.op("VPADDQ", "nudge<>(SB)", sum, sum)
+	e.op("VPADDQ", "nudge<>(SB)", scratch, scratch)
+	e.op("VPSRLQ", imm(31), sum, sum)
+	e.op("VPADDQ", scratch, scratch, scratch)
+	e.op("VMOVDQA32", scratch, "K1", sum)
+	e.op("VPSRAD", imm(31), sum, scratch)
+	e.op("VPADDD", at(offset+2*kind, "AX"), sum, sum)
+	e.op("VPADDD", scratch, sum, sum)
+	e.op("VPSRAVD", at(offset+kind, "AX"), sum, sum)
 }
 
 // clampBytes limits 64 finished bytes to the activation's range.
@@ -119,7 +192,7 @@ func (e *emitter) clampBytes(r z) {
 	e.op("VPMINUB", highBytes, r, r)
 }
 
-func (e *emitter) header() {
+func (e *emitter) begin() {
 	fmt.Fprint(e, `// Code generated by internal/gen. DO NOT EDIT.
 
 #include "textflag.h"
@@ -133,6 +206,7 @@ func (e *emitter) header() {
 		}
 	}
 	e.data("rows4", 4, quad)
+	e.data("nudge", 8, slices.Repeat([]int{1 << 30}, 8))
 }
 
 // data is a read-only table of little-endian integers of size bytes each.

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"mnet-edge/infer"
+)
+
+// side is one of those compared, with a model and an input ready.
+type side interface {
+	// turn makes calls and tells what each took, in nanoseconds.
+	turn(calls int) ([]float64, error)
+	// answer is the output's bytes.
+	answer() []byte
+	close()
+}
+
+// runner is how to get a side.
+type runner struct {
+	name string
+	open func(file, input string) (side, error) // of a .tflite and a file of the input's bytes
+}
+
+// inProcess is a runner of one of our own runtimes.
+func inProcess(name string, r infer.Runtime, delegate string, threads int) runner {
+	return runner{name, func(file, input string) (side, error) {
+		model, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		s, err := r.Open(model, infer.Options{Delegate: delegate, Threads: threads})
+		if err != nil {
+			return nil, err
+		}
+		in, err := os.ReadFile(input)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]byte, s.Output().Type.Bytes())
+		if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
+			return nil, err
+		}
+		return &session{s, out}, nil
+	}}
+}
+
+type session struct {
+	infer.Session
+	out []byte
+}
+
+func (s *session) turn(calls int) ([]float64, error) {
+	took := make([]float64, calls)
+	for i := range took {
+		start := time.Now()
+		if err := s.Invoke(); err != nil {
+			return nil, err
+		}
+		took[i] = float64(time.Since(start).Nanoseconds())
+	}
+	return took, nil
+}
+
+func (s *session) answer() []byte { return s.out }
+func (s *session) close()         { s.Session.Close() }
+
+// liteRT is a runner of litert.py by a Python that has LiteRT.
+func liteRT(python string, threads int) runner {
+	_, source, _, _ := runtime.Caller(0)
+	script := filepath.Join(filepath.Dir(source), "litert.py")
+	return runner{"LiteRT", func(file, input string) (side, error) {
+		return start(exec.Command(python, script, file, input, strconv.Itoa(threads)))
+	}}
+}
+
+// process is a side that runs elsewhere: it works when told to by a line, and waits in between.
+type process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+	got []byte
+}
+
+func start(cmd *exec.Cmd) (*process, error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	var messages strings.Builder
+	cmd.Stderr = &messages
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, in: in, out: bufio.NewScanner(out)}
+	p.out.Buffer(nil, 1<<20)
+	line, err := p.line()
+	if err == nil {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] != "ready" {
+			err = fmt.Errorf("it printed %q", line)
+		} else {
+			p.got, err = hex.DecodeString(words[len(words)-1])
+		}
+	}
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("%s: %w\n%s", cmd.Path, err, messages.String())
+	}
+	return p, nil
+}
+
+func (p *process) line() (string, error) {
+	if !p.out.Scan() {
+		return "", io.ErrUnexpectedEOF
+	}
+	return p.out.Text(), nil
+}
+
+func (p *process) turn(calls int) ([]float64, error) {
+	if _, err := fmt.Fprintln(p.in, calls); err != nil {
+		return nil, err
+	}
+	line, err := p.line()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.cmd.Path, err)
+	}
+	took := make([]float64, 0, calls)
+	for _, word := range strings.Fields(line) {
+		t, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, t)
+	}
+	return took, nil
+}
+
+func (p *process) answer() []byte { return p.got }
+
+func (p *process) close() {
+	p.in.Close() // it ends at the end of its input
+	p.cmd.Wait()
+}

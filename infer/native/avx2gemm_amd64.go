@@ -1,0 +1,195 @@
+package native
+
+import "unsafe"
+
+//go:noescape
+func avx2Gemm6x2(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm4x2(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm8x1(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm4x1(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm1x4(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm1x2(a *gemmArgs)
+
+//go:noescape
+func avx2Gemm1x1(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm6x2(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm4x2(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm8x1(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm4x1(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm1x4(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm1x2(a *gemmArgs)
+
+//go:noescape
+func avxvnniGemm1x1(a *gemmArgs)
+
+// productKernels are a family's kernels of R rows by V vectors of eight output channels: [V][R].
+type productKernels struct {
+	element int // bytes of an input and of a weight
+	shapes  map[int]map[int]func(*gemmArgs)
+}
+
+var avx2Kernels = productKernels{2, map[int]map[int]func(*gemmArgs){
+	1: {1: avx2Gemm1x1, 4: avx2Gemm4x1, 8: avx2Gemm8x1},
+	2: {1: avx2Gemm1x2, 4: avx2Gemm4x2, 6: avx2Gemm6x2},
+	4: {1: avx2Gemm1x4},
+}}
+
+var avxvnniKernels = productKernels{1, map[int]map[int]func(*gemmArgs){
+	1: {1: avxvnniGemm1x1, 4: avxvnniGemm4x1, 8: avxvnniGemm8x1},
+	2: {1: avxvnniGemm1x2, 4: avxvnniGemm4x2, 6: avxvnniGemm6x2},
+	4: {1: avxvnniGemm1x4},
+}}
+
+// shape is the kernel's for m rows and n output channels.
+func (productKernels) shape(m, n int) (rows, vectors int) {
+	switch {
+	case m < 4 && n > 16:
+		return 1, 4
+	case m < 4 && n > 8:
+		return 1, 2
+	case m < 4:
+		return 1, 1
+	case n > 8 && (m == 6 || m >= 64):
+		return 6, 2
+	case n > 8:
+		return 4, 2
+	case m < 8:
+		return 4, 1
+	}
+	return 8, 1
+}
+
+// product returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
+// in.at(m,tap)[i] * in.weight(o,tap,i).
+func (c *compiler) product(f *conv, kernels productKernels, in operand) func() {
+	var calls []call[gemmArgs]
+	c.late = append(c.late, func() {
+		tables := map[int][]rowBlocks{} // by rows
+		var panels []panelShape
+		size := 0
+		for o := 0; o < f.oc; {
+			p := panelShape{first: o, at: size}
+			p.rows, p.vectors = kernels.shape(f.pixels(), f.oc-o)
+			p.from, p.k = f.see(o, 8*p.vectors, in)
+			panels = append(panels, p)
+			size += p.size(in)
+			o += 8 * p.vectors
+		}
+		weights := c.hooks.memory(size) // one after the other, so that a kernel can call for the next in time
+		for _, p := range panels {
+			if tables[p.rows] == nil {
+				tables[p.rows] = c.rowBlocks(f.pixels(), p.rows, len(panels), in)
+			}
+			panel := weights[p.at:][:p.size(in)]
+			f.fillPanel(panel, p, 4/kernels.element, in)
+			for _, b := range tables[p.rows] {
+				calls = append(calls, call[gemmArgs]{kernels.shapes[p.vectors][p.rows], &gemmArgs{
+					x: unsafe.Pointer(&c.arena[p.from*kernels.element]), table: &b.table[0], panel: &panel[0],
+					out: &f.out.data[b.first*f.out.stride+p.first], stride: f.out.stride,
+					blocks: b.n, taps: in.taps, k: p.k * kernels.element, clamp: f.clamp(),
+				}})
+			}
+		}
+	})
+	multiply := share(c, &calls)
+	if in.fill == nil {
+		return multiply
+	}
+	return func() {
+		in.fill()
+		multiply()
+	}
+}
+
+// rowBlocks are n blocks of rows from row first, and where their taps are.
+type rowBlocks struct {
+	first, n int
+	table    []int32
+}
+
+// rowBlocks cuts m rows. Those left over by the last whole block are computed by one that ends with them, some for a second
+// time.
+func (c *compiler) rowBlocks(m, rows, panels int, in operand) []rowBlocks {
+	var all []rowBlocks
+	add := func(first, n int) {
+		b := rowBlocks{first: first, n: n}
+		for block := range n {
+			for tap := range in.taps {
+				for r := range rows {
+					b.table = append(b.table, in.at(first+block*rows+r, tap))
+				}
+			}
+		}
+		all = append(all, b)
+	}
+	whole := m / rows
+	for size, at := c.split(whole, panels), 0; at < whole; at += size {
+		add(at*rows, min(size, whole-at))
+	}
+	if m%rows != 0 {
+		add(m-rows, 1)
+	}
+	return all
+}
+
+// see is which elements of a tap the n output channels from o depend on: in groups, only those of theirs.
+func (f *conv) see(o, n int, in operand) (from, k int) {
+	if f.depth == f.c || in.k < widenStep {
+		return 0, in.k
+	}
+	from = f.group(o) / widenStep * widenStep
+	return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth, widenStep) - from
+}
+
+// panelShape is which kernel computes the 8*vectors channels from the first, and from which k elements of a tap.
+type panelShape struct {
+	first, rows, vectors int
+	from, k              int
+	at                   int // of the panel in the layer's weights
+}
+
+func (p panelShape) size(in operand) int { return 8 * p.vectors * (8 + in.taps*p.k) }
+
+// fillPanel packs weights: gemmArgs.panel with vectors of eight, and so many inputs a group. The columns are in the
+// order of compiler.panel, for the same reason.
+func (f *conv) fillPanel(to []byte, p panelShape, group int, in operand) {
+	width := 8 * p.vectors
+	for e := range width {
+		v, j, i := e/8, e%8/4, e%4
+		o := p.first + 4*(p.vectors*j+v) + i
+		if o >= f.oc {
+			continue
+		}
+		sum := int32(0)
+		for tap := range in.taps {
+			for x := range p.k {
+				w := in.weight(o, tap, p.from+x)
+				sum += int32(w)
+				to[width*8+(tap*p.k+x)/group*width*group+e*group+x%group] = byte(w)
+			}
+		}
+		f.output.put(to, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+	}
+}

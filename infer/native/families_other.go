@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package native
+
+// assembler: no kernels but the portable ones for this architecture.
+var assembler []*kernels

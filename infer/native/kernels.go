@@ -1,0 +1,65 @@
+package native
+
+// kernels are what a family computes otherwise than in portable Go. A field may be nil, and a function may return nil for
+// what it has no kernel for: the portable code stands in. What they return is called once a run; what depends on where
+// buffers lie, they leave to compiler.late.
+type kernels struct {
+	family Family
+	runs   func() bool // on this processor
+
+	// Convolutions and fully connected layers.
+	conv func(*compiler, *conv) func()
+	// The mean of each count pixels in a row of x.
+	mean func(c *compiler, m *mean, count int, x, out *buffer) func()
+	// Sums and products of tensors that lie alike.
+	add func(c *compiler, f *adder, a, b, out *buffer) func()
+	mul func(c *compiler, f *multiplier, a, b, out *buffer) func()
+	// A function of each byte; x and out lie alike.
+	lookup  func(c *compiler, table *[256]byte, x, out *buffer) func()
+	pooling func(*compiler, *pooling) func()
+
+	narrow bool // its kernels take narrow pixels: see compiler.stride
+}
+
+// fastConv returns what computes f with the family's kernels, or nil. So do the functions below.
+func (c *compiler) fastConv(f *conv) func() {
+	if c.kernels.conv == nil {
+		return nil
+	}
+	return c.kernels.conv(c, f)
+}
+
+func (c *compiler) fastMean(m *mean, count int, x, out *buffer) func() {
+	if c.kernels.mean == nil {
+		return nil
+	}
+	return c.kernels.mean(c, m, count, x, out)
+}
+
+func (c *compiler) fastAdd(f *adder, a, b, out *buffer) func() {
+	if c.kernels.add == nil {
+		return nil
+	}
+	return c.kernels.add(c, f, a, b, out)
+}
+
+func (c *compiler) fastMul(f *multiplier, a, b, out *buffer) func() {
+	if c.kernels.mul == nil {
+		return nil
+	}
+	return c.kernels.mul(c, f, a, b, out)
+}
+
+func (c *compiler) fastLookup(table *[256]byte, x, out *buffer) func() {
+	if c.kernels.lookup == nil || x.pixels != out.pixels || x.stride != out.stride {
+		return nil
+	}
+	return c.kernels.lookup(c, table, x, out)
+}
+
+func (c *compiler) fastPool(p *pooling) func() {
+	if c.kernels.pooling == nil {
+		return nil
+	}
+	return c.kernels.pooling(c, p)
+}

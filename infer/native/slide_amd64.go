@@ -1,0 +1,132 @@
+package native
+
+import "unsafe"
+
+// slideArgs are the arguments of the kernels slideRxV: R pixels next to each other by 16*V output channels at a time, of
+// filters three pixels wide that move by one pixel.
+type slideArgs struct {
+	x      unsafe.Pointer // the arena
+	table  *int32         // for each block where it goes in out; then for each row of the filter: see slideTable
+	panel  *byte          // [16*V] bias int32, [16*V] scale float32, [rows][k/4][3][16*V][4] weights
+	out    *byte          // of the first pixel, the panel's first channel
+	stride int            // bytes from pixel to pixel of the output
+	blocks int
+	rows   int // of the filter
+	k      int // bytes of input a tap sees, a multiple of 4
+	clamp
+	step int // bytes from pixel to pixel of the input
+}
+
+//go:noescape
+func slide16x1(a *slideArgs)
+
+//go:noescape
+func slide8x1(a *slideArgs)
+
+//go:noescape
+func slide8x2(a *slideArgs)
+
+//go:noescape
+func slide16x1twice(a *slideArgs)
+
+//go:noescape
+func slide8x1twice(a *slideArgs)
+
+//go:noescape
+func slide8x2twice(a *slideArgs)
+
+// slides reports whether the kernels slideRxV can have f: eight or more pixels in a row, of whose windows only the first
+// pixel of the first and the last of the last may lie outside the image.
+func (f *conv) slides() bool {
+	return f.kw == 3 && f.stride[1] == 1 && f.dilation[1] == 1 && f.ow >= 8 &&
+		f.before[1] <= 1 && f.ow-f.before[1] < f.w && f.x.stride >= roundUp(f.c, 4)
+}
+
+// slideConv is for few channels, of the input or of the output, where gemmRxV would spend its time on where the pixels
+// of a tap are, or load them for one vector of output channels each.
+func (c *compiler) slideConv(f *conv) func() {
+	k := roundUp(f.c, 4)
+	c.pad(f, 16*f.x.stride)
+	type form struct {
+		pixels int
+		kernel func(*slideArgs)
+	}
+	one, two := form{8, twice(f, slide8x1, slide8x1twice)}, form{8, twice(f, slide8x2, slide8x2twice)}
+	if f.ow >= 16 {
+		one = form{16, twice(f, slide16x1, slide16x1twice)}
+	}
+	var calls []call[slideArgs]
+	c.late = append(c.late, func() {
+		tables := map[int][]int32{}
+		for o := 0; o < f.oc; {
+			form, vectors := one, 1
+			if f.oc-o > 16 {
+				form, vectors = two, 2
+			}
+			if tables[form.pixels] == nil {
+				tables[form.pixels] = f.slideTable(form.pixels)
+			}
+			table, each := tables[form.pixels], 1+3*f.kh
+			panel := c.slidePanel(f, o, vectors, k)
+			all := len(table) / each
+			size := c.split(all, (f.oc+31)/32)
+			for first := 0; first < all; first += size {
+				calls = append(calls, call[slideArgs]{form.kernel, &slideArgs{
+					x: unsafe.Pointer(&c.arena[0]), table: &table[first*each], panel: &panel[0],
+					out: &f.out.data[o], stride: f.out.stride, blocks: min(size, all-first),
+					rows: f.kh, k: k, clamp: f.clamp(), step: f.x.stride,
+				}})
+			}
+			o += 16 * vectors
+		}
+	})
+	return share(c, &calls)
+}
+
+// slideTable says, for each block of pixels, how far in the output they are, and for each row of the filter the offsets in
+// the arena of three of the input's pixels: the first that the block sees, the second, from which on all lie in a row,
+// and the last. A row's last block ends with it: some of its pixels may be computed twice.
+func (f *conv) slideTable(pixels int) (table []int32) {
+	for row := range f.n * f.oh {
+		for x := 0; x < f.ow; x += pixels {
+			m := row*f.ow + min(x, f.ow-pixels)
+			table = append(table, int32(m*f.out.stride))
+			for ky := range f.kh {
+				at := func(o, kx int) int32 { return f.locate(f.input(m+o, ky, kx)) }
+				table = append(table, at(0, 0), at(0, 1), at(pixels-1, 2))
+			}
+		}
+	}
+	return table
+}
+
+// slidePanel packs the weights of 16*vectors output channels from first: see slideArgs.panel. Channels are in the order
+// of compiler.panel.
+func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
+	width := 16 * vectors
+	p := c.hooks.memory(width * (f.header() + 3*f.kh*k))
+	for e := range width {
+		o := first + interleaved(vectors, e)
+		if o >= f.oc {
+			continue
+		}
+		sum := int32(0)
+		for ky := range f.kh {
+			for kx := range 3 {
+				for i, w := range f.weights[((o*f.kh+ky)*3+kx)*f.c:][:f.c] {
+					sum += int32(w)
+					p[width*(f.header()+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
+				}
+			}
+		}
+		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+	}
+	return p
+}
+
+// interleaved is the channel of element e of a panel so many vectors wide. Packing sums to bytes takes, lane by lane of
+// 16 bytes, four of each vector, so element 4*j + i of vector v is channel 4*(vectors*j + v) + i.
+func interleaved(vectors, e int) int {
+	v, j, i := e/16, e%16/4, e%4
+	return 4*(vectors*j+v) + i
+}
