@@ -22,7 +22,7 @@ type Result struct {
 }
 
 // Run converts g, a graph at level Float or Folded, in place, as the recipe says. samples are calibration inputs: for
-// each, the values of the graph's one input, row-major; it may be nil for Scheme Float32. On an error the graph is of no
+// each, the values of the graph's one input, row-major; it may be nil where Scheme.Integer is false. On an error the graph is of no
 // more use. observe, if not nil, sees the graph after each pass that ran.
 func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32], observe func(pass string, g *graph.Graph)) (*Result, error) {
 	if r.Scheme == "" {
@@ -35,7 +35,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r}
-	if r.Scheme == Int8 {
+	if r.Scheme.Integer() {
 		if len(g.Inputs) != 1 {
 			return nil, fmt.Errorf("convert: %d inputs: want 1", len(g.Inputs))
 		}

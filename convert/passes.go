@@ -21,17 +21,17 @@ type pass struct {
 var passes = []pass{
 	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
 	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
-	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.open() }, choose},
-	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.Equalize != Off }, equalize},
-	{"calibrate", graph.Folded, graph.Ranged, wantsInt8, calibrate},
-	{"share-range", graph.Ranged, graph.Ranged, wantsInt8, shareRange},
-	{"quantize", graph.Ranged, graph.Quantized, wantsInt8, quantize},
-	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.RoundWeights == On }, roundWeights},
-	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.CorrectBias == On }, correctBias},
-	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.FloatIO }, floatIO},
+	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.open() }, choose},
+	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.Equalize != Off }, equalize},
+	{"calibrate", graph.Folded, graph.Ranged, integer, calibrate},
+	{"share-range", graph.Ranged, graph.Ranged, integer, shareRange},
+	{"quantize", graph.Ranged, graph.Quantized, integer, quantize},
+	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.RoundWeights == On }, roundWeights},
+	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.CorrectBias == On }, correctBias},
+	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.FloatIO }, floatIO},
 }
 
-func wantsInt8(r Recipe) bool { return r.Scheme == Int8 }
+func integer(r Recipe) bool { return r.Scheme.Integer() }
 
 // foldBatchNorm multiplies BN's gain into the weights of the convolution before it and makes the rest a bias:
 //

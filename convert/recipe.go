@@ -10,8 +10,18 @@ type Scheme string
 
 const (
 	Float32 Scheme = "float32" // weights and activations stay float32
+	Float16 Scheme = "float16" // weights are float16, dequantized on loading; arithmetic stays float32
+	Dynamic Scheme = "dynamic" // int8 weights; activations are float32, and quantized by their own range in each run
 	Int8    Scheme = "int8"    // int8 weights and activations, int32 biases, integer arithmetic throughout
+	Int16x8 Scheme = "int16x8" // int8 weights, int16 activations around 0, int64 biases
+	Int4    Scheme = "int4"    // as Int8, with 4-bit weights where the runtimes take them
 )
+
+// Schemes are those that Run knows, the plainest first.
+var Schemes = []Scheme{Float32, Float16, Dynamic, Int8, Int16x8, Int4}
+
+// Integer reports whether activations become integers: the scheme needs calibration samples.
+func (s Scheme) Integer() bool { return s == Int8 || s == Int16x8 || s == Int4 }
 
 // Choice is one of the ways a step of the conversion can be done. Where a recipe says nothing, what does best on
 // samples held out is chosen, see Result.Trials.
@@ -72,7 +82,7 @@ func (r Recipe) open() bool {
 
 // Check reports what no conversion knows.
 func (r Recipe) Check() error {
-	if r.Scheme != Int8 && r.Scheme != Float32 {
+	if !slices.Contains(Schemes, r.Scheme) {
 		return fmt.Errorf("unknown scheme %q", r.Scheme)
 	}
 	for _, o := range options {
