@@ -34,7 +34,7 @@ func quantize(c *conversion) error {
 
 // quantizeNode settles the result's quantization, which began as what its range asks for, and the node's constants.
 func (c *conversion) quantizeNode(n *graph.Node) error {
-	if q := graph.FixedQuant(n.Op); q != nil {
+	if q := graph.FixedQuant(n.Op, n.Out.Type.DType); q != nil {
 		n.Out.Type.Quant = q
 	}
 	switch op := n.Op.(type) {

@@ -24,7 +24,7 @@
 //	Concat           x...                          along Axis
 //	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
-//	Dequantize       x                             integer -> float32
+//	Dequantize       x                             integer -> float32, or a constant float16 -> float32
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

@@ -105,16 +105,15 @@ func like(in []Type) (Type, error) {
 	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
 }
 
-// FixedQuant is the quantization that an int8 result of the operator must have, nil if it is free: probabilities take
-// the steps of 1/256 from 0. Source: TFLite's quantization specification.
-func FixedQuant(op Op) *quant.Params {
-	switch op := op.(type) {
-	case Softmax:
-		return quant.PerTensor(1./256, quant.Int8Min)
-	case Unary:
-		if op.Fn == Logistic {
-			return quant.PerTensor(1./256, quant.Int8Min)
-		}
+// FixedQuant is the quantization that the operator's result must have as integers of type d, nil if it is free:
+// probabilities take the steps of 1/256, or of 1/32768 in an int16, from 0. Source: TFLite's quantization specification.
+func FixedQuant(op Op, d DType) *quant.Params {
+	unary, _ := op.(Unary)
+	if _, softmax := op.(Softmax); !softmax && unary.Fn != Logistic {
+		return nil
 	}
-	return nil
+	if d == Int16 {
+		return quant.PerTensor(1./32768, 0)
+	}
+	return quant.PerTensor(1./256, quant.Int8Min)
 }

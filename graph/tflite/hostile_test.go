@@ -115,7 +115,7 @@ func TestDecodeRefuses(t *testing.T) {
 			dense[operatorOptions] = obj{denseFormat: int8(1)}
 		}},
 		{`"unbiased" is float32[1 3], inferred float32[48 3]`, func(p parts) { p.operators[len(p.operators)-1][operatorInputs].([]int32)[0] = 0 }},
-		{"elements of FLOAT16", func(p parts) { p.tensor("stem/w")[tensorType] = int8(1) }},
+		{"elements of BFLOAT16", func(p parts) { p.tensor("stem/w")[tensorType] = int8(18) }},
 		{"elements of TensorType(-3)", func(p parts) { p.tensor("stem/w")[tensorType] = int8(-3) }},
 		{"variable, sparse or external", func(p parts) { p.tensor("stem/w")[tensorVariable] = true }},
 		{`tensor 3 "stem/w": 647 bytes of data for float32[6,3,3,3]`, func(p parts) {
