@@ -35,6 +35,9 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r}
+	if g.Level == graph.Ranged && !r.Scheme.Integer() {
+		g.Level = graph.Folded // the ranges that came with it are of no use here
+	}
 	if r.Scheme.Integer() {
 		if len(g.Inputs) != 1 {
 			return nil, fmt.Errorf("convert: %d inputs: want 1", len(g.Inputs))

@@ -21,6 +21,8 @@ type pass struct {
 var passes = []pass{
 	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
 	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
+	{"halve-weights", graph.Folded, graph.Quantized, scheme(Float16), halveWeights},
+	{"weights-only", graph.Folded, graph.Quantized, scheme(Dynamic), weightsOnly},
 	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.open() }, choose},
 	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.Equalize != Off }, equalize},
 	{"calibrate", graph.Folded, graph.Ranged, integer, calibrate},
@@ -30,6 +32,8 @@ var passes = []pass{
 	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.CorrectBias == On }, correctBias},
 	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.FloatIO }, floatIO},
 }
+
+func scheme(s Scheme) func(Recipe) bool { return func(r Recipe) bool { return r.Scheme == s } }
 
 func integer(r Recipe) bool { return r.Scheme.Integer() }
 
@@ -144,7 +148,7 @@ func floatIO(c *conversion) error {
 	g := c.g
 	for i, old := range g.Inputs {
 		in := &graph.Value{Name: old.Name, Type: float32Type(old.Type.Shape...)}
-		q := g.Insert(g.Nodes[0], old.Name+".int8", graph.Quantize{To: old.Type.DType}, in)
+		q := g.Insert(g.Nodes[0], old.Name+"."+old.Type.DType.String(), graph.Quantize{To: old.Type.DType}, in)
 		q.Type.Quant = old.Type.Quant
 		g.Replace(old, q)
 		g.Inputs[i] = in
