@@ -77,19 +77,23 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	sx, zx := x.At(0)
 	so, zo := out.At(0)
 	f.zeroX, f.zero = zx, zo
-	f.limit = activation(c.Rounding, act, out)
+	r := c.Rounding
+	if _, conv := n.Op.(graph.Conv2D); conv && n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
+		r = leftConv(&f.window)
+	}
+	f.limit = activation(r, act, out)
 	f.limit.Min -= zo
 	f.limit.Max -= zo
 	_, fully := n.Op.(graph.FullyConnected)
 	for o := range f.oc {
 		sw, _ := w.At(o)
 		switch {
-		case fully && c.Rounding == quant.Double:
+		case fully && r == quant.Double:
 			f.product = append(f.product, fullyConnected(sx, sw, so))
 		case fully && len(w.Scale) == 1:
-			f.requant = append(f.requant, quant.FullyConnectedRequant(c.Rounding, sx, sw, so))
+			f.requant = append(f.requant, quant.FullyConnectedRequant(r, sx, sw, so))
 		default:
-			f.requant = append(f.requant, quant.ConvRequant(c.Rounding, sx, sw, so))
+			f.requant = append(f.requant, quant.ConvRequant(r, sx, sw, so))
 		}
 	}
 	_, depthwise := n.Op.(graph.DepthwiseConv2D)

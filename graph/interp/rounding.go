@@ -20,6 +20,15 @@ func builtin(r quant.Rounding) quant.Rounding {
 	return quant.Double
 }
 
+// leftConv is the rounding of a convolution that XNNPACK leaves to TFLite's optimized kernels, as it does one with int4
+// weights: ruy's, but for groups, which have no optimized kernel.
+func leftConv(g *window) quant.Rounding {
+	if g.depth != g.c {
+		return quant.Double
+	}
+	return quant.DoubleUp
+}
+
 // full is the range of an integer type.
 func full[T int8 | int16]() quant.Range {
 	var x any = T(0)
