@@ -154,6 +154,9 @@ func floatIO(c *conversion) error {
 		g.Inputs[i] = in
 	}
 	for i, old := range g.Outputs {
+		if old.Type.DType == graph.Float32 {
+			continue
+		}
 		g.Outputs[i] = g.Insert(nil, old.Name+".float", graph.Dequantize{}, old)
 	}
 	return nil

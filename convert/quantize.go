@@ -14,8 +14,13 @@ import (
 // every bias an integer that holds a sum.
 func quantize(c *conversion) error {
 	d := c.recipe.Scheme.activation()
+	kept, err := c.islands()
+	if err != nil {
+		return err
+	}
+	nodes := slices.Clone(c.g.Nodes)
 	for _, v := range c.g.Values() {
-		if v.Constant() {
+		if v.Constant() || kept[v.Def] {
 			continue
 		}
 		v.Type = graph.Type{DType: d, Shape: v.Type.Shape, Quant: rangeQuant(d, *v.Range)}
@@ -23,7 +28,11 @@ func quantize(c *conversion) error {
 	if scale, zero, ok := pixelQuant(c.g); ok && d == graph.Int8 {
 		c.g.Inputs[0].Type.Quant = quant.PerTensor(scale, zero)
 	}
-	for _, n := range slices.Clone(c.g.Nodes) {
+	c.embed(kept)
+	for _, n := range nodes {
+		if kept[n] {
+			continue
+		}
 		if err := c.quantizeNode(n); err != nil {
 			return fmt.Errorf("layer %q: %w", n.Out.Name, err)
 		}
@@ -59,9 +68,6 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 		}
 	case graph.Unary:
 		if op.Fn == graph.HardSwish {
-			if d == graph.Int16 {
-				return fmt.Errorf("no runtime has %s for int16", n.Op.Name())
-			}
 			atLeast(n, n.In[0].Type.Quant.Scale[0]/64)
 		}
 	case graph.Mean, graph.Activate, graph.Softmax:

@@ -62,6 +62,7 @@ type Recipe struct {
 	FloatIO      bool   `json:"float_io"`                 // integers inside, float32 input and output
 	PerTensor    bool   `json:"per_tensor"`               // one scale for each weight, not one for each of its channels
 	PerChannelFC bool   `json:"per_channel_fc,omitempty"` // a scale for each channel in fully connected layers too
+	Partial      bool   `json:"partial,omitempty"`        // operators without an integer form stay float32
 	Observer     Choice `json:"observer,omitempty"`       // a name of Observers
 	Equalize     Choice `json:"equalize,omitempty"`       // Off, ByActivations, ByWeights, ByBoth
 	CorrectBias  Choice `json:"correct_bias,omitempty"`   // Off, On

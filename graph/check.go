@@ -175,8 +175,8 @@ func (n *Node) checkInteger() error {
 		in = in[:1]
 	}
 	out := n.Out.Type
-	if op, ok := n.Op.(Unary); ok && op.Fn == HardSwish && out.DType == Int16 {
-		return errors.New("no runtime has it for int16")
+	if err := IntegerForm(n.Op, out.DType); err != nil {
+		return err
 	}
 	for _, t := range append(types(in), out) {
 		if t.Quant == nil || len(t.Quant.Scale) != 1 {

@@ -13,8 +13,9 @@
 //	FullyConnected   x (N, I), weight, [bias]      weight (O, I)
 //	BatchNorm        x, gamma, beta, mean, variance  (C) each; has no form in a file
 //	Activate         x                             ReLU or ReLU6 on its own
-//	Arithmetic       a, b                          Add, Sub, Mul; one may be repeated to fit the other
-//	Unary            x                             HardSwish, Logistic
+//	Arithmetic       a, b                          Add, Sub, Mul, Div; one may be repeated to fit the other
+//	Unary            x                             HardSwish, Logistic; Tanh, Exp, Abs, Neg, Sqrt, Rsqrt, Square
+//	LeakyReLU        x
 //	Softmax          x                             along the last axis
 //	Mean             x                             over Axes
 //	Pool             x                             Average, Max
@@ -25,6 +26,8 @@
 //	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
 //	Dequantize       x                             integer -> float32, or a constant float16 -> float32
+//
+// Div, LeakyReLU and the Unary after Logistic are float32 alone: see IntegerForm.
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

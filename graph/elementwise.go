@@ -15,6 +15,7 @@ const (
 	Add BinaryFunc = iota // a + b
 	Sub                   // a - b
 	Mul                   // a * b
+	Div                   // a / b; float32 alone
 )
 
 // UnaryFunc is what a Unary computes of a number.
@@ -23,7 +24,19 @@ type UnaryFunc uint8
 const (
 	HardSwish UnaryFunc = iota // x * min(max(x+3, 0), 6) / 6
 	Logistic                   // 1 / (1 + exp(-x))
+	Tanh                       // from here on, float32 alone
+	Exp
+	Abs
+	Neg
+	Sqrt
+	Rsqrt // 1 / sqrt(x)
+	Square
 )
+
+var unaryNames = [...]string{
+	HardSwish: "hard_swish", Logistic: "logistic", Tanh: "tanh", Exp: "exp", Abs: "abs", Neg: "neg",
+	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square",
+}
 
 // The operators that compute each element of the result from one element of each input. Softmax is among them though a
 // row's elements meet in its sum.
@@ -36,16 +49,22 @@ type (
 	}
 	// Unary is Fn of each element.
 	Unary struct{ Fn UnaryFunc }
+	// LeakyReLU is x, or Alpha * x where that is negative; float32 alone.
+	LeakyReLU struct{ Alpha float32 }
 	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
 	Softmax struct{ Beta float32 }
 )
 
-func (o Arithmetic) Name() string { return [...]string{Add: "add", Sub: "sub", Mul: "mul"}[o.Fn] }
-func (o Unary) Name() string      { return [...]string{HardSwish: "hard_swish", Logistic: "logistic"}[o.Fn] }
-func (Softmax) Name() string      { return "softmax" }
+func (o Arithmetic) Name() string {
+	return [...]string{Add: "add", Sub: "sub", Mul: "mul", Div: "div"}[o.Fn]
+}
+func (o Unary) Name() string   { return unaryNames[o.Fn] }
+func (LeakyReLU) Name() string { return "leaky_relu" }
+func (Softmax) Name() string   { return "softmax" }
 
 func (o Arithmetic) attrs() string { return o.Act.attrs() }
 func (Unary) attrs() string        { return "" }
+func (o LeakyReLU) attrs() string  { return fmt.Sprintf(" alpha=%v", o.Alpha) }
 
 func (o Softmax) attrs() string {
 	if o.Beta == 1 {
@@ -85,6 +104,8 @@ func broadcast(a, b []int) ([]int, error) {
 
 func (o Unary) infer(in []Type) (Type, error) { return like(in) }
 
+func (o LeakyReLU) infer(in []Type) (Type, error) { return like(in) }
+
 func (o Softmax) infer(in []Type) (Type, error) {
 	t, err := like(in)
 	switch {
@@ -103,6 +124,25 @@ func like(in []Type) (Type, error) {
 		return Type{}, err
 	}
 	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
+}
+
+// IntegerForm reports an operator that no integer kernel computes for results of type d, nil if one does: such a node
+// stays float32, between Dequantize and Quantize.
+func IntegerForm(op Op, d DType) error {
+	none := fmt.Errorf("%s has no form for %v", op.Name(), d)
+	switch op := op.(type) {
+	case LeakyReLU, BatchNorm:
+		return none
+	case Arithmetic:
+		if op.Fn == Div {
+			return none
+		}
+	case Unary:
+		if op.Fn > Logistic || op.Fn == HardSwish && d == Int16 {
+			return none
+		}
+	}
+	return nil
 }
 
 // FixedQuant is the quantization that the operator's result must have as integers of type d, nil if it is free:

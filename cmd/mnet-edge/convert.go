@@ -50,6 +50,7 @@ was taken from; what does best is picked, and named.`,
 			&cli.StringFlag{Name: "correct-bias", Value: auto, Usage: "empirical bias correction: `auto`, off, on"},
 			&cli.StringFlag{Name: "round-weights", Value: auto, Usage: "adaptive rounding of weights: `auto`, off, on"},
 			&cli.BoolFlag{Name: "per-tensor", Usage: "one scale for each weight, not one for each of its channels"},
+			&cli.BoolFlag{Name: "partial", Usage: "keep operators without an integer form in float32, not refuse the model"},
 			&cli.BoolFlag{Name: "per-channel-fc", Usage: "one scale for each channel of fully connected layers too, for runtimes since TensorFlow 2.17"},
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
@@ -123,7 +124,8 @@ func recipeOf(c *cli.Context) (convert.Recipe, error) {
 		}
 		return ""
 	}
-	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), PerChannelFC: c.Bool("per-channel-fc"), Observer: choice("calibrator"), Equalize: choice("equalize"),
+	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), PerChannelFC: c.Bool("per-channel-fc"), Partial: c.Bool("partial"),
+		Observer: choice("calibrator"), Equalize: choice("equalize"),
 		CorrectBias: choice("correct-bias"), RoundWeights: choice("round-weights")}
 	var flags []string
 	for _, s := range convert.Schemes {

@@ -56,6 +56,8 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.arithmetic(n, op)
 	case graph.Unary:
 		return c.unary(n, op)
+	case graph.LeakyReLU:
+		return c.leakyReLU(n, op)
 	case graph.Softmax:
 		return c.softmax(n, op)
 	case graph.Pool:

@@ -21,6 +21,7 @@ func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error
 			graph.Add: func(a, b float32) float32 { return a + b },
 			graph.Sub: func(a, b float32) float32 { return a - b },
 			graph.Mul: func(a, b float32) float32 { return float32(a * b) },
+			graph.Div: func(a, b float32) float32 { return a / b },
 		}[op.Fn]
 		return pairwise(c, n, out, func(a, b float32) float32 { return min(max(f(a, b), lo), hi) })
 	case []int8:
@@ -148,12 +149,7 @@ func multiplier[T int8 | int16](r quant.Rounding, act graph.Activation, a, b, ou
 func (c *compiler) unary(n *graph.Node, op graph.Unary) (func(), error) {
 	switch x := c.data[n.In[0]].(type) {
 	case []float32:
-		out, f := c.data[n.Out].([]float32), [...]func(float32) float32{graph.HardSwish: hardSwish, graph.Logistic: logistic}[op.Fn]
-		return func() {
-			for i, v := range x {
-				out[i] = f(v)
-			}
-		}, nil
+		return each(x, c.data[n.Out].([]float32), floatUnary[op.Fn]), nil
 	case []int16:
 		if op.Fn != graph.Logistic {
 			break
@@ -176,6 +172,45 @@ func (c *compiler) unary(n *graph.Node, op graph.Unary) (func(), error) {
 		return c.table(n, f), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+}
+
+// floatUnary are the functions of a Unary; what leaves float32 is rounded once.
+var floatUnary = [...]func(float32) float32{
+	graph.HardSwish: hardSwish,
+	graph.Logistic:  logistic,
+	graph.Tanh: func(x float32) float32 {
+		e := exp(-2 * math.Abs(float64(x)))
+		return float32(math.Copysign((1-e)/(1+e), float64(x)))
+	},
+	graph.Exp:    func(x float32) float32 { return float32(exp(float64(x))) },
+	graph.Abs:    func(x float32) float32 { return float32(math.Abs(float64(x))) },
+	graph.Neg:    func(x float32) float32 { return -x },
+	graph.Sqrt:   func(x float32) float32 { return float32(math.Sqrt(float64(x))) },
+	graph.Rsqrt:  func(x float32) float32 { return float32(1 / math.Sqrt(float64(x))) },
+	graph.Square: func(x float32) float32 { return float32(x * x) },
+}
+
+// each applies f to every element.
+func each(x, out []float32, f func(float32) float32) func() {
+	return func() {
+		for i, v := range x {
+			out[i] = f(v)
+		}
+	}
+}
+
+// leakyReLU returns what computes a LeakyReLU node.
+func (c *compiler) leakyReLU(n *graph.Node, op graph.LeakyReLU) (func(), error) {
+	x, ok := c.data[n.In[0]].([]float32)
+	if !ok {
+		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+	}
+	return each(x, c.data[n.Out].([]float32), func(v float32) float32 {
+		if v < 0 {
+			return float32(v * op.Alpha)
+		}
+		return v
+	}), nil
 }
 
 // table applies f, which gives an int8 for every int8, through a table.

@@ -60,6 +60,15 @@ var codecs = []*codec{
 		strings.Fields("1.6.0 1.14.0 1.15.0 2.3.0 2.4.0 2.12.0"), transposeVersion, encodeTranspose, decodeTranspose},
 	{"quantize", 114, 89, false, strings.Fields("1.14.0 1.15.0"), quantizeVersion, plain, decodeQuantize},
 	{"dequantize", 6, 38, false, strings.Fields("1.13.1 1.14.0 1.15.0"), byType, plain, always(graph.Dequantize{})},
+	{"div", 42, 29, false, strings.Fields("1.6.0 2.3.0"), divVersion, encodeArithmetic, decodeArithmetic(graph.Div)},
+	{"leaky_relu", 98, 75, false, strings.Fields("1.13.1"), one, encodeLeaky, decodeLeaky},
+	{"tanh", 28, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Tanh})},
+	{"exp", 47, 33, false, strings.Fields("1.7.0"), one, plain, always(graph.Unary{Fn: graph.Exp})},
+	{"abs", 101, 78, false, strings.Fields("1.13.0"), one, plain, always(graph.Unary{Fn: graph.Abs})},
+	{"neg", 59, 42, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Neg})},
+	{"sqrt", 75, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Sqrt})},
+	{"rsqrt", 76, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Rsqrt})},
+	{"square", 92, 66, false, strings.Fields("1.12.0"), one, plain, always(graph.Unary{Fn: graph.Square})},
 	{"", 43, 30, false, nil, nil, nil, decodeSqueeze}, // read as a reshape
 }
 

@@ -130,6 +130,7 @@ const (
 	arithmeticActivation = 0    // AddOptions, SubOptions, MulOptions, int8
 	arithmeticPower      = 1    // of Add and Sub, bool, true: int16 scales are powers of two
 	softmaxBeta          = 0    // SoftmaxOptions, float32
+	leakyAlpha           = 0    // LeakyReluOptions, float32
 	bilinearCorners      = 2    // ResizeBilinearOptions, bool; half_pixel_centers follows
 	nearestCorners       = 0    // ResizeNearestNeighborOptions, likewise
 )

@@ -23,6 +23,15 @@ func subVersion(n *graph.Node) int {
 	return byType(n)
 }
 
+// divVersion is 2 where more than 4 dimensions are repeated.
+func divVersion(n *graph.Node) int {
+	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
+	if max(len(a), len(b)) > 4 && !slices.Equal(a, b) {
+		return 2
+	}
+	return 1
+}
+
 // mulVersion is 4 for int16, and 3 where the product's steps are wider than the result's.
 func mulVersion(n *graph.Node) int {
 	if n.In[0].Type.DType == graph.Int16 {
@@ -38,7 +47,7 @@ func mulVersion(n *graph.Node) int {
 func encodeArithmetic(n *graph.Node) (obj, []*graph.Value) {
 	op := n.Op.(graph.Arithmetic)
 	options := obj{arithmeticActivation: encodeActivation(op.Act)}
-	if op.Fn != graph.Mul && n.Out.Type.DType == graph.Int16 {
+	if (op.Fn == graph.Add || op.Fn == graph.Sub) && n.Out.Type.DType == graph.Int16 {
 		options = append(options, flag(false))
 	}
 	return options, nil
@@ -47,7 +56,7 @@ func encodeArithmetic(n *graph.Node) (obj, []*graph.Value) {
 func decodeArithmetic(f graph.BinaryFunc) func(*call) (graph.Op, error) {
 	return func(c *call) (graph.Op, error) {
 		act, err := c.activation(arithmeticActivation)
-		if f != graph.Mul && c.out.DType == graph.Int16 && c.powers() {
+		if (f == graph.Add || f == graph.Sub) && c.out.DType == graph.Int16 && c.powers() {
 			return nil, fmt.Errorf("int16 with scales that are powers of two: %w", ErrUnsupported)
 		}
 		return graph.Arithmetic{Fn: f, Act: act}, err
@@ -103,6 +112,14 @@ func decodeConcat(c *call) (graph.Op, error) {
 		axis += len(c.in[0].Type.Shape)
 	}
 	return graph.Concat{Axis: axis}, nil
+}
+
+func encodeLeaky(n *graph.Node) (obj, []*graph.Value) {
+	return obj{leakyAlpha: n.Op.(graph.LeakyReLU).Alpha}, nil
+}
+
+func decodeLeaky(c *call) (graph.Op, error) {
+	return graph.LeakyReLU{Alpha: c.options.float32(leakyAlpha)}, nil
 }
 
 func encodeSoftmax(n *graph.Node) (obj, []*graph.Value) {
