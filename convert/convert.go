@@ -12,6 +12,9 @@ import (
 // ErrCalibration marks calibration data that can't be used; the error says why.
 var ErrCalibration = errors.New("calibration refused")
 
+// ErrNetwork marks a network that can't be converted; the error names the layer.
+var ErrNetwork = errors.New("network refused")
+
 // Result is a converted network with what was found on the way.
 type Result struct {
 	Graph       *graph.Graph
@@ -32,7 +35,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	if err := g.Check(); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
 	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r}
 	if g.Level == graph.Ranged && !r.Scheme.Integer() {
@@ -40,7 +43,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	}
 	if r.Scheme.Integer() {
 		if len(g.Inputs) != 1 {
-			return nil, fmt.Errorf("convert: %d inputs: want 1", len(g.Inputs))
+			return nil, fmt.Errorf("convert: %w: %d inputs: want 1", ErrNetwork, len(g.Inputs))
 		}
 		var err error
 		if c.samples, err = collect(ctx, samples); err != nil {
@@ -83,7 +86,7 @@ func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
 			return fmt.Errorf("pass %s takes level %v, the graph is at %v", p.name, p.from, c.g.Level)
 		}
 		if err := p.run(c); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			return fmt.Errorf("%w: %s: %w", ErrNetwork, p.name, err)
 		}
 		c.g.Level = p.to
 		if err := c.g.Check(); err != nil {

@@ -198,7 +198,7 @@ func TestPartial(t *testing.T) {
 	want := outputs(t, islandNet(), samples)
 	for _, s := range []Scheme{Int8, Int16x8, Int4} {
 		_, err := Run(context.Background(), islandNet(), Recipe{Scheme: s}, samples, nil)
-		if err == nil || !strings.Contains(err.Error(), `layer "curve": tanh has no form for int`) {
+		if err == nil || !strings.Contains(err.Error(), `layer "curve": tanh has no form for integers of type int`) {
 			t.Errorf("%s: %v", s, err)
 		}
 		for _, floatIO := range []bool{false, true} {
@@ -235,7 +235,7 @@ func TestPartial(t *testing.T) {
 	}
 	// A hard swish has kernels for int8, none for int16.
 	_, err := Run(context.Background(), fileNet(t), Recipe{Scheme: Int16x8}, randomInputs(8*8*3, 4), nil)
-	if err == nil || !strings.Contains(err.Error(), "hard_swish has no form for int16") {
+	if err == nil || !strings.Contains(err.Error(), "hard_swish has no form for integers of type int16") {
 		t.Errorf("hard swish: %v", err)
 	}
 	samples = randomInputs(8*8*3, 32)

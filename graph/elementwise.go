@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -126,10 +127,13 @@ func like(in []Type) (Type, error) {
 	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
 }
 
+// ErrNoIntegerForm is wrapped by IntegerForm's error.
+var ErrNoIntegerForm = errors.New("no form for integers")
+
 // IntegerForm reports an operator that no integer kernel computes for results of type d, nil if one does: such a node
 // stays float32, between Dequantize and Quantize.
 func IntegerForm(op Op, d DType) error {
-	none := fmt.Errorf("%s has no form for %v", op.Name(), d)
+	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	switch op := op.(type) {
 	case LeakyReLU, BatchNorm:
 		return none

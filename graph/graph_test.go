@@ -217,10 +217,10 @@ func TestCheckFaults(t *testing.T) {
 		}, `want {3.0517578e-05:0}`},
 		{"int16 hard swish", wide(), func(g *Graph) {
 			g.Apply("h", Unary{Fn: HardSwish}, node(g, "y").Out).Type.Quant = quant.PerTensor(1, 0)
-		}, `hard_swish has no form for int16`},
+		}, `hard_swish has no form for integers of type int16`},
 		{"int8 tanh", integer(), func(g *Graph) {
 			g.Apply("t", Unary{Fn: Tanh}, node(g, "y").Out).Type.Quant = quant.PerTensor(1, 0)
-		}, `tanh has no form for int8`},
+		}, `tanh has no form for integers of type int8`},
 		{"int4 out of range", integer(), func(g *Graph) {
 			w := node(g, "y").In[1]
 			w.Type.DType, w.Data = Int4, append([]int8{8}, w.Data.([]int8)[1:]...)

@@ -89,6 +89,9 @@ func convertAction(c *cli.Context) error {
 			return err
 		}
 		if result, err = convert.Run(c.Context, float.Graph, recipe, samples, nil); err != nil {
+			if errors.Is(err, graph.ErrNoIntegerForm) {
+				err = withHint(err, "keep such operators in float32: --partial")
+			}
 			return err
 		}
 		if encoded, err = tflite.Encode(result.Graph); err != nil {

@@ -333,7 +333,10 @@ func TestDecodeLabels(t *testing.T) {
 
 // seeds are whole models of every kind, ours and others'.
 func seeds(t testing.TB) [][]byte {
-	all := [][]byte{read(t, "tf_float"), read(t, "tf_int8"), read(t, "tf_int8io"), read(t, "tf_any")}
+	var all [][]byte
+	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves"} {
+		all = append(all, read(t, "tf_"+name))
+	}
 	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched"} {
 		all = append(all, encode(t, nets(t)[name]))
 	}

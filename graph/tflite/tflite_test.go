@@ -53,7 +53,11 @@ func TestOthers(t *testing.T) {
 		"tf_int8":  {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
 		"tf_any": {graph.Folded, "conv2d hard_swish mean conv2d logistic mul add average_pool max_pool concat transpose " +
 			"conv2d reshape fully_connected softmax"},
-		"tf_int8io": {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_float16": {graph.Quantized, strings.Repeat("dequantize ", 8) + "conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_dynamic": {graph.Quantized, "conv2d depthwise_conv2d conv2d mean fully_connected fully_connected"},
+		"tf_int16x8": {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
+		"tf_curves":  {graph.Folded, "conv2d tanh conv2d leaky_relu conv2d mean fully_connected logistic add div fully_connected"},
+		"tf_int8io":  {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, err := Decode(read(t, name))
