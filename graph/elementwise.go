@@ -32,11 +32,20 @@ const (
 	Sqrt
 	Rsqrt // 1 / sqrt(x)
 	Square
+	Elu // x, or exp(x) - 1 where that is negative
+)
+
+// SelectFunc is which of two numbers a Select takes.
+type SelectFunc uint8
+
+const (
+	Maximum SelectFunc = iota
+	Minimum
 )
 
 var unaryNames = [...]string{
 	HardSwish: "hard_swish", Logistic: "logistic", Tanh: "tanh", Exp: "exp", Abs: "abs", Neg: "neg",
-	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square",
+	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square", Elu: "elu",
 }
 
 // The operators that compute each element of the result from one element of each input. Softmax is among them though a
@@ -50,8 +59,12 @@ type (
 	}
 	// Unary is Fn of each element.
 	Unary struct{ Fn UnaryFunc }
-	// LeakyReLU is x, or Alpha * x where that is negative; float32 alone.
+	// LeakyReLU is x, or Alpha * x where x is negative; float32 alone.
 	LeakyReLU struct{ Alpha float32 }
+	// PReLU is LeakyReLU with a second input for Alpha, repeated to fit x; float32 alone.
+	PReLU struct{}
+	// Select is the one or the other of two inputs' elements, repeated to fit as those of Arithmetic; float32 alone.
+	Select struct{ Fn SelectFunc }
 	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
 	Softmax struct{ Beta float32 }
 )
@@ -61,10 +74,14 @@ func (o Arithmetic) Name() string {
 }
 func (o Unary) Name() string   { return unaryNames[o.Fn] }
 func (LeakyReLU) Name() string { return "leaky_relu" }
+func (PReLU) Name() string     { return "prelu" }
+func (o Select) Name() string  { return [...]string{Maximum: "maximum", Minimum: "minimum"}[o.Fn] }
 func (Softmax) Name() string   { return "softmax" }
 
 func (o Arithmetic) attrs() string { return o.Act.attrs() }
 func (Unary) attrs() string        { return "" }
+func (PReLU) attrs() string        { return "" }
+func (Select) attrs() string       { return "" }
 func (o LeakyReLU) attrs() string  { return fmt.Sprintf(" alpha=%v", o.Alpha) }
 
 func (o Softmax) attrs() string {
@@ -107,6 +124,16 @@ func (o Unary) infer(in []Type) (Type, error) { return like(in) }
 
 func (o LeakyReLU) infer(in []Type) (Type, error) { return like(in) }
 
+func (o Select) infer(in []Type) (Type, error) { return Arithmetic{}.infer(in) }
+
+func (o PReLU) infer(in []Type) (Type, error) {
+	t, err := Arithmetic{}.infer(in)
+	if err == nil && !slices.Equal(t.Shape, in[0].Shape) {
+		err = fmt.Errorf("factors %v for %v", in[1].Shape, in[0].Shape)
+	}
+	return t, err
+}
+
 func (o Softmax) infer(in []Type) (Type, error) {
 	t, err := like(in)
 	switch {
@@ -135,7 +162,7 @@ var ErrNoIntegerForm = errors.New("no form for integers")
 func IntegerForm(op Op, d DType) error {
 	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	switch op := op.(type) {
-	case LeakyReLU, BatchNorm:
+	case LeakyReLU, PReLU, Select, BatchNorm:
 		return none
 	case Arithmetic:
 		if op.Fn == Div {

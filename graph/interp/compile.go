@@ -58,6 +58,13 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.unary(n, op)
 	case graph.LeakyReLU:
 		return c.leakyReLU(n, op)
+	case graph.PReLU:
+		return c.floatPair(n, prelu)
+	case graph.Select:
+		if op.Fn == graph.Minimum {
+			return c.floatPair(n, func(a, b float32) float32 { return min(a, b) })
+		}
+		return c.floatPair(n, func(a, b float32) float32 { return max(a, b) })
 	case graph.Softmax:
 		return c.softmax(n, op)
 	case graph.Pool:

@@ -188,6 +188,12 @@ var floatUnary = [...]func(float32) float32{
 	graph.Sqrt:   func(x float32) float32 { return float32(math.Sqrt(float64(x))) },
 	graph.Rsqrt:  func(x float32) float32 { return float32(1 / math.Sqrt(float64(x))) },
 	graph.Square: func(x float32) float32 { return float32(x * x) },
+	graph.Elu: func(x float32) float32 {
+		if x < 0 {
+			return float32(exp(float64(x)) - 1)
+		}
+		return x
+	},
 }
 
 // each applies f to every element.
@@ -199,18 +205,29 @@ func each(x, out []float32, f func(float32) float32) func() {
 	}
 }
 
+// floatPair returns what computes a node of two float32 inputs.
+func (c *compiler) floatPair(n *graph.Node, f func(a, b float32) float32) (func(), error) {
+	out, ok := c.data[n.Out].([]float32)
+	if !ok {
+		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+	}
+	return pairwise(c, n, out, f)
+}
+
+func prelu(x, alpha float32) float32 {
+	if x < 0 {
+		return float32(x * alpha)
+	}
+	return x
+}
+
 // leakyReLU returns what computes a LeakyReLU node.
 func (c *compiler) leakyReLU(n *graph.Node, op graph.LeakyReLU) (func(), error) {
 	x, ok := c.data[n.In[0]].([]float32)
 	if !ok {
 		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 	}
-	return each(x, c.data[n.Out].([]float32), func(v float32) float32 {
-		if v < 0 {
-			return float32(v * op.Alpha)
-		}
-		return v
-	}), nil
+	return each(x, c.data[n.Out].([]float32), func(v float32) float32 { return prelu(v, op.Alpha) }), nil
 }
 
 // table applies f, which gives an int8 for every int8, through a table.

@@ -13,23 +13,34 @@ import (
 
 // subVersion is 5 for int16 of any scales, and 3 where more than 4 dimensions are repeated.
 func subVersion(n *graph.Node) int {
-	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
 	if n.In[0].Type.DType == graph.Int16 {
 		return 5
 	}
-	if max(len(a), len(b)) > 4 && !slices.Equal(a, b) {
+	if repeats(n) {
 		return 3
 	}
 	return byType(n)
 }
 
-// divVersion is 2 where more than 4 dimensions are repeated.
+// divVersion is 2 where more than 4 dimensions are repeated, selectVersion 3.
 func divVersion(n *graph.Node) int {
-	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
-	if max(len(a), len(b)) > 4 && !slices.Equal(a, b) {
+	if repeats(n) {
 		return 2
 	}
 	return 1
+}
+
+func selectVersion(n *graph.Node) int {
+	if repeats(n) {
+		return 3
+	}
+	return 1
+}
+
+// repeats reports whether one of a node's two inputs is repeated along more than 4 dimensions.
+func repeats(n *graph.Node) bool {
+	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
+	return max(len(a), len(b)) > 4 && !slices.Equal(a, b)
 }
 
 // mulVersion is 4 for int16, and 3 where the product's steps are wider than the result's.
