@@ -30,7 +30,8 @@
 //	          average, Activate, HardSwish, Softmax, Resize's nearest, and those whose scales are too far apart
 //
 // Double and Float32 are held to vectors that the official runtime computed, every tensor of a network and every
-// operator; so are int16 operators, which XNNPACK leaves to TFLite, and Double of float32 operators with int8 weights.
+// operator; so are int16 operators, which XNNPACK leaves to TFLite (but for the sums, whose optimized kernel rounds in yet
+// another way), and Double of float32 operators with int8 weights.
 // Results of other float32 operators are this package's own: other runtimes add in other orders.
 //
 // Shapes are (N, H, W, C) for activations; O or oc counts a convolution's output channels.

@@ -12,7 +12,8 @@ import (
 
 // The int16 operators: activations are real = scale * q, weights int8, the sums of products int64, which nothing
 // overflows that budget lets through. XNNPACK takes none of them, so that every Rounding computes what TFLite's kernels
-// do, Single but for the sums' requantization, which rounds once everywhere. Operators that only move or pick elements
+// do, Single but for the accumulators' requantization, which rounds once everywhere. The optimized kernel of Add and Sub
+// shifts and multiplies at once, and is not followed. Operators that only move or pick elements
 // are with those of int8.
 
 // int16Node returns what computes a node that takes and gives int16.
