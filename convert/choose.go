@@ -165,14 +165,22 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 			case []float32:
 				all[i] = append(all[i], y...)
 			case []int8:
-				scale, zero := g.Outputs[k].Type.Quant.At(0)
-				for _, q := range y {
-					all[i] = append(all[i], quant.Dequantize(int32(q), scale, zero))
-				}
+				all[i] = appendReal(all[i], y, g.Outputs[k].Type.Quant)
+			case []int16:
+				all[i] = appendReal(all[i], y, g.Outputs[k].Type.Quant)
 			}
 		}
 		return nil
 	})
+}
+
+// appendReal appends the real numbers that integers stand for.
+func appendReal[T int8 | int16](to []float32, y []T, p *quant.Params) []float32 {
+	scale, zero := p.At(0)
+	for _, q := range y {
+		to = append(to, quant.Dequantize(int32(q), scale, zero))
+	}
+	return to
 }
 
 // work is the number of multiply-accumulates of a run, to the accuracy that a budget needs.

@@ -12,6 +12,9 @@ import (
 // ErrCalibration marks calibration data that can't be used; the error says why.
 var ErrCalibration = errors.New("calibration refused")
 
+// ErrNetwork marks a network that can't be converted; the error names the layer.
+var ErrNetwork = errors.New("network refused")
+
 // Result is a converted network with what was found on the way.
 type Result struct {
 	Graph       *graph.Graph
@@ -22,7 +25,7 @@ type Result struct {
 }
 
 // Run converts g, a graph at level Float or Folded, in place, as the recipe says. samples are calibration inputs: for
-// each, the values of the graph's one input, row-major; it may be nil for Scheme Float32. On an error the graph is of no
+// each, the values of the graph's one input, row-major; it may be nil where Scheme.Integer is false. On an error the graph is of no
 // more use. observe, if not nil, sees the graph after each pass that ran.
 func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32], observe func(pass string, g *graph.Graph)) (*Result, error) {
 	if r.Scheme == "" {
@@ -32,12 +35,15 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	if err := g.Check(); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
 	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r}
-	if r.Scheme == Int8 {
+	if g.Level == graph.Ranged && !r.Scheme.Integer() {
+		g.Level = graph.Folded // the ranges that came with it are of no use here
+	}
+	if r.Scheme.Integer() {
 		if len(g.Inputs) != 1 {
-			return nil, fmt.Errorf("convert: %d inputs: want 1", len(g.Inputs))
+			return nil, fmt.Errorf("convert: %w: %d inputs: want 1", ErrNetwork, len(g.Inputs))
 		}
 		var err error
 		if c.samples, err = collect(ctx, samples); err != nil {
@@ -80,7 +86,7 @@ func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
 			return fmt.Errorf("pass %s takes level %v, the graph is at %v", p.name, p.from, c.g.Level)
 		}
 		if err := p.run(c); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			return fmt.Errorf("%w: %s: %w", ErrNetwork, p.name, err)
 		}
 		c.g.Level = p.to
 		if err := c.g.Check(); err != nil {

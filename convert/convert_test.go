@@ -317,16 +317,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Reading the table: each pass takes the level that the one before gives.
+// Reading the table: each pass of a scheme takes the level that the one before gives.
 func TestPassTable(t *testing.T) {
-	level := graph.Float
-	for _, p := range passes {
-		if p.from != level || p.to < p.from {
-			t.Errorf("%s leads from %v to %v, after %v", p.name, p.from, p.to, level)
+	for _, s := range Schemes {
+		r := Recipe{Scheme: s, FloatIO: true, Equalize: ByBoth, CorrectBias: On, RoundWeights: On}
+		level := graph.Float
+		for _, p := range passes {
+			if p.wanted != nil && !p.wanted(r) {
+				continue
+			}
+			if p.from != level || p.to < p.from {
+				t.Errorf("%s: %s leads from %v to %v, after %v", s, p.name, p.from, p.to, level)
+			}
+			level = p.to
 		}
-		level = p.to
-	}
-	if level != graph.Quantized {
-		t.Errorf("the table ends at %v", level)
+		if want := map[bool]graph.Level{true: graph.Folded, false: graph.Quantized}[s == Float32]; level != want {
+			t.Errorf("%s: the table ends at %v", s, level)
+		}
 	}
 }

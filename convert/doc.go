@@ -10,11 +10,13 @@
 //
 //	fold-batch-norm     float  -> folded     BN's affine map goes into the weights before it
 //	fuse-activation     folded -> folded     ReLU becomes part of the operator before it
+//	halve-weights       folded -> quantized  float16: weights and biases are float16, behind DEQUANTIZE
+//	weights-only        folded -> quantized  dynamic range: weights are int8, and that is all
 //	choose              folded               what the recipe leaves open is decided by trial, on samples held out
 //	equalize            folded               channels are brought to one size, by factors that cancel
 //	calibrate           folded -> ranged     the float network runs on samples, an observer chooses the ranges
 //	share-range         ranged -> ranged     operators that only move data keep one range for input and output
-//	quantize            ranged -> quantized  int8 activations and weights, int32 biases
+//	quantize            ranged -> quantized  activations, weights and biases are integers
 //	round-weights       quantized            single weights go up or down for the sake of their layer's sums
 //	correct-bias        quantized            what rounding shifted a channel's mean by is taken from its bias
 //	float-io            quantized            float32 at the edges, between QUANTIZE and DEQUANTIZE

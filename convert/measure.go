@@ -14,11 +14,11 @@ type LayerReport struct {
 	Name          string  `json:"name"`
 	Op            string  `json:"op"`
 	WeightSNR     float64 `json:"weight_snr_db"`      // signal to quantization noise of the weights, in dB
-	ActivationSNR float64 `json:"activation_snr_db"`  // the same of the output: int8 network against float, all errors so far
+	ActivationSNR float64 `json:"activation_snr_db"`  // the same of the output: integer network against float, all errors so far
 	Cosine        float64 `json:"cosine"`             // of the angle between the two outputs
-	Clipped       float64 `json:"clipped_share"`      // share of the float outputs outside the int8 range
+	Clipped       float64 `json:"clipped_share"`      // share of the float outputs outside the integers' range
 	DeadChannels  int     `json:"dead_channels"`      // channels whose weights all quantize to zero
-	BiasHeadroom  float64 `json:"bias_headroom_bits"` // bits left between the largest bias and int32's limit
+	BiasHeadroom  float64 `json:"bias_headroom_bits"` // bits left between the largest bias and the limit of what holds it
 	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
 	OutputMax     float32 `json:"output_max"`
 }
@@ -86,7 +86,7 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	}
 	back := map[*graph.Value]*graph.Value{}
 	for v, twin := range c.twin {
-		if v.Type.DType == graph.Int8 && !v.Constant() {
+		if v.Type.DType != graph.Float32 && !v.Constant() {
 			back[twin] = v
 		}
 	}
@@ -103,7 +103,12 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	}
 	ints, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
 		if x := held[h.index][v]; x != nil {
-			parts[h.at][v] = differ(x, data.([]int8), v.Type.Quant)
+			switch y := data.(type) {
+			case []int8:
+				parts[h.at][v] = differ(x, y, v.Type)
+			case []int16:
+				parts[h.at][v] = differ(x, y, v.Type)
+			}
 		}
 	})
 	if err != nil {
@@ -133,11 +138,12 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	return total, err
 }
 
-// differ compares one tensor: x real, q integers of quantization p.
-func differ(x []float32, q []int8, p *quant.Params) (d difference) {
-	scale, zero := p.At(0)
-	lo := quant.Dequantize(quant.Int8Min, scale, zero) - scale/2
-	hi := quant.Dequantize(quant.Int8Max, scale, zero) + scale/2
+// differ compares one tensor: x real, q integers of type t.
+func differ[T int8 | int16](x []float32, q []T, t graph.Type) (d difference) {
+	scale, zero := t.Quant.At(0)
+	least, most := t.DType.Limits()
+	lo := quant.Dequantize(least, scale, zero) - scale/2
+	hi := quant.Dequantize(most, scale, zero) + scale/2
 	for i, real := range x {
 		a, b := float64(real), float64(quant.Dequantize(int32(q[i]), scale, zero))
 		d.signal += float64(a * a)

@@ -21,17 +21,21 @@ type pass struct {
 var passes = []pass{
 	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
 	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
-	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.open() }, choose},
-	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return wantsInt8(r) && r.Equalize != Off }, equalize},
-	{"calibrate", graph.Folded, graph.Ranged, wantsInt8, calibrate},
-	{"share-range", graph.Ranged, graph.Ranged, wantsInt8, shareRange},
-	{"quantize", graph.Ranged, graph.Quantized, wantsInt8, quantize},
-	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.RoundWeights == On }, roundWeights},
-	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.CorrectBias == On }, correctBias},
-	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return wantsInt8(r) && r.FloatIO }, floatIO},
+	{"halve-weights", graph.Folded, graph.Quantized, scheme(Float16), halveWeights},
+	{"weights-only", graph.Folded, graph.Quantized, scheme(Dynamic), weightsOnly},
+	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.open() }, choose},
+	{"equalize", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.Equalize != Off }, equalize},
+	{"calibrate", graph.Folded, graph.Ranged, integer, calibrate},
+	{"share-range", graph.Ranged, graph.Ranged, integer, shareRange},
+	{"quantize", graph.Ranged, graph.Quantized, integer, quantize},
+	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.RoundWeights == On }, roundWeights},
+	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.CorrectBias == On }, correctBias},
+	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.FloatIO }, floatIO},
 }
 
-func wantsInt8(r Recipe) bool { return r.Scheme == Int8 }
+func scheme(s Scheme) func(Recipe) bool { return func(r Recipe) bool { return r.Scheme == s } }
+
+func integer(r Recipe) bool { return r.Scheme.Integer() }
 
 // foldBatchNorm multiplies BN's gain into the weights of the convolution before it and makes the rest a bias:
 //
@@ -144,12 +148,15 @@ func floatIO(c *conversion) error {
 	g := c.g
 	for i, old := range g.Inputs {
 		in := &graph.Value{Name: old.Name, Type: float32Type(old.Type.Shape...)}
-		q := g.Insert(g.Nodes[0], old.Name+".int8", graph.Quantize{To: old.Type.DType}, in)
+		q := g.Insert(g.Nodes[0], old.Name+"."+old.Type.DType.String(), graph.Quantize{To: old.Type.DType}, in)
 		q.Type.Quant = old.Type.Quant
 		g.Replace(old, q)
 		g.Inputs[i] = in
 	}
 	for i, old := range g.Outputs {
+		if old.Type.DType == graph.Float32 {
+			continue
+		}
 		g.Outputs[i] = g.Insert(nil, old.Name+".float", graph.Dequantize{}, old)
 	}
 	return nil

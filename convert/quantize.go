@@ -9,32 +9,42 @@ import (
 	"mnet-edge/quant"
 )
 
-// quantize makes every activation int8 by its range, every weight int8 (per channel in convolutions, per tensor in
-// fully connected layers, which is all that older kernels and Ethos-U take), every bias int32.
+// quantize makes every activation an integer by its range, every weight int8 or int4 (per channel in convolutions, per
+// tensor in fully connected layers, which is all that older kernels and Ethos-U take, unless the recipe says otherwise),
+// every bias an integer that holds a sum.
 func quantize(c *conversion) error {
+	d := c.recipe.Scheme.activation()
+	kept, err := c.islands()
+	if err != nil {
+		return err
+	}
+	nodes := slices.Clone(c.g.Nodes)
 	for _, v := range c.g.Values() {
-		if v.Constant() {
+		if v.Constant() || kept[v.Def] {
 			continue
 		}
-		v.Type = graph.Type{DType: graph.Int8, Shape: v.Type.Shape, Quant: asymmetric(*v.Range)}
+		v.Type = graph.Type{DType: d, Shape: v.Type.Shape, Quant: rangeQuant(d, *v.Range)}
 	}
-	if scale, zero, ok := pixelQuant(c.g); ok {
+	if scale, zero, ok := pixelQuant(c.g); ok && d == graph.Int8 {
 		c.g.Inputs[0].Type.Quant = quant.PerTensor(scale, zero)
 	}
-	for _, n := range slices.Clone(c.g.Nodes) {
+	c.embed(kept)
+	for _, n := range nodes {
+		if kept[n] {
+			continue
+		}
 		if err := c.quantizeNode(n); err != nil {
 			return fmt.Errorf("layer %q: %w", n.Out.Name, err)
 		}
 	}
-	for _, v := range c.g.Values() {
-		v.Range = nil
-	}
+	dropRanges(c.g)
 	return nil
 }
 
 // quantizeNode settles the result's quantization, which began as what its range asks for, and the node's constants.
 func (c *conversion) quantizeNode(n *graph.Node) error {
-	if q := graph.FixedQuant(n.Op); q != nil {
+	d := n.Out.Type.DType
+	if q := graph.FixedQuant(n.Op, d); q != nil {
 		n.Out.Type.Quant = q
 	}
 	switch op := n.Op.(type) {
@@ -46,11 +56,15 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 				if err := finite(floats(v)); err != nil {
 					return err
 				}
-				n.SetInput(i, quantized(v, asymmetric(extent(v))))
+				n.SetInput(i, quantized(v, d, rangeQuant(d, extent(v))))
 			}
 		}
 		if op.Fn != graph.Mul {
-			atLeast(n, max(n.In[0].Type.Quant.Scale[0], n.In[1].Type.Quant.Scale[0])/(1<<17))
+			bits := 17 // kept under the fixed-point sum's 20, of int16 15
+			if d == graph.Int16 {
+				bits = 12
+			}
+			atLeast(n, max(n.In[0].Type.Quant.Scale[0], n.In[1].Type.Quant.Scale[0])/float32(int(1)<<bits))
 		}
 	case graph.Unary:
 		if op.Fn == graph.HardSwish {
@@ -87,9 +101,9 @@ func (c *conversion) oneQuant(n *graph.Node) {
 	for i, v := range n.In {
 		switch {
 		case v.Constant():
-			n.SetInput(i, quantized(v, q))
+			n.SetInput(i, quantized(v, n.Out.Type.DType, q))
 		case !q.Equal(v.Type.Quant):
-			r := c.g.Insert(n, v.Name+".rescaled", graph.Quantize{To: graph.Int8}, v)
+			r := c.g.Insert(n, v.Name+".rescaled", graph.Quantize{To: n.Out.Type.DType}, v)
 			r.Type.Quant, r.Range = q, n.Out.Range
 			for k, same := range n.In {
 				if same == v {
@@ -100,26 +114,46 @@ func (c *conversion) oneQuant(n *graph.Node) {
 	}
 }
 
-// asymmetric is the int8 quantization of a range.
-func asymmetric(r graph.Interval) *quant.Params {
+// rangeQuant is the quantization of a range in integers of type d: int8 with a zero point, int16 around 0.
+func rangeQuant(d graph.DType, r graph.Interval) *quant.Params {
+	if d == graph.Int16 {
+		most := max(-r.Min, r.Max)
+		if most <= 0 {
+			return quant.PerTensor(1, 0)
+		}
+		return quant.PerTensor(quant.Symmetric(most, math.MaxInt16), 0)
+	}
 	return quant.PerTensor(quant.Asymmetric(r.Min, r.Max, quant.Int8Min, quant.Int8Max))
 }
 
-// quantized is a float32 constant in int8.
-func quantized(v *graph.Value, q *quant.Params) *graph.Value {
-	scale, zero := q.At(0)
-	integers := make([]int8, len(floats(v)))
-	for i, x := range floats(v) {
-		integers[i] = int8(quant.Quantize(x, scale, zero, quant.Int8Min, quant.Int8Max))
+// quantized is a float32 constant in integers of type d.
+func quantized(v *graph.Value, d graph.DType, q *quant.Params) *graph.Value {
+	t := graph.Type{DType: d, Shape: v.Type.Shape, Quant: q}
+	if d == graph.Int16 {
+		return graph.Const(v.Name, t, integersOf[int16](v, t))
 	}
-	return graph.Const(v.Name, graph.Type{DType: graph.Int8, Shape: v.Type.Shape, Quant: q}, integers)
+	return graph.Const(v.Name, t, integersOf[int8](v, t))
+}
+
+func integersOf[T int8 | int16](v *graph.Value, t graph.Type) []T {
+	scale, zero := t.Quant.At(0)
+	lo, hi := t.DType.Limits()
+	integers := make([]T, len(floats(v)))
+	for i, x := range floats(v) {
+		integers[i] = T(quant.Quantize(x, scale, zero, lo, hi))
+	}
+	return integers
 }
 
 // atLeast widens the result's range until its scale is one that runtimes take beside the inputs': TFLite's kernels stop
 // at a ratio of 2^20 in an addition, of 2^7 in a hard swish. A result so small has no bits to lose.
 func atLeast(n *graph.Node, scale float32) {
 	if q := n.Out.Type.Quant; q.Scale[0] < scale {
-		n.Out.Type.Quant = asymmetric(graph.Interval{Min: n.Out.Range.Min, Max: 255 * scale})
+		steps := float32(255)
+		if n.Out.Type.DType == graph.Int16 {
+			steps = math.MaxInt16
+		}
+		n.Out.Type.Quant = rangeQuant(n.Out.Type.DType, graph.Interval{Min: n.Out.Range.Min, Max: steps * scale})
 	}
 }
 
@@ -137,74 +171,113 @@ func pixelQuant(g *graph.Graph) (scale float32, zero int32, ok bool) {
 }
 
 // quantizeWeights replaces a node's weight and bias by their integers. A layer without a bias gets one of zeros: the
-// int8 kernels insist on it.
+// integer kernels insist on it.
 func (c *conversion) quantizeWeights(n *graph.Node) error {
-	w, x, out := n.In[1], n.In[0].Type.Quant.Scale[0], n.Out.Type.Quant.Scale[0]
+	in, out := n.In[0].Type, n.Out.Type.Quant.Scale[0]
 	axis, _ := outputAxis(n.Op)
-	channels := w.Type.Shape[axis]
+	channels := n.In[1].Type.Shape[axis]
 	bias := make([]float32, channels)
 	if len(n.In) > 2 {
 		bias = floats(n.In[2])
 	}
-	weights := floats(w)
-	if err := finite(weights, bias); err != nil {
+	if err := finite(bias); err != nil {
 		return err
 	}
-	largest := make([]float32, channels)
-	forChannels(w.Type.Shape, axis, func(channel, at int) {
-		largest[channel] = max(largest[channel], abs(weights[at]))
+	report, err := c.roundWeight(n, c.recipe.Scheme.weight(n.Op), func(o int) float32 {
+		return leastScale(in, bias[o], out)
 	})
-	scales := make([]float32, channels)
-	for i := range scales {
-		scales[i] = weightScale(largest[i], bias[i], x, out)
+	if err != nil {
+		return err
 	}
-	wq := quant.PerChannel(scales, axis)
-	if _, fc := n.Op.(graph.FullyConnected); fc || c.recipe.PerTensor {
-		s := scales[0]
-		for _, t := range scales {
-			s = max(s, t)
-		}
-		wq = quant.PerTensor(s, 0)
+	wq := n.In[1].Type.Quant
+	q := &quant.Params{Scale: make([]float32, len(wq.Scale)), Zero: make([]int32, len(wq.Scale))}
+	for i := range q.Scale {
+		q.Scale[i] = graph.BiasScale(in.Quant, wq, i)
 	}
+	integers := make([]float64, channels)
+	var largest float64
+	for i := range integers {
+		s, _ := q.At(i)
+		// Divided in float64: float32 has too few digits for an int32.
+		integers[i] = math.Round(float64(bias[i]) / float64(s))
+		largest = max(largest, math.Abs(integers[i]))
+	}
+	t := graph.Type{DType: graph.BiasType(in.DType), Shape: []int{channels}, Quant: q}
+	n.SetInput(2, biasConst(biasName(n), t, integers))
+	report.BiasHeadroom = math.Log2(biasMost(in.DType)+1) - math.Log2(largest+1)
+	report.OutputMin, report.OutputMax = n.Out.Range.Min, n.Out.Range.Max
+	c.layers = append(c.layers, report)
+	return nil
+}
 
-	integers := make([]int8, len(weights))
-	alive := make([]bool, channels)
+// biasConst is a bias of whole numbers, clamped to what the type keeps.
+func biasConst(name string, t graph.Type, integers []float64) *graph.Value {
+	most := biasMost(graph.Int8)
+	if t.DType == graph.Int64 {
+		most = biasMost(graph.Int16)
+		wide := make([]int64, len(integers))
+		for i, q := range integers {
+			wide[i] = int64(min(max(q, -most), most))
+		}
+		return graph.Const(name, t, wide)
+	}
+	narrow := make([]int32, len(integers))
+	for i, q := range integers {
+		narrow[i] = int32(min(max(q, -most), most))
+	}
+	return graph.Const(name, t, narrow)
+}
+
+// biasMost is the largest bias beside an activation of type x: an int32, or beside int16 what the requantization of
+// the sum, of 48 bits, leaves it.
+func biasMost(x graph.DType) float64 {
+	if x == graph.Int16 {
+		return 1<<45 - 1
+	}
+	return math.MaxInt32
+}
+
+// roundWeight replaces a node's weight by integers of type d, of scales not below least(channel), and reports how far
+// they are from it.
+func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channel int) float32) (LayerReport, error) {
+	w := n.In[1]
+	weights, shape := floats(w), w.Type.Shape
+	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name()}
+	if err := finite(weights); err != nil {
+		return report, err
+	}
+	axis, _ := outputAxis(n.Op)
+	scales, most := make([]float32, shape[axis]), weightMost(d)
+	forChannels(shape, axis, func(channel, at int) {
+		scales[channel] = max(scales[channel], abs(weights[at]))
+	})
+	for i, largest := range scales {
+		scales[i] = max(quant.Symmetric(largest, most), least(i))
+	}
+	q := quant.PerChannel(scales, axis)
+	if !c.recipe.perChannel(n.Op) {
+		q = quant.PerTensor(slices.Max(scales), 0)
+	}
+	integers, alive := make([]int8, len(weights)), make([]bool, len(scales))
 	var signal, noise float64
-	forChannels(w.Type.Shape, axis, func(channel, at int) {
-		s, _ := wq.At(channel)
-		q := quant.Quantize(weights[at], s, 0, quant.Int8NarrowMin, quant.Int8Max)
-		integers[at] = int8(q)
-		alive[channel] = alive[channel] || q != 0
-		e := float64(weights[at]) - float64(quant.Dequantize(q, s, 0))
+	forChannels(shape, axis, func(channel, at int) {
+		s, _ := q.At(channel)
+		r := quant.Quantize(weights[at], s, 0, -most, most)
+		integers[at] = int8(r)
+		alive[channel] = alive[channel] || r != 0
+		e := float64(weights[at]) - float64(quant.Dequantize(r, s, 0))
 		signal += float64(float64(weights[at]) * float64(weights[at]))
 		noise += float64(e * e)
 	})
-	biasQuant := &quant.Params{Scale: make([]float32, len(wq.Scale)), Zero: make([]int32, len(wq.Scale))}
-	for i := range biasQuant.Scale {
-		biasQuant.Scale[i] = graph.BiasScale(n.In[0].Type.Quant, wq, i)
-	}
-	biases := make([]int32, channels)
-	var largestBias float64
-	for i := range biases {
-		s, _ := biasQuant.At(i)
-		// Divided in float64: float32 has too few digits for an int32.
-		q := math.Round(float64(bias[i]) / float64(s))
-		biases[i] = int32(min(max(q, -math.MaxInt32), math.MaxInt32))
-		largestBias = max(largestBias, math.Abs(q))
-	}
+	n.SetInput(1, graph.Const(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, integers))
+	report.WeightSNR, report.DeadChannels = decibels(signal, noise), countFalse(alive)
+	return report, nil
+}
 
-	wt := graph.Type{DType: graph.Int8, Shape: w.Type.Shape, Quant: wq}
-	n.SetInput(1, graph.Const(w.Name, wt, integers))
-	bt := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: biasQuant}
-	n.SetInput(2, graph.Const(biasName(n), bt, biases))
-	c.layers = append(c.layers, LayerReport{
-		Name: n.Out.Name, Op: n.Op.Name(),
-		WeightSNR:    decibels(signal, noise),
-		DeadChannels: countFalse(alive),
-		BiasHeadroom: 31 - math.Log2(largestBias+1),
-		OutputMin:    n.Out.Range.Min, OutputMax: n.Out.Range.Max,
-	})
-	return nil
+// weightMost is the largest integer of a weight of type d; its negative is the smallest.
+func weightMost(d graph.DType) int32 {
+	_, most := d.Limits()
+	return most
 }
 
 func biasName(n *graph.Node) string {
@@ -214,14 +287,15 @@ func biasName(n *graph.Node) string {
 	return n.Out.Name + ".bias"
 }
 
-// weightScale is the scale of a channel: the largest weight at 127, and no smaller than what keeps
+// leastScale is the smallest scale of a channel's weights, beside an input of type in and a result of scale out, that keeps
 //
-//   - the bias within half of int32 (a dead channel has weights near 1e-26 and a normal bias, tensorflow#33735),
+//   - the bias within half of what holds it (a dead channel has weights near 1e-26 and a normal bias, tensorflow#33735),
 //   - the factor in * scale / out at 2^-31 or more, below which XNNPACK refuses the model.
 //
 // Weights small against either floor become zeros, which is what they are at the output's resolution.
-func weightScale(largest, bias, in, out float32) float32 {
-	return max(quant.Symmetric(largest, quant.Int8Max), 2*abs(bias)/math.MaxInt32/in, out/in/(1<<31))
+func leastScale(in graph.Type, bias, out float32) float32 {
+	x := in.Quant.Scale[0]
+	return max(2*abs(bias)/float32(biasMost(in.DType))/x, out/x/(1<<31))
 }
 
 func abs(x float32) float32 { return max(x, -x) }

@@ -61,7 +61,7 @@ func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if _, err := m.Run(integersOf(g.Inputs[0].Type, x)); err != nil {
+		if _, err := m.Run(asInput(g.Inputs[0].Type, x)); err != nil {
 			return nil, fmt.Errorf("convert: %w", err)
 		}
 		seen++
@@ -109,8 +109,8 @@ func realsOf(t graph.Type, data any) func(i, channel int) float32 {
 	return func(int, int) float32 { return 0 }
 }
 
-// integersOf is a sample as an input of type t takes it.
-func integersOf(t graph.Type, x []float32) any {
+// asInput is a sample as an input of type t takes it.
+func asInput(t graph.Type, x []float32) any {
 	if t.Quant == nil {
 		return x
 	}

@@ -1,8 +1,11 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+
+	"mnet-edge/graph"
 )
 
 // Scheme is the number format of the converted model.
@@ -10,8 +13,34 @@ type Scheme string
 
 const (
 	Float32 Scheme = "float32" // weights and activations stay float32
+	Float16 Scheme = "float16" // weights are float16, dequantized on loading; arithmetic stays float32
+	Dynamic Scheme = "dynamic" // int8 weights; activations are float32, and quantized by their own range in each run
 	Int8    Scheme = "int8"    // int8 weights and activations, int32 biases, integer arithmetic throughout
+	Int16x8 Scheme = "int16x8" // int8 weights, int16 activations around 0, int64 biases
+	Int4    Scheme = "int4"    // as Int8, with 4-bit weights where the runtimes take them
 )
+
+// Schemes are those that Run knows, the plainest first.
+var Schemes = []Scheme{Float32, Float16, Dynamic, Int8, Int16x8, Int4}
+
+// Integer reports whether activations become integers: the scheme needs calibration samples.
+func (s Scheme) Integer() bool { return s == Int8 || s == Int16x8 || s == Int4 }
+
+// activation is the element type that an integer scheme gives activations.
+func (s Scheme) activation() graph.DType {
+	if s == Int16x8 {
+		return graph.Int16
+	}
+	return graph.Int8
+}
+
+// weight is the element type of an operator's weights in an integer scheme.
+func (s Scheme) weight(op graph.Op) graph.DType {
+	if _, conv := op.(graph.Conv2D); s == Int4 && conv {
+		return graph.Int4
+	}
+	return graph.Int8
+}
 
 // Choice is one of the ways a step of the conversion can be done. Where a recipe says nothing, what does best on
 // samples held out is chosen, see Result.Trials.
@@ -30,12 +59,14 @@ const (
 // the same bytes again.
 type Recipe struct {
 	Scheme       Scheme `json:"scheme"`
-	FloatIO      bool   `json:"float_io"`                // int8 inside, float32 input and output
-	PerTensor    bool   `json:"per_tensor"`              // one scale for each weight, not one for each of its channels
-	Observer     Choice `json:"observer,omitempty"`      // a name of Observers
-	Equalize     Choice `json:"equalize,omitempty"`      // Off, ByActivations, ByWeights, ByBoth
-	CorrectBias  Choice `json:"correct_bias,omitempty"`  // Off, On
-	RoundWeights Choice `json:"round_weights,omitempty"` // Off (to the nearest), On (to what the layer's sums want)
+	FloatIO      bool   `json:"float_io"`                 // integers inside, float32 input and output
+	PerTensor    bool   `json:"per_tensor"`               // one scale for each weight, not one for each of its channels
+	PerChannelFC bool   `json:"per_channel_fc,omitempty"` // a scale for each channel in fully connected layers too
+	Partial      bool   `json:"partial,omitempty"`        // operators without an integer form stay float32
+	Observer     Choice `json:"observer,omitempty"`       // a name of Observers
+	Equalize     Choice `json:"equalize,omitempty"`       // Off, ByActivations, ByWeights, ByBoth
+	CorrectBias  Choice `json:"correct_bias,omitempty"`   // Off, On
+	RoundWeights Choice `json:"round_weights,omitempty"`  // Off (to the nearest), On (to what the layer's sums want)
 }
 
 // option is one choice of a recipe.
@@ -65,6 +96,17 @@ func (r *Recipe) fill(pick func(choices []Choice) Choice) {
 
 func plainest(choices []Choice) Choice { return choices[0] }
 
+// perChannel reports whether an operator's weights get a scale for each output channel.
+func (r Recipe) perChannel(op graph.Op) bool {
+	switch op.(type) {
+	case graph.FullyConnected:
+		return r.PerChannelFC
+	case graph.DepthwiseConv2D:
+		return !r.PerTensor || r.Scheme == Dynamic
+	}
+	return !r.PerTensor
+}
+
 // open reports whether a choice is left to be made.
 func (r Recipe) open() bool {
 	return slices.ContainsFunc(options, func(o option) bool { return *o.field(&r) == "" })
@@ -72,8 +114,11 @@ func (r Recipe) open() bool {
 
 // Check reports what no conversion knows.
 func (r Recipe) Check() error {
-	if r.Scheme != Int8 && r.Scheme != Float32 {
+	if !slices.Contains(Schemes, r.Scheme) {
 		return fmt.Errorf("unknown scheme %q", r.Scheme)
+	}
+	if r.PerTensor && r.PerChannelFC {
+		return errors.New("both one scale a weight and one a channel")
 	}
 	for _, o := range options {
 		if v := *o.field(&r); v != "" && !slices.Contains(o.choices, v) {

@@ -214,7 +214,7 @@ func TestSettle(t *testing.T) {
 			return sum
 		}
 		nearest := cost(q)
-		settle(q, real, 0, 1, taps, scale, h)
+		settle(q, real, 0, 1, taps, 127, scale, h)
 		settled := cost(q)
 		if settled > nearest*(1+1e-9) {
 			t.Fatalf("error %v, of nearest rounding %v", settled, nearest)

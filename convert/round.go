@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mnet-edge/graph"
-	"mnet-edge/quant"
 )
 
 // roundWeights is the pass that decides for each weight whether it is rounded up or down, so that a layer's sums, not
@@ -24,7 +23,7 @@ import (
 // for Post-Training Quantization", 2020, equations 13 to 20; there it is relaxed and minimized by gradients, here by
 // coordinate descent, which is exact about the integers and gives the same answer everywhere.
 func roundWeights(c *conversion) error {
-	return c.eachLayer(c.refining(), func(n *graph.Node, x [][]int8) error {
+	return c.eachLayer(c.refining(), func(n *graph.Node, x [][]int16) error {
 		wanted, ok := c.twin[n.Out]
 		if !ok || !ungrouped(n) {
 			return nil
@@ -57,7 +56,7 @@ func roundWeights(c *conversion) error {
 				}
 			}
 			s, _ := w.Type.Quant.At(o)
-			settle(q, real, first, step, taps, float64(s), h)
+			settle(q, real, first, step, taps, weightMost(w.Type.DType), float64(s), h)
 		})
 		if err != nil {
 			return err
@@ -91,8 +90,8 @@ func ungrouped(n *graph.Node) bool {
 }
 
 // settle moves the taps weights q[first], q[first+step], ... of one output channel, of scale s, between the integers
-// next to real/s until no single move lowers r H r^T.
-func settle(q []int8, real []float32, first, step, taps int, s float64, h []float64) {
+// next to real/s, within ±most, until no single move lowers r H r^T.
+func settle(q []int8, real []float32, first, step, taps int, most int32, s float64, h []float64) {
 	const sweeps = 50
 	r, slope := make([]float64, taps), make([]float64, taps) // slope = H r
 	for j := range taps {
@@ -116,7 +115,7 @@ func settle(q []int8, real []float32, first, step, taps int, s float64, h []floa
 				d = -1
 			}
 			to := int32(q[at]) + int32(d)
-			if to < quant.Int8NarrowMin || to > quant.Int8Max || float64(2*d*slope[j])+h[j*taps+j] >= 0 {
+			if to < -most || to > most || float64(2*d*slope[j])+h[j*taps+j] >= 0 {
 				continue
 			}
 			moved = true
@@ -142,7 +141,7 @@ type patches struct {
 // The positions are spread evenly over samples and images, and bounded in memory (inputs) and in work (rows).
 const maxPatchInputs, maxPatchRows = 1 << 22, 4096
 
-func newPatches(n *graph.Node, x [][]int8) *patches {
+func newPatches(n *graph.Node, x [][]int16) *patches {
 	in, out, w := n.In[0].Type.Shape, n.Out.Type.Shape, n.In[1].Type.Shape
 	images, h, width, channels := n.In[0].Type.Elements()/lastDim(n.In[1]), 1, 1, lastDim(n.In[1]) // fully connected
 	oh, ow, kh, kw := 1, 1, 1, 1
@@ -160,7 +159,6 @@ func newPatches(n *graph.Node, x [][]int8) *patches {
 		_, before[1] = window.Out(1, width, kw)
 	}
 	p := &patches{depth: kh * kw * channels}
-	_, zero := n.In[0].Type.Quant.At(0)
 	total := len(x) * images * oh * ow
 	every := max((total+maxPatchRows-1)/maxPatchRows, (total*p.depth+maxPatchInputs-1)/maxPatchInputs, 1)
 	for at := every / 2; at < total; at += every {
@@ -175,10 +173,7 @@ func newPatches(n *graph.Node, x [][]int8) *patches {
 					continue
 				}
 				from := x[sample][((image*h+y)*width+x0)*channels:][:channels]
-				to := patch[(ky*kw+kx)*channels:]
-				for i, q := range from {
-					to[i] = int16(int32(q) - zero)
-				}
+				copy(patch[(ky*kw+kx)*channels:], from)
 			}
 		}
 		p.rows = append(p.rows, patch)

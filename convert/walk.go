@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mnet-edge/graph"
+	"mnet-edge/quant"
 )
 
 // refining is the samples that bias correction and adaptive rounding look at, fewer in a trial.
@@ -23,8 +24,9 @@ type walk struct {
 	data map[*graph.Value][]any // of each value still needed, the tensor of each sample
 }
 
-// eachLayer calls f for every int8 node that has weights, in execution order, with the values of its input.
-func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]int8) error) error {
+// eachLayer calls f for every integer node that has weights, in execution order, with the values of its input, integers
+// less the zero point.
+func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]int16) error) error {
 	w := &walk{c, len(samples), map[*graph.Value][]any{}}
 	in := c.g.Inputs[0]
 	tensors, err := inputs(in.Type, samples)
@@ -33,10 +35,10 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]
 	}
 	w.data[in] = tensors
 	for at, n := range c.g.Nodes {
-		if weighted(n) && n.In[0].Type.DType == graph.Int8 && n.In[1].Type.DType == graph.Int8 {
-			x := make([][]int8, w.n)
+		if weighted(n) && n.In[0].Type.DType != graph.Float32 {
+			x := make([][]int16, w.n)
 			for i, t := range w.data[n.In[0]] {
-				x[i] = t.([]int8)
+				x[i] = centred(t, n.In[0].Type.Quant)
 			}
 			if err := f(n, x); err != nil {
 				return err
@@ -50,6 +52,22 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]
 				delete(w.data, v)
 			}
 		}
+	}
+	return nil
+}
+
+// centred are a tensor's integers less the zero point, which an int16 holds: those of an int16 tensor have none.
+func centred(data any, q *quant.Params) []int16 {
+	switch d := data.(type) {
+	case []int8:
+		_, zero := q.At(0)
+		x := make([]int16, len(d))
+		for i, v := range d {
+			x[i] = int16(int32(v) - zero)
+		}
+		return x
+	case []int16:
+		return d
 	}
 	return nil
 }
@@ -111,7 +129,7 @@ func correctBias(c *conversion) error {
 	if err != nil {
 		return err
 	}
-	return c.eachLayer(samples, func(n *graph.Node, x [][]int8) error {
+	return c.eachLayer(samples, func(n *graph.Node, x [][]int16) error {
 		want, ok := wanted[n.Out]
 		if !ok || len(n.In) < 3 {
 			return nil
@@ -121,23 +139,33 @@ func correctBias(c *conversion) error {
 			return err
 		}
 		b := n.In[2]
-		old, ok := b.Data.([]int32)
-		if !ok {
-			return nil
-		}
-		bias := make([]int32, len(old))
+		half := math.Floor(biasMost(n.In[0].Type.DType) / 2) // the other half is left to the sum of products
+		bias := make([]float64, len(want))
+		old := wholes(b)
 		for i := range bias {
 			s, _ := b.Type.Quant.At(i)
-			bias[i] = clampBias(float64(old[i]) + math.Round((want[i]-got[i])/float64(s)))
+			q := old[i] + math.Round((want[i]-got[i])/float64(s))
+			bias[i] = min(max(q, -half), half)
 		}
-		n.SetInput(2, graph.Const(b.Name, b.Type, bias))
+		n.SetInput(2, biasConst(b.Name, b.Type, bias))
 		return nil
 	})
 }
 
-// clampBias keeps a bias within half of int32, which leaves the other half to the sum of products.
-func clampBias(q float64) int32 {
-	return int32(min(max(q, -math.MaxInt32/2), math.MaxInt32/2))
+// wholes are a bias's integers.
+func wholes(b *graph.Value) []float64 {
+	var all []float64
+	switch d := b.Data.(type) {
+	case []int32:
+		for _, q := range d {
+			all = append(all, float64(q))
+		}
+	case []int64:
+		for _, q := range d {
+			all = append(all, float64(q))
+		}
+	}
+	return all
 }
 
 // floatMeans is, for every layer of the quantized graph that has a twin in the float one, the mean of each channel of
@@ -191,7 +219,7 @@ func linearize(g *graph.Graph, n *graph.Node) {
 }
 
 // quantizedMeans is the mean of each channel that the layer's integer weights give for its integer inputs.
-func (c *conversion) quantizedMeans(n *graph.Node, x [][]int8) ([]float64, error) {
+func (c *conversion) quantizedMeans(n *graph.Node, x [][]int16) ([]float64, error) {
 	real := *n
 	real.In = slices.Clone(n.In)
 	real.In[1], real.In[2] = dequantized(n.In[1]), dequantized(n.In[2])
@@ -204,12 +232,12 @@ func (c *conversion) quantizedMeans(n *graph.Node, x [][]int8) ([]float64, error
 	if err != nil {
 		return nil, err
 	}
-	scale, zero := in.Quant.At(0)
+	scale, _ := in.Quant.At(0)
 	s := newSums(len(x), lastDim(n.Out))
 	err = crew.each(len(x), func(h *hand, i int) error {
 		values := make([]float32, len(x[i]))
 		for k, q := range x[i] {
-			values[k] = scale * float32(int32(q)-zero)
+			values[k] = scale * float32(q)
 		}
 		y, err := h.Run(values)
 		if err == nil {
@@ -230,6 +258,8 @@ func dequantized(v *graph.Value) *graph.Value {
 			out[at] = s * float32(int32(d[at])-zero)
 		case []int32:
 			out[at] = float32(float64(s) * float64(int64(d[at])-int64(zero)))
+		case []int64:
+			out[at] = float32(float64(s) * float64(d[at]-int64(zero)))
 		}
 	})
 	return graph.Const(v.Name, float32Type(v.Type.Shape...), out)

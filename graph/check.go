@@ -62,8 +62,8 @@ func (c *checker) value(v *Value) {
 		return
 	}
 	if v.Constant() {
-		if d, n := dataType(v.Data); d != v.Type.DType || n != v.Type.Elements() {
-			c.faultf("constant %q: %d elements of %v for type %v%v", v.Name, n, d, v.Type.DType, v.Type.Shape)
+		if err := v.Type.checkData(v.Data); err != nil {
+			c.faultf("constant %q: %w", v.Name, err)
 		}
 	}
 }
@@ -128,22 +128,43 @@ func (c *checker) level(l Level, n *Node) {
 		}
 		return
 	case Dequantize:
-		if n.In[0].Type.Quant == nil {
+		if x := n.In[0]; x.Type.DType == Float16 && !x.Constant() {
+			fail("float16 that is no constant")
+		} else if x.Type.DType != Float16 && x.Type.Quant == nil {
 			fail("input without quantization")
 		}
 		return
 	}
 	if n.Out.Type.DType == Float32 {
-		for _, v := range n.In {
-			if v.Type.DType != Float32 {
-				fail("mixes float32 and integers")
-			}
+		if err := n.checkFloat(); err != nil {
+			fail(err.Error())
 		}
 		return
 	}
 	if err := n.checkInteger(); err != nil {
 		fail(err.Error())
 	}
+}
+
+// checkFloat: a node that gives float32 takes float32, but for integer weights, for which its kernel turns the
+// activation into integers as it comes (hybrid, or dynamic range, quantization).
+func (n *Node) checkFloat() error {
+	in := n.In
+	if axis, ok := n.weightAxis(); ok && n.In[1].Type.DType != Float32 {
+		if w := n.In[1].Type.DType; w != Int8 {
+			return fmt.Errorf("%v weights for float32: want int8", w)
+		}
+		if err := n.checkSymmetric(axis); err != nil {
+			return err
+		}
+		in = append(slices.Clone(in[:1]), in[2:]...)
+	}
+	for _, v := range in {
+		if v.Type.DType != Float32 {
+			return errors.New("mixes float32 and integers")
+		}
+	}
+	return nil
 }
 
 // checkInteger holds an integer node to the TFLite quantization specification.
@@ -154,18 +175,24 @@ func (n *Node) checkInteger() error {
 		in = in[:1]
 	}
 	out := n.Out.Type
+	if err := IntegerForm(n.Op, out.DType); err != nil {
+		return err
+	}
 	for _, t := range append(types(in), out) {
 		if t.Quant == nil || len(t.Quant.Scale) != 1 {
 			return errors.New("an activation needs one scale and zero point")
 		}
-		if t.DType != Int8 {
-			return fmt.Errorf("%v activation: want int8", t.DType)
+		if t.DType != Int8 && t.DType != Int16 {
+			return fmt.Errorf("%v activation: want int8 or int16", t.DType)
+		}
+		if t.DType == Int16 && t.Quant.Zero[0] != 0 {
+			return errors.New("an int16 activation is symmetric: want zero point 0")
 		}
 	}
 	if weighted {
 		return n.checkWeights(axis)
 	}
-	if q := FixedQuant(n.Op); q != nil && !q.Equal(out.Quant) {
+	if q := FixedQuant(n.Op, out.DType); q != nil && !q.Equal(out.Quant) {
 		return fmt.Errorf("result with quantization %s: want %s", quantText(out.Quant), quantText(q))
 	}
 	for _, t := range types(in) {
@@ -195,12 +222,11 @@ func (n *Node) weightAxis() (axis int, ok bool) {
 	return 0, false
 }
 
-// checkWeights: symmetric int8 weights, per tensor or per channel along axis, and an int32 bias whose scale is the
-// product of the input's and the weight's in float32.
-func (n *Node) checkWeights(axis int) error {
+// checkSymmetric: quantized weights without zero points, per tensor or per channel along axis.
+func (n *Node) checkSymmetric(axis int) error {
 	w := n.In[1].Type
-	if w.DType != Int8 || w.Quant == nil {
-		return errors.New("weights are not quantized int8")
+	if w.Quant == nil {
+		return errors.New("weights without quantization")
 	}
 	if len(w.Quant.Scale) > 1 && w.Quant.Axis != axis {
 		return fmt.Errorf("weight scales along axis %d: want %d", w.Quant.Axis, axis)
@@ -210,12 +236,25 @@ func (n *Node) checkWeights(axis int) error {
 			return errors.New("weights are not symmetric")
 		}
 	}
+	return nil
+}
+
+// checkWeights: symmetric int8 weights (int4 for int8 activations), and a bias of int32 (of int64 for int16
+// activations) whose scale is the product of the input's and the weight's in float32.
+func (n *Node) checkWeights(axis int) error {
+	x, w, bias := n.In[0].Type.DType, n.In[1].Type, BiasType(n.In[0].Type.DType)
+	if w.DType != Int8 && !(w.DType == Int4 && x == Int8) {
+		return fmt.Errorf("%v weights for %v: want int8", w.DType, x)
+	}
+	if err := n.checkSymmetric(axis); err != nil {
+		return err
+	}
 	if len(n.In) < 3 {
 		return errors.New("no bias") // TFLite's int8 kernels and XNNPACK insist on one
 	}
 	b := n.In[2].Type
-	if b.DType != Int32 || b.Quant == nil || len(b.Quant.Scale) != len(w.Quant.Scale) {
-		return errors.New("bias is not int32 with as many scales as the weights")
+	if b.DType != bias || b.Quant == nil || len(b.Quant.Scale) != len(w.Quant.Scale) {
+		return fmt.Errorf("bias is not %v with as many scales as the weights", bias)
 	}
 	for c, s := range b.Quant.Scale {
 		if s != BiasScale(n.In[0].Type.Quant, w.Quant, c) || b.Quant.Zero[c] != 0 {
@@ -223,6 +262,14 @@ func (n *Node) checkWeights(axis int) error {
 		}
 	}
 	return nil
+}
+
+// BiasType is the element type of the bias beside an integer activation: it holds the sum of products.
+func BiasType(x DType) DType {
+	if x == Int16 {
+		return Int64
+	}
+	return Int32
 }
 
 // BiasScale is the scale of the bias (and of the accumulator) of channel c: the float32 product of the input's and the

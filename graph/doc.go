@@ -13,8 +13,11 @@
 //	FullyConnected   x (N, I), weight, [bias]      weight (O, I)
 //	BatchNorm        x, gamma, beta, mean, variance  (C) each; has no form in a file
 //	Activate         x                             ReLU or ReLU6 on its own
-//	Arithmetic       a, b                          Add, Sub, Mul; one may be repeated to fit the other
-//	Unary            x                             HardSwish, Logistic
+//	Arithmetic       a, b                          Add, Sub, Mul, Div; one may be repeated to fit the other
+//	Unary            x                             HardSwish, Logistic; Tanh, Exp, Abs, Neg, Sqrt, Rsqrt, Square, Elu
+//	LeakyReLU        x
+//	PReLU            x, alpha                      alpha repeated to fit x
+//	Select           a, b                          Maximum, Minimum; one may be repeated to fit the other
 //	Softmax          x                             along the last axis
 //	Mean             x                             over Axes
 //	Pool             x                             Average, Max
@@ -24,7 +27,9 @@
 //	Concat           x...                          along Axis
 //	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
-//	Dequantize       x                             integer -> float32
+//	Dequantize       x                             integer -> float32, or a constant float16 -> float32
+//
+// Div, LeakyReLU, PReLU, Select and the Unary after Logistic are float32 alone: see IntegerForm.
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

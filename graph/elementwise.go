@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,7 @@ const (
 	Add BinaryFunc = iota // a + b
 	Sub                   // a - b
 	Mul                   // a * b
+	Div                   // a / b; float32 alone
 )
 
 // UnaryFunc is what a Unary computes of a number.
@@ -23,7 +25,28 @@ type UnaryFunc uint8
 const (
 	HardSwish UnaryFunc = iota // x * min(max(x+3, 0), 6) / 6
 	Logistic                   // 1 / (1 + exp(-x))
+	Tanh                       // from here on, float32 alone
+	Exp
+	Abs
+	Neg
+	Sqrt
+	Rsqrt // 1 / sqrt(x)
+	Square
+	Elu // x, or exp(x) - 1 where that is negative
 )
+
+// SelectFunc is which of two numbers a Select takes.
+type SelectFunc uint8
+
+const (
+	Maximum SelectFunc = iota
+	Minimum
+)
+
+var unaryNames = [...]string{
+	HardSwish: "hard_swish", Logistic: "logistic", Tanh: "tanh", Exp: "exp", Abs: "abs", Neg: "neg",
+	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square", Elu: "elu",
+}
 
 // The operators that compute each element of the result from one element of each input. Softmax is among them though a
 // row's elements meet in its sum.
@@ -36,16 +59,30 @@ type (
 	}
 	// Unary is Fn of each element.
 	Unary struct{ Fn UnaryFunc }
+	// LeakyReLU is x, or Alpha * x where x is negative; float32 alone.
+	LeakyReLU struct{ Alpha float32 }
+	// PReLU is LeakyReLU with a second input for Alpha, repeated to fit x; float32 alone.
+	PReLU struct{}
+	// Select is the one or the other of two inputs' elements, repeated to fit as those of Arithmetic; float32 alone.
+	Select struct{ Fn SelectFunc }
 	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
 	Softmax struct{ Beta float32 }
 )
 
-func (o Arithmetic) Name() string { return [...]string{Add: "add", Sub: "sub", Mul: "mul"}[o.Fn] }
-func (o Unary) Name() string      { return [...]string{HardSwish: "hard_swish", Logistic: "logistic"}[o.Fn] }
-func (Softmax) Name() string      { return "softmax" }
+func (o Arithmetic) Name() string {
+	return [...]string{Add: "add", Sub: "sub", Mul: "mul", Div: "div"}[o.Fn]
+}
+func (o Unary) Name() string   { return unaryNames[o.Fn] }
+func (LeakyReLU) Name() string { return "leaky_relu" }
+func (PReLU) Name() string     { return "prelu" }
+func (o Select) Name() string  { return [...]string{Maximum: "maximum", Minimum: "minimum"}[o.Fn] }
+func (Softmax) Name() string   { return "softmax" }
 
 func (o Arithmetic) attrs() string { return o.Act.attrs() }
 func (Unary) attrs() string        { return "" }
+func (PReLU) attrs() string        { return "" }
+func (Select) attrs() string       { return "" }
+func (o LeakyReLU) attrs() string  { return fmt.Sprintf(" alpha=%v", o.Alpha) }
 
 func (o Softmax) attrs() string {
 	if o.Beta == 1 {
@@ -85,6 +122,18 @@ func broadcast(a, b []int) ([]int, error) {
 
 func (o Unary) infer(in []Type) (Type, error) { return like(in) }
 
+func (o LeakyReLU) infer(in []Type) (Type, error) { return like(in) }
+
+func (o Select) infer(in []Type) (Type, error) { return Arithmetic{}.infer(in) }
+
+func (o PReLU) infer(in []Type) (Type, error) {
+	t, err := Arithmetic{}.infer(in)
+	if err == nil && !slices.Equal(t.Shape, in[0].Shape) {
+		err = fmt.Errorf("factors %v for %v", in[1].Shape, in[0].Shape)
+	}
+	return t, err
+}
+
 func (o Softmax) infer(in []Type) (Type, error) {
 	t, err := like(in)
 	switch {
@@ -105,16 +154,37 @@ func like(in []Type) (Type, error) {
 	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
 }
 
-// FixedQuant is the quantization that an int8 result of the operator must have, nil if it is free: probabilities take
-// the steps of 1/256 from 0. Source: TFLite's quantization specification.
-func FixedQuant(op Op) *quant.Params {
+// ErrNoIntegerForm is wrapped by IntegerForm's error.
+var ErrNoIntegerForm = errors.New("no form for integers")
+
+// IntegerForm reports an operator that no integer kernel computes for results of type d, nil if one does: such a node
+// stays float32, between Dequantize and Quantize.
+func IntegerForm(op Op, d DType) error {
+	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	switch op := op.(type) {
-	case Softmax:
-		return quant.PerTensor(1./256, quant.Int8Min)
+	case LeakyReLU, PReLU, Select, BatchNorm:
+		return none
+	case Arithmetic:
+		if op.Fn == Div {
+			return none
+		}
 	case Unary:
-		if op.Fn == Logistic {
-			return quant.PerTensor(1./256, quant.Int8Min)
+		if op.Fn > Logistic || op.Fn == HardSwish && d == Int16 {
+			return none
 		}
 	}
 	return nil
+}
+
+// FixedQuant is the quantization that the operator's result must have as integers of type d, nil if it is free:
+// probabilities take the steps of 1/256, or of 1/32768 in an int16, from 0. Source: TFLite's quantization specification.
+func FixedQuant(op Op, d DType) *quant.Params {
+	unary, _ := op.(Unary)
+	if _, softmax := op.(Softmax); !softmax && unary.Fn != Logistic {
+		return nil
+	}
+	if d == Int16 {
+		return quant.PerTensor(1./32768, 0)
+	}
+	return quant.PerTensor(1./256, quant.Int8Min)
 }

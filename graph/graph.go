@@ -49,7 +49,7 @@ type Meta struct {
 type Value struct {
 	Name  string
 	Type  Type
-	Data  any       // of a constant, row-major: []float32, []int8, []uint8, []int16, []int32 or []int64. Immutable: replace it, don't write to it
+	Data  any       // of a constant, row-major: a slice of Type's element type (int8 for Int4). Immutable: replace it, don't write to it
 	Range *Interval // at level Ranged: the real values an activation takes
 	Def   *Node     // nil for graph inputs and constants
 	Uses  []*Node   // a node that uses the value twice stands here twice

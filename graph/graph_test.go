@@ -43,6 +43,30 @@ func integer() *Graph {
 	return g
 }
 
+// wide is a quantized graph of int16.
+func wide() *Graph {
+	g := New("wide")
+	g.Level = Quantized
+	x := g.Input("x", Type{Int16, []int{1, 4, 4, 2}, quant.PerTensor(0.5, 0)})
+	w := Const("w", Type{Int8, []int{1, 3, 3, 2}, quant.PerChannel([]float32{0.25, 0.125}, 3)}, make([]int8, 18))
+	b := Const("b", Type{Int64, []int{2}, quant.PerChannel([]float32{0.125, 0.0625}, 0)}, make([]int64, 2))
+	y := g.Apply("y", DepthwiseConv2D{Window: Dense(1, Same)}, x, w, b)
+	y.Type.Quant = quant.PerTensor(0.25, 0)
+	g.Outputs = []*Value{y}
+	return g
+}
+
+// hybrid is a graph of float32 activations and int8 weights.
+func hybrid() *Graph {
+	g := New("hybrid")
+	g.Level = Quantized
+	x := g.Input("x", floatType(1, 4, 4, 2))
+	w := Const("w", Type{Int8, []int{1, 3, 3, 2}, quant.PerChannel([]float32{0.25, 0.125}, 3)}, make([]int8, 18))
+	b := Const("b", floatType(2), make([]float32, 2))
+	g.Outputs = []*Value{g.Apply("y", DepthwiseConv2D{Window: Dense(1, Same)}, x, w, b)}
+	return g
+}
+
 // more is a quantized graph of the operators without weights.
 func more() *Graph {
 	g := New("more")
@@ -177,6 +201,43 @@ func TestCheckFaults(t *testing.T) {
 		{"softmax's quantization", more(), func(g *Graph) { node(g, "softmax").Out.Type.Quant = quant.PerTensor(0.5, 0) }, `{0.5:0}: want {0.00390625:-128}`},
 		{"logistic's quantization", more(), func(g *Graph) { node(g, "logistic").Out.Type.Quant.Zero[0] = 0 }, `want {0.00390625:-128}`},
 		{"operand's quantization", more(), func(g *Graph) { node(g, "add").In[1].Type.Quant = nil }, `add "add": an activation needs one scale`},
+		{"float16 as an activation", integer(), func(g *Graph) {
+			g.Inputs[0].Type = Type{DType: Float16, Shape: g.Inputs[0].Type.Shape}
+			g.Nodes[0].Out.Type.DType, g.Nodes[0].Out.Type.Quant = Float16, nil
+		}, `an activation needs one scale`},
+		{"int16 with a zero point", wide(), func(g *Graph) { g.Inputs[0].Type.Quant = quant.PerTensor(1, 3) }, `symmetric: want zero point 0`},
+		{"int16 with int32 bias", wide(), func(g *Graph) {
+			b := node(g, "y").In[2]
+			b.Type.DType, b.Data = Int32, []int32{1, 2}
+		}, `bias is not int64`},
+		{"int16 with int4 weights", wide(), func(g *Graph) { node(g, "y").In[1].Type.DType = Int4 }, `int4 weights for int16`},
+		{"int16 probabilities", wide(), func(g *Graph) {
+			v := g.Apply("p", Softmax{Beta: 1}, node(g, "y").Out)
+			v.Type.Quant = quant.PerTensor(1./256, 0)
+		}, `want {3.0517578e-05:0}`},
+		{"int16 hard swish", wide(), func(g *Graph) {
+			g.Apply("h", Unary{Fn: HardSwish}, node(g, "y").Out).Type.Quant = quant.PerTensor(1, 0)
+		}, `hard_swish has no form for integers of type int16`},
+		{"int8 tanh", integer(), func(g *Graph) {
+			g.Apply("t", Unary{Fn: Tanh}, node(g, "y").Out).Type.Quant = quant.PerTensor(1, 0)
+		}, `tanh has no form for integers of type int8`},
+		{"int4 out of range", integer(), func(g *Graph) {
+			w := node(g, "y").In[1]
+			w.Type.DType, w.Data = Int4, append([]int8{8}, w.Data.([]int8)[1:]...)
+		}, `8 at 0 is no int4`},
+		{"hybrid without scales", hybrid(), func(g *Graph) { node(g, "y").In[1].Type.Quant = nil }, `weights without quantization`},
+		{"hybrid with an integer bias", hybrid(), func(g *Graph) {
+			b := node(g, "y").In[2]
+			b.Type.DType, b.Data = Int32, []int32{1, 2}
+		}, `mixes float32 and integers`},
+		{"hybrid with float16 weights", hybrid(), func(g *Graph) {
+			w := node(g, "y").In[1]
+			w.Type, w.Data = Type{DType: Float16, Shape: w.Type.Shape}, make([]Half, w.Type.Elements())
+		}, `float16 weights for float32`},
+		{"float16 that is computed", hybrid(), func(g *Graph) {
+			x := g.Input("h", Type{DType: Float16, Shape: []int{2}})
+			g.Apply("d", Dequantize{}, x)
+		}, `float16 that is no constant`},
 		{"operand's type", more(), func(g *Graph) { node(g, "add").In[1].Type.DType = Int16 }, `inputs of int8 and int16`},
 	} {
 		if err := c.g.Check(); err != nil {

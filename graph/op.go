@@ -155,6 +155,9 @@ type (
 	FullyConnected struct {
 		Act      Activation
 		KeepDims bool
+		// Asymmetric has to do with a float32 x and integer weights alone: x becomes integers with a zero point, not
+		// around 0.
+		Asymmetric bool
 	}
 	// BatchNorm is gamma * (x - mean) / sqrt(variance + Eps) + beta along the last axis.
 	BatchNorm struct{ Eps float32 }
@@ -188,13 +191,19 @@ func (Dequantize) Name() string      { return "dequantize" }
 
 func (o Conv2D) attrs() string          { return o.Window.attrs() + o.Act.attrs() }
 func (o DepthwiseConv2D) attrs() string { return o.Window.attrs() + o.Act.attrs() }
-func (o FullyConnected) attrs() string  { return o.Act.attrs() + keep(o.KeepDims) }
-func (o BatchNorm) attrs() string       { return fmt.Sprintf(" eps=%v", o.Eps) }
-func (o Activate) attrs() string        { return o.Act.attrs() }
-func (o Pad) attrs() string             { return fmt.Sprintf(" before=%v after=%v", o.Before, o.After) }
-func (Reshape) attrs() string           { return "" } // the result's shape says it
-func (Quantize) attrs() string          { return "" }
-func (Dequantize) attrs() string        { return "" }
+func (o FullyConnected) attrs() string {
+	s := o.Act.attrs() + keep(o.KeepDims)
+	if o.Asymmetric {
+		s += " asymmetric"
+	}
+	return s
+}
+func (o BatchNorm) attrs() string { return fmt.Sprintf(" eps=%v", o.Eps) }
+func (o Activate) attrs() string  { return o.Act.attrs() }
+func (o Pad) attrs() string       { return fmt.Sprintf(" before=%v after=%v", o.Before, o.After) }
+func (Reshape) attrs() string     { return "" } // the result's shape says it
+func (Quantize) attrs() string    { return "" }
+func (Dequantize) attrs() string  { return "" }
 
 func (o Mean) attrs() string {
 	return fmt.Sprintf(" axes=%v", o.Axes) + keep(o.KeepDims)

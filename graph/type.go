@@ -19,6 +19,8 @@ const (
 	Int16
 	Int32
 	Int64
+	Float16 // of constants that a Dequantize makes float32
+	Int4    // of weights, two in a byte of a file; in memory an int8 each
 )
 
 var dtypes = [...]struct {
@@ -33,6 +35,8 @@ var dtypes = [...]struct {
 	Int16:   {"int16", 2, math.MinInt16, math.MaxInt16},
 	Int32:   {"int32", 4, math.MinInt32, math.MaxInt32},
 	Int64:   {"int64", 8, math.MinInt32, math.MaxInt32},
+	Float16: {"float16", 2, 0, 0},
+	Int4:    {"int4", 1, -8, 7},
 }
 
 func (d DType) String() string {
@@ -42,7 +46,7 @@ func (d DType) String() string {
 	return fmt.Sprintf("DType(%d)", uint8(d))
 }
 
-// Size is the number of bytes an element takes.
+// Size is the number of bytes an element takes in memory.
 func (d DType) Size() int { return dtypes[d].size }
 
 // Limits is the range a zero point of the type may lie in.
@@ -67,8 +71,13 @@ func (t Type) Elements() int {
 	return n
 }
 
-// Bytes is the size of the tensor's data.
-func (t Type) Bytes() int { return t.Elements() * t.DType.Size() }
+// Bytes is the size of the tensor's data in a file.
+func (t Type) Bytes() int {
+	if t.DType == Int4 {
+		return (t.Elements() + 1) / 2
+	}
+	return t.Elements() * t.DType.Size()
+}
 
 // Equal reports whether t and u are the same type, quantization included.
 func (t Type) Equal(u Type) bool {
@@ -93,14 +102,14 @@ func (t Type) check() error {
 	if t.Quant == nil {
 		return nil
 	}
-	if t.DType == Float32 {
-		return fmt.Errorf("float32 with a quantization")
+	if t.DType == Float32 || t.DType == Float16 {
+		return fmt.Errorf("%v with a quantization", t.DType)
 	}
 	lo, hi := t.DType.Limits()
 	return t.Quant.Check(t.Shape, lo, hi)
 }
 
-// dataType is the element type and length of a constant's data.
+// dataType is the element type and length of a constant's data. Int4 is held as int8.
 func dataType(data any) (DType, int) {
 	switch d := data.(type) {
 	case []float32:
@@ -115,6 +124,25 @@ func dataType(data any) (DType, int) {
 		return Int32, len(d)
 	case []int64:
 		return Int64, len(d)
+	case []Half:
+		return Float16, len(d)
 	}
 	return NoDType, 0
+}
+
+// checkData reports data of another type or length than t, or numbers that its type has no room for.
+func (t Type) checkData(data any) error {
+	d, n := dataType(data)
+	if want := t.DType; d != want && !(d == Int8 && want == Int4) || n != t.Elements() {
+		return fmt.Errorf("%d elements of %v for type %v%v", n, d, t.DType, t.Shape)
+	}
+	if t.DType == Int4 {
+		lo, hi := Int4.Limits()
+		for i, q := range data.([]int8) {
+			if int32(q) < lo || int32(q) > hi {
+				return fmt.Errorf("%d at %d is no int4", q, i)
+			}
+		}
+	}
+	return nil
 }

@@ -22,7 +22,8 @@ func (m *Model) fillTables() {
 			}
 			scale, zero := t.Quant.At(0)
 			lo, hi := t.DType.Limits()
-			m.tables[c][pixel] = []byte{byte(quant.Quantize(x, scale, zero, lo, hi))}
+			q := uint16(quant.Quantize(x, scale, zero, lo, hi))
+			m.tables[c][pixel] = binary.LittleEndian.AppendUint16(nil, q)[:t.DType.Size()]
 		}
 	}
 }

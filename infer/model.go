@@ -74,13 +74,13 @@ func (t Tensor) checkNumbers(what string) error {
 	switch q := t.Type.Quant; t.Type.DType {
 	case graph.Float32:
 		return nil
-	case graph.Int8, graph.UInt8:
+	case graph.Int8, graph.UInt8, graph.Int16:
 		if q == nil || len(q.Scale) != 1 {
 			return fmt.Errorf("%s %q is %v without one scale and zero point", what, t.Name, t.Type.DType)
 		}
 		return nil
 	}
-	return fmt.Errorf("%s %q is %v: want float32, int8 or uint8", what, t.Name, t.Type.DType)
+	return fmt.Errorf("%s %q is %v: want float32, int8, uint8 or int16", what, t.Name, t.Type.DType)
 }
 
 func (m *Model) normalization(given Given) error {

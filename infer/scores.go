@@ -22,10 +22,15 @@ func (m *Model) Scores(scores []float32, out []byte) error {
 	t := m.Output.Type
 	if t.DType != graph.Float32 {
 		scale, zero := t.Quant.At(0)
-		for i, b := range out {
-			q := int32(b)
-			if t.DType == graph.Int8 {
-				q = int32(int8(b))
+		for i := range scores {
+			var q int32
+			switch t.DType {
+			case graph.Int8:
+				q = int32(int8(out[i]))
+			case graph.UInt8:
+				q = int32(out[i])
+			case graph.Int16:
+				q = int32(int16(binary.LittleEndian.Uint16(out[2*i:])))
 			}
 			scores[i] = scale * float32(q-zero)
 		}

@@ -106,6 +106,29 @@ func TestMultiplierEdges(t *testing.T) {
 	}
 }
 
+// The 64-bit product against its definition in exact arithmetic: 15 bits of the mantissa, half up.
+func TestApply64(t *testing.T) {
+	for _, c := range []struct {
+		d    float64
+		x    int64
+		want int32
+	}{
+		{0.5, 1, 1}, {0.5, -1, 0}, {0.5, 3, 2}, {0.5, -3, -1},
+		{0.25, 2, 1}, {0.25, -2, 0}, {0.25, 6, 2}, {0.25, -6, -1},
+		{0.99999999, 32768, 32767},       // the mantissa is cut to 0x7fff, not rounded up to 1
+		{1. / 3, 300000, 99998},          // 21845/65536 in place of 1/3
+		{1e-9, 1 << 40, 1100},            // 1e-9 * 2^40 = 1099.5
+		{100, 1 << 30, math.MaxInt32},    // saturated
+		{100, -(1 << 30), math.MinInt32}, //
+		{40000, 7, 280000},               // a shift to the left
+		{0, 1 << 40, 0},
+	} {
+		if got := NewMultiplier(c.d).Apply64(c.x); got != c.want {
+			t.Errorf("%d * %v: %d, want %d", c.x, c.d, got, c.want)
+		}
+	}
+}
+
 func TestAsymmetric(t *testing.T) {
 	for _, c := range []struct {
 		lo, hi float32
@@ -143,6 +166,25 @@ func TestQuantizeRoundTrip(t *testing.T) {
 	})
 	if got := Quantize(float32(math.NaN()), 1, 7, Int8Min, Int8Max); got != 7 {
 		t.Errorf("NaN quantizes to %d", got)
+	}
+}
+
+func TestActivation16(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		lo, hi float64
+		scale  float32
+		want   Range
+	}{
+		{-inf, inf, 0.1, Full16},
+		{0, inf, 0.1, Range{0, 32767}},
+		{0, 6, 0.001, Range{0, 6000}},
+		{0, 6, 4, Range{0, 2}}, // a tie, away from zero
+		{0, 6, 1e-5, Range{0, 32767}},
+	} {
+		if got := Full16.Within(c.lo, c.hi, c.scale, 0); got != c.want {
+			t.Errorf("[%v, %v] at %v: %v", c.lo, c.hi, c.scale, got)
+		}
 	}
 }
 

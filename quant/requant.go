@@ -31,6 +31,21 @@ func NewMultiplier(d float64) Multiplier {
 // Real is the number the multiplier stands for.
 func (m Multiplier) Real() float64 { return math.Ldexp(float64(m.M), m.Shift-31) }
 
+// Apply64 is x * m with the mantissa cut to 15 bits, rounded half up and saturated: what becomes of the 64-bit
+// accumulators of int16 activations, in every runtime. x is within 2^47.
+func (m Multiplier) Apply64(x int64) int32 {
+	const most = 0x7fff
+	reduced := int64(most)
+	if m.M < most<<16 {
+		reduced = int64(m.M+1<<15) >> 16
+	}
+	t := 15 - m.Shift
+	if t < 1 {
+		return saturateInt(x * reduced << -t)
+	}
+	return saturateInt((x*reduced + 1<<(t-1)) >> t)
+}
+
 // Rounding names one of the ways in which runtimes round accumulator * multiplier to an integer. Any two differ by at
 // most 1, and rarely; the same bits need the same Rounding.
 type Rounding uint8
@@ -88,10 +103,15 @@ type Requant struct {
 	ratio    float32
 }
 
+// ConvMultiplier is the factor of ConvRequant in the fixed-point kinds of rounding.
+func ConvMultiplier(in, weight, out float32) Multiplier {
+	return NewMultiplier(float64(in) * float64(weight) / float64(out))
+}
+
 // ConvRequant is the requantization of a convolution's channel (or of a per-channel fully connected layer): the scale
 // product is taken in float64 by the fixed-point kinds of rounding, from left to right in float32 by Float32.
 func ConvRequant(r Rounding, in, weight, out float32) Requant {
-	return Requant{r, NewMultiplier(float64(in) * float64(weight) / float64(out)), float32(float32(in*weight) / out)}
+	return Requant{r, ConvMultiplier(in, weight, out), float32(float32(in*weight) / out)}
 }
 
 // FullyConnectedRequant is that of a per-tensor fully connected layer, whose scale product TFLite takes in float32.

@@ -29,6 +29,7 @@ func convertCommand() *cli.Command {
 		Description: `1. The newest run as an int8 model:                 mnet-edge convert --int8
 2. Float edges, so that a program feeds float32:    mnet-edge convert --int8 --io float32 runs/D-w0.5-001
 3. What quantization costs, on the test images:     mnet-edge convert --int8 --eval 10000 runs/D-w0.5-001
+   Weights only, for a model of half or a quarter:  mnet-edge convert --float16 (or --dynamic)
 4. A float model of another tool:                   mnet-edge convert --int8 --calib photos.zip -o int8.tflite float.tflite
 5. Where quantization costs what, to look at:       mnet-edge convert --int8 --report int8.html --report-picture int8.png
 
@@ -36,8 +37,12 @@ What --calibrator, --equalize, --correct-bias and --round-weights leave at auto 
 was taken from; what does best is picked, and named.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "int8", Usage: "int8 weights and activations, integer arithmetic throughout"},
+			&cli.BoolFlag{Name: "int16x8", Usage: "int8 weights, int16 activations: slower, and nearly float's accuracy"},
+			&cli.BoolFlag{Name: "int4", Usage: "as --int8, with 4-bit weights where the runtimes take them"},
+			&cli.BoolFlag{Name: "dynamic", Usage: "int8 weights, float32 activations that the runtime makes int8: needs no images"},
+			&cli.BoolFlag{Name: "float16", Usage: "float16 weights, float32 arithmetic: needs no images"},
 			&cli.BoolFlag{Name: "float32", Usage: "float32 throughout"},
-			&cli.StringFlag{Name: "io", Value: "int8", Usage: "element type of an int8 model's input and output: `int8` or float32"},
+			&cli.StringFlag{Name: "io", Value: "int8", Usage: "element type of an integer model's input and output: `int8` (int16 of --int16x8) or float32"},
 			&cli.StringFlag{Name: "o", Usage: "the model to write, `OUT.tflite` (default: SCHEME.tflite in the run's folder)"},
 			&cli.StringFlag{Name: "calib", Usage: "`DATA` to calibrate on: its training images (default: the run's own)"},
 			&cli.IntFlag{Name: "calib-samples", Value: 512, Usage: "`N` images, spread evenly over the training images"},
@@ -46,6 +51,8 @@ was taken from; what does best is picked, and named.`,
 			&cli.StringFlag{Name: "correct-bias", Value: auto, Usage: "empirical bias correction: `auto`, off, on"},
 			&cli.StringFlag{Name: "round-weights", Value: auto, Usage: "adaptive rounding of weights: `auto`, off, on"},
 			&cli.BoolFlag{Name: "per-tensor", Usage: "one scale for each weight, not one for each of its channels"},
+			&cli.BoolFlag{Name: "partial", Usage: "keep operators without an integer form in float32, not refuse the model"},
+			&cli.BoolFlag{Name: "per-channel-fc", Usage: "one scale for each channel of fully connected layers too, for runtimes since TensorFlow 2.17"},
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
 			jsonFlag(),
@@ -83,21 +90,27 @@ func convertAction(c *cli.Context) error {
 	r := report.Convert{Input: input, Output: output, Scheme: string(recipe.Scheme)}
 	result := &convert.Result{Graph: float.Graph}
 	encoded := float.encoded
-	if recipe.Scheme == convert.Int8 {
-		set, err := calibrationData(c, input, float)
+	if recipe.Scheme != convert.Float32 {
+		set, samples, err := conversionData(c, input, float, recipe)
 		if err != nil {
 			return err
 		}
-		split := set.Train.Limit(c.Int("calib-samples"))
-		calibrated = split
-		if result, err = convert.Run(c.Context, float.Graph, recipe, calibrationSamples(c, float, &split), nil); err != nil {
+		if set != nil {
+			calibrated = set.Train.Limit(c.Int("calib-samples"))
+		}
+		if result, err = convert.Run(c.Context, float.Graph, recipe, samples, nil); err != nil {
+			if errors.Is(err, graph.ErrNoIntegerForm) {
+				err = withHint(err, "keep such operators in float32: --partial")
+			}
 			return err
 		}
 		if encoded, err = tflite.Encode(result.Graph); err != nil {
 			return err
 		}
-		if err := measureDrop(c, float, encoded, set, &r); err != nil {
-			return err
+		if set != nil {
+			if err := measureDrop(c, float, encoded, set, &r); err != nil {
+				return err
+			}
 		}
 		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
 	}
@@ -127,15 +140,21 @@ func recipeOf(c *cli.Context) (convert.Recipe, error) {
 		}
 		return ""
 	}
-	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), Observer: choice("calibrator"), Equalize: choice("equalize"),
+	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), PerChannelFC: c.Bool("per-channel-fc"), Partial: c.Bool("partial"),
+		Observer: choice("calibrator"), Equalize: choice("equalize"),
 		CorrectBias: choice("correct-bias"), RoundWeights: choice("round-weights")}
-	switch asInt8, asFloat := c.Bool("int8"), c.Bool("float32"); {
-	case asInt8 == asFloat:
-		return r, usagef("convert wants one of --int8 and --float32")
-	case asInt8:
-		r.Scheme = convert.Int8
-	default:
-		r.Scheme = convert.Float32
+	var flags []string
+	for _, s := range convert.Schemes {
+		if flags = append(flags, "--"+string(s)); !c.Bool(string(s)) {
+			continue
+		}
+		if r.Scheme != "" {
+			return r, usagef("--%s and --%s: convert makes one model", r.Scheme, s)
+		}
+		r.Scheme = s
+	}
+	if r.Scheme == "" {
+		return r, usagef("convert wants one of %s", strings.Join(flags, ", "))
 	}
 	if c.Int("calib-samples") < 1 || c.Int("eval") < 0 {
 		return r, usagef("--calib-samples wants at least 1, --eval at least 0")
@@ -267,6 +286,20 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 	return set, err
 }
 
+// conversionData is what the conversion looks at: images to calibrate on and to compare the models with. A scheme that
+// needs no samples gets nil for both where no data is named.
+func conversionData(c *cli.Context, input string, f *floatModel, r convert.Recipe) (*dataset.Set, iter.Seq[[]float32], error) {
+	if !r.Scheme.Integer() && (c.String("calib") == "" && isModelFile(input) || c.Int("eval") == 0) {
+		return nil, nil, nil
+	}
+	set, err := calibrationData(c, input, f)
+	if err != nil || !r.Scheme.Integer() {
+		return set, nil, err
+	}
+	split := set.Train.Limit(c.Int("calib-samples"))
+	return set, calibrationSamples(c, f, &split), nil
+}
+
 // calibrationSamples are the images of a split as the float network sees them.
 func calibrationSamples(c *cli.Context, f *floatModel, split *dataset.Split) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
@@ -353,6 +386,8 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 					len(result.Trials), trial.OutputSNR, result.Trials[0].OutputSNR))
 			}
 		}
+	}
+	if len(result.Layers) > 0 {
 		worst, dead := result.Layers[0], 0
 		for _, l := range result.Layers {
 			if l.WeightSNR < worst.WeightSNR {

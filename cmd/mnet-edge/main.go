@@ -161,7 +161,7 @@ func exitCode(err error) int {
 	case is(errRemote, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
 		return exitIO
 	case is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
-		convert.ErrCalibration, train.ErrData, train.ErrBackend):
+		convert.ErrCalibration, convert.ErrNetwork, train.ErrData, train.ErrBackend):
 		return exitInput
 	case errors.As(err, &path), errors.As(err, &link), is(fs.ErrPermission):
 		return exitIO

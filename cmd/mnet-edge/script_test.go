@@ -45,7 +45,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			vectors, err := filepath.Abs("../../graph/interp/testdata/vectors")
 			env.Setenv("VECTORS", vectors)
-			return err
+			codec, err2 := filepath.Abs("../../graph/tflite/testdata")
+			env.Setenv("CODEC", codec)
+			return errors.Join(err, err2)
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

@@ -10,7 +10,8 @@ import (
 // compiler turns nodes into functions over buffers. All decisions are taken here, once; the functions only compute.
 type compiler struct {
 	Options
-	data map[*graph.Value]any // the buffer of each input and computed value, the data of each constant
+	data  map[*graph.Value]any  // the buffer of each input and computed value, the data of each constant
+	fixed map[*graph.Value]bool // computed values that are the same in every run: constants dequantized
 }
 
 // alloc gives v its buffer.
@@ -55,6 +56,15 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.arithmetic(n, op)
 	case graph.Unary:
 		return c.unary(n, op)
+	case graph.LeakyReLU:
+		return c.leakyReLU(n, op)
+	case graph.PReLU:
+		return c.floatPair(n, prelu)
+	case graph.Select:
+		if op.Fn == graph.Minimum {
+			return c.floatPair(n, func(a, b float32) float32 { return min(a, b) })
+		}
+		return c.floatPair(n, func(a, b float32) float32 { return max(a, b) })
 	case graph.Softmax:
 		return c.softmax(n, op)
 	case graph.Pool:
@@ -66,22 +76,25 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 	case graph.Resize:
 		return c.resize(n, op)
 	}
-	if n.Out.Type.DType == graph.Float32 {
+	switch n.Out.Type.DType {
+	case graph.Float32:
 		return c.float(n)
+	case graph.Int16:
+		return c.int16Node(n)
 	}
 	return c.integer(n)
 }
 
 // weights are the node's constant operands: weight and, where it has one, bias.
-func weights[W, B any](n *graph.Node) (w []W, bias []B, err error) {
+func weights[W, B any](c *compiler, n *graph.Node) (w []W, bias []B, err error) {
 	for _, v := range n.In[1:] {
-		if !v.Constant() {
+		if !v.Constant() && !c.fixed[v] {
 			return nil, nil, fmt.Errorf("weight %q is not a constant", v.Name)
 		}
 	}
-	w, ok := n.In[1].Data.([]W)
+	w, ok := c.data[n.In[1]].([]W)
 	if ok && len(n.In) > 2 {
-		bias, ok = n.In[2].Data.([]B)
+		bias, ok = c.data[n.In[2]].([]B)
 	}
 	if !ok {
 		return nil, nil, errors.New("weights and input differ in type")

@@ -1,4 +1,4 @@
-// Package interp runs a graph in plain Go, float32 or int8, and says exactly what every operator means.
+// Package interp runs a graph in plain Go, float32, int8 or int16, and says exactly what every operator means.
 //
 //	m, err := interp.New(g, interp.Options{})
 //	out, err := m.Run(image) // []int8 in, []any{[]int8} out
@@ -11,6 +11,8 @@
 //	compile.go      from a node to a function over buffers
 //	float.go        float32 } the operators with weights, Mean, BatchNorm and Activate: the equation of each, in the
 //	integer.go      int8    } plainest loops
+//	int16.go        int16   } with int8 weights
+//	hybrid.go       float32 } with int8 weights, activations made integers on the way
 //	elementwise.go  Arithmetic, Unary, Softmax
 //	spatial.go      Pool, Concat, Transpose, Resize
 //	layout.go       Pad, Quantize, Dequantize, and the index arithmetic of Mean
@@ -28,7 +30,9 @@
 //	          average, Activate, HardSwish, Softmax, Resize's nearest, and those whose scales are too far apart
 //
 // Double and Float32 are held to vectors that the official runtime computed, every tensor of a network and every
-// operator. Results of float32 operators are this package's own: other runtimes add in other orders.
+// operator; so are int16 operators, which XNNPACK leaves to TFLite (but for the sums, whose optimized kernel rounds in yet
+// another way), and Double of float32 operators with int8 weights.
+// Results of other float32 operators are this package's own: other runtimes add in other orders.
 //
 // Shapes are (N, H, W, C) for activations; O or oc counts a convolution's output channels.
 package interp

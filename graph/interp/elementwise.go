@@ -21,20 +21,29 @@ func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error
 			graph.Add: func(a, b float32) float32 { return a + b },
 			graph.Sub: func(a, b float32) float32 { return a - b },
 			graph.Mul: func(a, b float32) float32 { return float32(a * b) },
+			graph.Div: func(a, b float32) float32 { return a / b },
 		}[op.Fn]
 		return pairwise(c, n, out, func(a, b float32) float32 { return min(max(f(a, b), lo), hi) })
 	case []int8:
-		a, b, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
-		if op.Fn == graph.Mul {
-			return pairwise(c, n, out, multiplier(c.Rounding, op.Act, a, b, to))
-		}
-		sum, err := adder(c.Rounding, op, a, b, to)
-		if err != nil {
-			return nil, err
-		}
-		return pairwise(c, n, out, sum)
+		return integerArithmetic(c, n, op, c.Rounding, out)
+	case []int16:
+		return integerArithmetic(c, n, op, builtin(c.Rounding), out)
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+}
+
+func integerArithmetic[T int8 | int16](
+	c *compiler, n *graph.Node, op graph.Arithmetic, r quant.Rounding, out []T,
+) (func(), error) {
+	a, b, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
+	if op.Fn == graph.Mul {
+		return pairwise(c, n, out, multiplier[T](r, op.Act, a, b, to))
+	}
+	sum, err := adder[T](r, op, a, b, to)
+	if err != nil {
+		return nil, err
+	}
+	return pairwise(c, n, out, sum)
 }
 
 // pairwise applies f to the inputs' elements, of which one is repeated where its shape falls short of the result's.
@@ -72,10 +81,11 @@ func repeated(from, to []int) []int {
 
 // adder is a + b or a - b.
 //
-// TFLite: both are brought to the scale 2*max(sa, sb)/2^20, added, and the sum is brought to the result's.
+// TFLite: both are brought to the scale 2*max(sa, sb)/2^20 (of int16 2^15), added, and the sum is brought to the
+// result's.
 // XNNPACK: one rounding, of a*A + b*B to 2^-shift, ties upward, with the scales' ratios A and B in 21 bits; it takes
 // ratios of 2^-10 to 2^8 only and leaves the rest to TFLite's kernel.
-func adder(r quant.Rounding, op graph.Arithmetic, a, b, out *quant.Params) (func(a, b int8) int8, error) {
+func adder[T int8 | int16](r quant.Rounding, op graph.Arithmetic, a, b, out *quant.Params) (func(a, b T) T, error) {
 	sa, za := a.At(0)
 	sb, zb := b.At(0)
 	so, zo := out.At(0)
@@ -92,29 +102,31 @@ func adder(r quant.Rounding, op graph.Arithmetic, a, b, out *quant.Params) (func
 		fixed := func(ratio float32) int64 { return int64(math.RoundToEven(math.Ldexp(float64(ratio), shift))) }
 		fa, fb := fixed(ra), int64(sign)*fixed(rb)
 		bias := 1<<(shift-1) - fa*int64(za) - fb*int64(zb)
-		return func(a, b int8) int8 {
+		return func(a, b T) T {
 			acc := int32(bias + fa*int64(a) + fb*int64(b)) // at most 2*255*2^21
-			return int8(limit.Clamp(acc>>shift + zo))
+			return T(limit.Clamp(acc>>shift + zo))
 		}, nil
 	}
 	r = builtin(r)
-	limit := activation(r, op.Act, out)
+	limit, left := within[T](op.Act, out), 20
+	if full[T]() == quant.Full16 {
+		left = 15
+	}
 	twice := 2 * float64(max(sa, sb))
-	const left = 20
-	if twice/(1<<left) >= float64(so) {
+	if twice/float64(int(1)<<left) >= float64(so) {
 		return nil, fmt.Errorf("scale %v is too small beside the inputs' %v and %v", so, sa, sb)
 	}
 	ma, mb := quant.NewMultiplier(float64(sa)/twice), quant.NewMultiplier(float64(sb)/twice)
-	mo := quant.NewMultiplier(twice / float64(so*(1<<left)))
-	return func(a, b int8) int8 {
+	mo := quant.NewMultiplier(twice / float64(so*float32(int(1)<<left)))
+	return func(a, b T) T {
 		sum := r.Apply((int32(a)-za)<<left, ma) + sign*r.Apply((int32(b)-zb)<<left, mb)
-		return int8(limit.Clamp(r.Apply(sum, mo) + zo))
+		return T(limit.Clamp(r.Apply(sum, mo) + zo))
 	}, nil
 }
 
 // multiplier is a * b: requant((a - za) * (b - zb)), by the factor sa*sb/out computed in float32. XNNPACK takes factors
 // of 2^-16 to 2^8 and leaves the rest to TFLite's kernel.
-func multiplier(r quant.Rounding, act graph.Activation, a, b, out *quant.Params) func(a, b int8) int8 {
+func multiplier[T int8 | int16](r quant.Rounding, act graph.Activation, a, b, out *quant.Params) func(a, b T) T {
 	sa, za := a.At(0)
 	sb, zb := b.At(0)
 	so, zo := out.At(0)
@@ -122,11 +134,14 @@ func multiplier(r quant.Rounding, act graph.Activation, a, b, out *quant.Params)
 	if r != quant.Float32 || !(factor >= 1./65536 && factor < 256) {
 		r = builtin(r)
 	}
-	limit := activation(r, act, out)
+	limit := within[T](act, out)
+	if r == quant.Float32 {
+		limit = activation(r, act, out)
+	}
 	limit.Min, limit.Max = limit.Min-zo, limit.Max-zo // before zo is added, so that nothing overflows
 	requant := quant.Rescale(r, factor, 1)
-	return func(a, b int8) int8 {
-		return int8(limit.Clamp(requant.Apply((int32(a)-za)*(int32(b)-zb))) + zo)
+	return func(a, b T) T {
+		return T(limit.Clamp(requant.Apply((int32(a)-za)*(int32(b)-zb))) + zo)
 	}
 }
 
@@ -134,12 +149,18 @@ func multiplier(r quant.Rounding, act graph.Activation, a, b, out *quant.Params)
 func (c *compiler) unary(n *graph.Node, op graph.Unary) (func(), error) {
 	switch x := c.data[n.In[0]].(type) {
 	case []float32:
-		out, f := c.data[n.Out].([]float32), [...]func(float32) float32{graph.HardSwish: hardSwish, graph.Logistic: logistic}[op.Fn]
+		return each(x, c.data[n.Out].([]float32), floatUnary[op.Fn]), nil
+	case []int16:
+		if op.Fn != graph.Logistic {
+			break
+		}
+		out := c.data[n.Out].([]int16)
+		f, err := logistic16(n.In[0].Type.Quant)
 		return func() {
-			for i, v := range x {
-				out[i] = f(v)
+			for i, q := range x {
+				out[i] = f(q)
 			}
-		}, nil
+		}, err
 	case []int8:
 		if op.Fn == graph.Logistic {
 			return c.table(n, logisticInt(c.Rounding, n.In[0].Type.Quant)), nil
@@ -151,6 +172,62 @@ func (c *compiler) unary(n *graph.Node, op graph.Unary) (func(), error) {
 		return c.table(n, f), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+}
+
+// floatUnary are the functions of a Unary; what leaves float32 is rounded once.
+var floatUnary = [...]func(float32) float32{
+	graph.HardSwish: hardSwish,
+	graph.Logistic:  logistic,
+	graph.Tanh: func(x float32) float32 {
+		e := exp(-2 * math.Abs(float64(x)))
+		return float32(math.Copysign((1-e)/(1+e), float64(x)))
+	},
+	graph.Exp:    func(x float32) float32 { return float32(exp(float64(x))) },
+	graph.Abs:    func(x float32) float32 { return float32(math.Abs(float64(x))) },
+	graph.Neg:    func(x float32) float32 { return -x },
+	graph.Sqrt:   func(x float32) float32 { return float32(math.Sqrt(float64(x))) },
+	graph.Rsqrt:  func(x float32) float32 { return float32(1 / math.Sqrt(float64(x))) },
+	graph.Square: func(x float32) float32 { return float32(x * x) },
+	graph.Elu: func(x float32) float32 {
+		if x < 0 {
+			return float32(exp(float64(x)) - 1)
+		}
+		return x
+	},
+}
+
+// each applies f to every element.
+func each(x, out []float32, f func(float32) float32) func() {
+	return func() {
+		for i, v := range x {
+			out[i] = f(v)
+		}
+	}
+}
+
+// floatPair returns what computes a node of two float32 inputs.
+func (c *compiler) floatPair(n *graph.Node, f func(a, b float32) float32) (func(), error) {
+	out, ok := c.data[n.Out].([]float32)
+	if !ok {
+		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+	}
+	return pairwise(c, n, out, f)
+}
+
+func prelu(x, alpha float32) float32 {
+	if x < 0 {
+		return float32(x * alpha)
+	}
+	return x
+}
+
+// leakyReLU returns what computes a LeakyReLU node.
+func (c *compiler) leakyReLU(n *graph.Node, op graph.LeakyReLU) (func(), error) {
+	x, ok := c.data[n.In[0]].([]float32)
+	if !ok {
+		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
+	}
+	return each(x, c.data[n.Out].([]float32), func(v float32) float32 { return prelu(v, op.Alpha) }), nil
 }
 
 // table applies f, which gives an int8 for every int8, through a table.
@@ -252,6 +329,8 @@ func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 	switch x := c.data[n.In[0]].(type) {
 	case []float32:
 		return rows(x, c.data[n.Out].([]float32), depth, func(x, out []float32) { softmaxFloat(op.Beta, x, out) }), nil
+	case []int16:
+		return rows(x, c.data[n.Out].([]int16), depth, softmax16(op.Beta, n.In[0].Type.Quant.Scale[0])), nil
 	case []int8:
 		scale, _ := n.In[0].Type.Quant.At(0)
 		f := softmaxTable(op.Beta, scale)

@@ -136,12 +136,12 @@ func TestIntegerNearFloat(t *testing.T) {
 			in = append(in, int8Type(scale("b"), zeroPoint(t, "zero b"), shape[draw(0, 3, "rank"):]...))
 		case 2:
 			op = graph.Unary{Fn: graph.Logistic}
-			out = graph.FixedQuant(op)
+			out = graph.FixedQuant(op, graph.Int8)
 		case 3:
 			op, steps = graph.Unary{Fn: graph.HardSwish}, 2
 		case 4:
 			op, steps = graph.Softmax{Beta: 1}, 2
-			out = graph.FixedQuant(op)
+			out = graph.FixedQuant(op, graph.Int8)
 		case 5:
 			op, out = graph.Pool{Window: graph.Dense(draw(1, 3, "stride"), graph.Same), Size: [2]int{draw(1, 3, "kh"), draw(1, 3, "kw")}, Act: act}, in[0].Quant
 			if draw(0, 1, "resize") == 1 {
@@ -205,7 +205,7 @@ func TestRefusesScales(t *testing.T) {
 		{"may overflow its sum", graph.Softmax{Beta: 1}, 1. / 256, []*graph.Value{x(1, 4096)}},
 	} {
 		q := quant.PerTensor(c.out, 0)
-		if f := graph.FixedQuant(c.op); f != nil {
+		if f := graph.FixedQuant(c.op, graph.Int8); f != nil {
 			q = f
 		}
 		if _, err := New(applied(graph.Quantized, c.op, q, c.in...), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {

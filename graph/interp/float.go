@@ -19,6 +19,9 @@ func (c *compiler) float(n *graph.Node) (func(), error) {
 	x, out := c.data[n.In[0]].([]float32), c.data[n.Out].([]float32)
 	switch op := n.Op.(type) {
 	case graph.Conv2D, graph.FullyConnected, graph.DepthwiseConv2D:
+		if n.In[1].Type.DType != graph.Float32 {
+			return c.hybridConv(n)
+		}
 		return c.floatConv(n)
 	case graph.BatchNorm:
 		var p [4][]float32 // gamma, beta, mean, variance
@@ -56,7 +59,7 @@ func (c *compiler) floatConv(n *graph.Node) (func(), error) {
 	f.window, act = newWindow(n)
 	f.lo, f.hi = bounds(act)
 	var err error
-	if f.w, f.bias, err = weights[float32, float32](n); err != nil {
+	if f.w, f.bias, err = weights[float32, float32](c, n); err != nil {
 		return nil, err
 	}
 	if f.bias == nil {

@@ -32,9 +32,7 @@ func (c *compiler) integer(n *graph.Node) (func(), error) {
 		if count > math.MaxInt32/255 {
 			return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
 		}
-		finish := meanRequant(c.Rounding, count, in, n.Out.Type.Quant)
-		sum := make([]int32, len(out))
-		return func() { meanInt(x, to, sum, finish, out) }, nil
+		return meanInt(x, to, meanRequant[int8](c.Rounding, count, in, n.Out.Type.Quant), out), nil
 	}
 	return nil, errors.New("no int8 kernel")
 }
@@ -72,26 +70,30 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	var act graph.Activation
 	f.window, act = newWindow(n)
 	var err error
-	if f.w, f.bias, err = weights[int8, int32](n); err != nil {
+	if f.w, f.bias, err = weights[int8, int32](c, n); err != nil {
 		return nil, err
 	}
 	x, w, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	sx, zx := x.At(0)
 	so, zo := out.At(0)
 	f.zeroX, f.zero = zx, zo
-	f.limit = activation(c.Rounding, act, out)
+	r := c.Rounding
+	if _, conv := n.Op.(graph.Conv2D); conv && n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
+		r = leftConv(&f.window)
+	}
+	f.limit = activation(r, act, out)
 	f.limit.Min -= zo
 	f.limit.Max -= zo
 	_, fully := n.Op.(graph.FullyConnected)
 	for o := range f.oc {
 		sw, _ := w.At(o)
 		switch {
-		case fully && c.Rounding == quant.Double:
+		case fully && r == quant.Double:
 			f.product = append(f.product, fullyConnected(sx, sw, so))
 		case fully && len(w.Scale) == 1:
-			f.requant = append(f.requant, quant.FullyConnectedRequant(c.Rounding, sx, sw, so))
+			f.requant = append(f.requant, quant.FullyConnectedRequant(r, sx, sw, so))
 		default:
-			f.requant = append(f.requant, quant.ConvRequant(c.Rounding, sx, sw, so))
+			f.requant = append(f.requant, quant.ConvRequant(r, sx, sw, so))
 		}
 	}
 	_, depthwise := n.Op.(graph.DepthwiseConv2D)
@@ -187,13 +189,16 @@ func (f *intConv) depthwiseRef() {
 	}
 }
 
-// meanInt: sum[j] = the sum of the x[i] with to[i] = j; out[j] = finish(sum[j]).
-func meanInt(x []int8, to []int, sum []int32, finish func(int32) int8, out []int8) {
-	clear(sum)
-	for i, q := range x {
-		sum[to[i]] += int32(q)
-	}
-	for j, s := range sum {
-		out[j] = finish(s)
+// meanInt returns what computes sum[j] = the sum of the x[i] with to[i] = j; out[j] = finish(sum[j]).
+func meanInt[T int8 | int16](x []T, to []int, finish func(int32) T, out []T) func() {
+	sum := make([]int32, len(out))
+	return func() {
+		clear(sum)
+		for i, q := range x {
+			sum[to[i]] += int32(q)
+		}
+		for j, s := range sum {
+			out[j] = finish(s)
+		}
 	}
 }

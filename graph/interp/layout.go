@@ -34,6 +34,8 @@ func (c *compiler) pad(n *graph.Node, op graph.Pad) (func(), error) {
 	case []int8:
 		_, zero := n.Out.Type.Quant.At(0)
 		return pad(x, c.data[n.Out].([]int8), int8(zero), n, op), nil
+	case []int16:
+		return pad(x, c.data[n.Out].([]int16), 0, n, op), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 }
@@ -104,7 +106,7 @@ func requantize[S, T integer](c *compiler, n *graph.Node, x []S, out []T) (func(
 	lo, hi := n.Out.Type.DType.Limits()
 	limit := quant.Range{Min: lo, Max: hi}
 	r := c.Rounding
-	if n.In[0].Type.DType != n.Out.Type.DType {
+	if d := n.In[0].Type.DType; d != n.Out.Type.DType || d == graph.Int16 {
 		r = builtin(r) // XNNPACK takes int8 to int8, and uint8 to uint8
 	}
 	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant)
@@ -115,8 +117,26 @@ func requantize[S, T integer](c *compiler, n *graph.Node, x []S, out []T) (func(
 	}, nil
 }
 
-// dequantize returns what converts to float32.
+// dequantize returns what converts to float32. A constant is converted here and now.
 func (c *compiler) dequantize(n *graph.Node) (func(), error) {
+	run, err := c.dequantizer(n)
+	if err == nil && n.In[0].Constant() {
+		run()
+		c.fixed[n.Out] = true
+		run = func() {}
+	}
+	return run, err
+}
+
+func (c *compiler) dequantizer(n *graph.Node) (func(), error) {
+	if x, ok := c.data[n.In[0]].([]graph.Half); ok {
+		out := c.data[n.Out].([]float32)
+		return func() {
+			for i, h := range x {
+				out[i] = h.Float32()
+			}
+		}, nil
+	}
 	if err := perTensor(n.In[0]); err != nil {
 		return nil, err
 	}

@@ -35,8 +35,8 @@ type step struct {
 }
 
 // New prepares g, whatever its level. It returns an error for a graph that fails Check, and for what there is no kernel
-// for: weights that are not constants, integer types other than int8 (uint8 and int16 only at Quantize and Dequantize),
-// a sum that may exceed an int32 accumulator, tensors of more than graph.MaxElements elements in all.
+// for: weights that are not constants, integer types other than int8 and int16 (uint8 only at Quantize and Dequantize),
+// a sum that may exceed its accumulator, tensors of more than graph.MaxElements elements in all.
 func New(g *graph.Graph, opts Options) (*Machine, error) {
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("interp: %w", err)
@@ -50,7 +50,7 @@ func New(g *graph.Graph, opts Options) (*Machine, error) {
 			return nil, fmt.Errorf("interp: the graph's tensors have more than %d elements", graph.MaxElements)
 		}
 	}
-	c := compiler{Options: opts, data: map[*graph.Value]any{}}
+	c := compiler{Options: opts, data: map[*graph.Value]any{}, fixed: map[*graph.Value]bool{}}
 	m := &Machine{inputs: g.Inputs, outputs: g.Outputs, tap: opts.Tap}
 	for _, v := range g.Inputs {
 		if err := c.alloc(v); err != nil {

@@ -20,6 +20,31 @@ func builtin(r quant.Rounding) quant.Rounding {
 	return quant.Double
 }
 
+// leftConv is the rounding of a convolution that XNNPACK leaves to TFLite's optimized kernels, as it does one with int4
+// weights: ruy's, but for groups, which have no optimized kernel.
+func leftConv(g *window) quant.Rounding {
+	if g.depth != g.c {
+		return quant.Double
+	}
+	return quant.DoubleUp
+}
+
+// full is the range of an integer type.
+func full[T int8 | int16]() quant.Range {
+	var x any = T(0)
+	if _, ok := x.(int16); ok {
+		return quant.Full16
+	}
+	return quant.Full
+}
+
+// within is the range of an output under a fused activation, in TFLite's own kernels.
+func within[T int8 | int16](act graph.Activation, p *quant.Params) quant.Range {
+	lo, hi := act.Bounds()
+	scale, zero := p.At(0)
+	return full[T]().Within(lo, hi, scale, zero)
+}
+
 // activation is the range of an int8 output under a fused activation. A bound f is round(f/scale) + zero: TFLite rounds
 // half away from zero before adding, XNNPACK half to even after. They differ on ties only.
 func activation(r quant.Rounding, act graph.Activation, p *quant.Params) quant.Range {
@@ -86,23 +111,26 @@ func rescaler(r quant.Rounding, from, to *quant.Params) func(q int32) int32 {
 // TFLite: the multiplier m of in/out takes up the division: with the largest k <= log2(count) that keeps the shift
 // within -31, m' = m*2^k / count, truncated, and the mean is requant(sum - zero*count) by m' * 2^(shift-k-31).
 // XNNPACK: round half to even(sum * f + z) in float32, f = in/out * (1/count) and z = zeroOut - zeroIn*count * f.
-func meanRequant(r quant.Rounding, count int, in, out *quant.Params) func(sum int32) int8 {
+//
+// T is int8 or int16; XNNPACK takes int8 only.
+func meanRequant[T int8 | int16](r quant.Rounding, count int, in, out *quant.Params) func(sum int32) T {
 	sIn, zIn := in.At(0)
 	sOut, zOut := out.At(0)
 	offset := zIn * int32(count)
 	if r == quant.Float32 {
 		f := float32(float32(sIn/sOut) * (1 / float32(count)))
 		z := float32(zOut) - float32(float32(offset)*f)
-		return func(sum int32) int8 {
+		return func(sum int32) T {
 			y := math.RoundToEven(float64(float32(float32(sum)*f) + z))
-			return int8(min(max(y, quant.Int8Min), quant.Int8Max))
+			return T(min(max(y, quant.Int8Min), quant.Int8Max))
 		}
 	}
 	m := quant.NewMultiplier(float64(sIn) / float64(sOut))
 	k := min(bits.Len(uint(count))-1, 31+m.Shift)
 	m = quant.Multiplier{M: int32(int64(m.M) << k / int64(count)), Shift: m.Shift - k}
-	limit := quant.Range{Min: quant.Int8Min - zOut, Max: quant.Int8Max - zOut}
-	return func(sum int32) int8 {
-		return int8(limit.Clamp(r.Apply(sum-offset, m)) + zOut)
+	limit := full[T]()
+	limit.Min, limit.Max = limit.Min-zOut, limit.Max-zOut
+	return func(sum int32) T {
+		return T(limit.Clamp(r.Apply(sum-offset, m)) + zOut)
 	}
 }

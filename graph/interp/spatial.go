@@ -32,12 +32,22 @@ func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
 		if int64(g.kh)*int64(g.kw) > math.MaxInt32/256 {
 			return nil, fmt.Errorf("a window of %v may overflow its accumulator", op.Size)
 		}
-		r, f := builtin(c.Rounding), intMean
+		r, f := builtin(c.Rounding), intMean[int8]
 		if op.Fn == graph.Max {
 			r, f = c.Rounding, largest[int8]
 		}
 		limit := activation(r, op.Act, n.Out.Type.Quant)
 		return pool(&g, x, c.data[n.Out].([]int8), func(v []int8) int8 { return int8(limit.Clamp(int32(f(v)))) }), nil
+	case []int16:
+		if int64(g.kh)*int64(g.kw) > math.MaxInt32/(1<<16) {
+			return nil, fmt.Errorf("a window of %v may overflow its accumulator", op.Size)
+		}
+		f := intMean[int16]
+		if op.Fn == graph.Max {
+			f = largest[int16]
+		}
+		limit := within[int16](op.Act, n.Out.Type.Quant)
+		return pool(&g, x, c.data[n.Out].([]int16), func(v []int16) int16 { return int16(limit.Clamp(int32(f(v)))) }), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 }
@@ -68,7 +78,7 @@ func pool[T any](g *window, x, out []T, f func([]T) T) func() {
 	}
 }
 
-func largest[T float32 | int8](v []T) T {
+func largest[T float32 | int8 | int16](v []T) T {
 	m := v[0]
 	for _, x := range v {
 		m = max(m, x)
@@ -85,16 +95,16 @@ func floatMean(v []float32) float32 {
 }
 
 // intMean rounds half away from zero. The zero point stays where it was.
-func intMean(v []int8) int8 {
+func intMean[T int8 | int16](v []T) T {
 	var sum int32
 	for _, q := range v {
 		sum += int32(q)
 	}
 	n := int32(len(v))
 	if sum > 0 {
-		return int8((sum + n/2) / n)
+		return T((sum + n/2) / n)
 	}
-	return int8((sum - n/2) / n)
+	return T((sum - n/2) / n)
 }
 
 // concat returns what copies each input's stretches, which are whole from the axis on, behind one another.
@@ -103,6 +113,8 @@ func (c *compiler) concat(n *graph.Node, op graph.Concat) (func(), error) {
 	case []float32:
 		return concat(c, n, op, out), nil
 	case []int8:
+		return concat(c, n, op, out), nil
+	case []int16:
 		return concat(c, n, op, out), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
@@ -143,6 +155,8 @@ func (c *compiler) gather(n *graph.Node, from func() []int) (func(), error) {
 		return gather(x, c.data[n.Out].([]float32), from()), nil
 	case []int8:
 		return gather(x, c.data[n.Out].([]int8), from()), nil
+	case []int16:
+		return gather(x, c.data[n.Out].([]int16), from()), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 }
@@ -185,14 +199,20 @@ func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
 	case []float32:
 		return bilinear(x, axes, in, c.data[n.Out].([]float32), mixFloat), nil
 	case []int8:
-		mix := mixQ10
+		mix := mixQ10[int8]
 		switch c.Rounding {
 		case quant.Single:
-			mix = mixQ10Up
+			mix = mixQ10Up[int8]
 		case quant.Float32:
 			mix = mixQ11
 		}
 		return bilinear(x, axes, in, c.data[n.Out].([]int8), mix), nil
+	case []int16:
+		mix := mixQ10[int16]
+		if c.Rounding == quant.Single {
+			mix = mixQ10Up[int16]
+		}
+		return bilinear(x, axes, in, c.data[n.Out].([]int16), mix), nil
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 }
@@ -231,7 +251,7 @@ func (c *compiler) place(op graph.Resize, o, in, out int, d graph.DType) place {
 		at = min(max(at, 0), float32(in-1))
 		lo := int(at)
 		return place{lo: lo, hi: min(lo+1, in-1), part: int64(math.RoundToEven(float64(2048 * (at - float32(lo)))))}
-	case d == graph.Int8:
+	case d != graph.Float32:
 		fixed := (1024*in + out/2) / out
 		if op.AlignCorners && out > 1 {
 			fixed = (1024*(in-1) + (out-1)/2) / (out - 1)
@@ -281,22 +301,22 @@ func mixFloat(a, b, c, d float32, y, x *place) float32 {
 }
 
 // sumQ20 is the mean of the four, weighed in steps of 1/1024 either way, times 2^20.
-func sumQ20(a, b, c, d int8, y, x *place) int64 {
+func sumQ20[T int8 | int16](a, b, c, d T, y, x *place) int64 {
 	return int64(a)*(1024-y.part)*(1024-x.part) + int64(c)*y.part*(1024-x.part) +
 		int64(b)*(1024-y.part)*x.part + int64(d)*y.part*x.part
 }
 
 // mixQ10 is TFLite's reference kernel: ties away from zero.
-func mixQ10(a, b, c, d int8, y, x *place) int8 {
+func mixQ10[T int8 | int16](a, b, c, d T, y, x *place) T {
 	sum := sumQ20(a, b, c, d, y, x)
 	if sum > 0 {
-		return int8((sum + 1<<19) / (1 << 20))
+		return T((sum + 1<<19) / (1 << 20))
 	}
-	return int8((sum - 1<<19) / (1 << 20))
+	return T((sum - 1<<19) / (1 << 20))
 }
 
-func mixQ10Up(a, b, c, d int8, y, x *place) int8 {
-	return int8((sumQ20(a, b, c, d, y, x) + 1<<19) >> 20)
+func mixQ10Up[T int8 | int16](a, b, c, d T, y, x *place) T {
+	return T((sumQ20(a, b, c, d, y, x) + 1<<19) >> 20)
 }
 
 // mixQ11 is XNNPACK's: along the row, then between the rows, in steps of 1/2048; ties upward.

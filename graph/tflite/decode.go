@@ -26,9 +26,9 @@ const (
 )
 
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
-// graph.Check. Its level follows from its content: Quantized where any activation is of integers; Ranged where every
-// activation has a range; else Folded. Bytes that anyone made give an error, and take memory in proportion to their
-// number. Weights of a byte each stay in b, which must not change as long as the graph is used.
+// graph.Check. Its level follows from its content: Quantized where any activation or weight is of integers, or a weight
+// of float16; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
+// in proportion to their number. Weights of a byte each stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
 	g, _, err := decode(b)
 	return g, err
@@ -124,6 +124,9 @@ func level(g *graph.Graph) graph.Level {
 	ranged := true
 	for _, v := range g.Values() {
 		if v.Constant() {
+			if t := v.Type.DType; t == graph.Int8 || t == graph.Float16 { // weights of a float32 layer
+				return graph.Quantized
+			}
 			continue
 		}
 		if v.Type.DType != graph.Float32 {
@@ -243,7 +246,10 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 		if d.f.charge(0, channels, 4); d.f.err != nil { // many operators may share the weights
 			return in
 		}
-		t := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: q}
+		t := graph.Type{DType: graph.BiasType(in[0].Type.DType), Shape: []int{channels}, Quant: q}
+		if t.DType == graph.Int64 {
+			return append(in, graph.Const(name+"/bias", t, make([]int64, channels)))
+		}
 		return append(in, graph.Const(name+"/bias", t, make([]int32, channels)))
 	}
 	if b := in[2]; b.Type.Quant != nil && slices.EqualFunc(b.Type.Quant.Scale, scales, near) {
@@ -394,6 +400,15 @@ func (d *decoder) buffer(i uint32) ([]byte, error) {
 	return b.bytes(bufferData), nil
 }
 
+// unpackNibbles are the n int4 of data, each in an int8.
+func unpackNibbles(data []byte, n int) []int8 {
+	s := make([]int8, n)
+	for i := range s {
+		s[i] = int8(data[i/2]>>(i%2*4)<<4) >> 4
+	}
+	return s
+}
+
 // constant is the data of a tensor as numbers. Those of one byte are the file's own: most of a model is weights, and a
 // copy of them would be most of what opening it takes.
 func constant(t graph.Type, data []byte) (any, error) {
@@ -415,6 +430,10 @@ func constant(t graph.Type, data []byte) (any, error) {
 		s = make([]int32, n)
 	case graph.Int64:
 		s = make([]int64, n)
+	case graph.Float16:
+		s = make([]graph.Half, n)
+	case graph.Int4:
+		return unpackNibbles(data, n), nil
 	}
 	_, err := binary.Decode(data, binary.LittleEndian, s)
 	return s, err

@@ -11,7 +11,7 @@
 //	Tensor     = shape, type, Buffer index (0 has no data), name, [ quantization ]
 //	quantization = scale..., zero point..., axis; [ min, max ]: the Range of an activation
 //	Operator   = OperatorCode index, input and output tensor indices, options
-//	Buffer     = bytes, the first at a multiple of 16; number 0 is empty
+//	Buffer     = bytes, the first at a multiple of 16; number 0 is empty. Two int4 share a byte, the first in the low half
 //	Metadata   = "min_runtime_version"       the oldest TensorFlow release that has all versions, NUL padded to 16 bytes
 //	           | "TFLITE_METADATA"           ModelMetadata, a flatbuffer of its own, identifier "M001"
 //	           | NAME                        an entry of Meta.Extra

@@ -176,7 +176,10 @@ func (e *encoder) tensor(v *graph.Value) obj {
 		tensorShape: int32s(v.Type.Shape), tensorType: tensorTypes[v.Type.DType], tensorName: v.Name, tensorHasRank: true,
 	}
 	if v.Constant() {
-		data, _ := binary.Append(make([]byte, 0, v.Type.Bytes()), binary.LittleEndian, v.Data) // Check knows its type
+		data, _ := binary.Append(make([]byte, 0, v.Type.Elements()), binary.LittleEndian, v.Data) // Check knows its type
+		if v.Type.DType == graph.Int4 {
+			data = packNibbles(data)
+		}
 		t[tensorBuffer] = e.buffer(data)
 	}
 	if v.Type.Quant != nil || v.Range != nil {
@@ -199,6 +202,15 @@ func quantization(v *graph.Value) obj {
 		o[quantScale], o[quantZero], o[quantAxis] = q.Scale, zero, int32(q.Axis)
 	}
 	return o
+}
+
+// packNibbles puts two int4, each in a byte of its own, into one byte, the first in the low half.
+func packNibbles(data []byte) []byte {
+	packed := make([]byte, (len(data)+1)/2)
+	for i, q := range data {
+		packed[i/2] |= q & 0xf << (i % 2 * 4)
+	}
+	return packed
 }
 
 func (e *encoder) buffer(data []byte) uint32 {

@@ -115,7 +115,7 @@ func TestDecodeRefuses(t *testing.T) {
 			dense[operatorOptions] = obj{denseFormat: int8(1)}
 		}},
 		{`"unbiased" is float32[1 3], inferred float32[48 3]`, func(p parts) { p.operators[len(p.operators)-1][operatorInputs].([]int32)[0] = 0 }},
-		{"elements of FLOAT16", func(p parts) { p.tensor("stem/w")[tensorType] = int8(1) }},
+		{"elements of BFLOAT16", func(p parts) { p.tensor("stem/w")[tensorType] = int8(18) }},
 		{"elements of TensorType(-3)", func(p parts) { p.tensor("stem/w")[tensorType] = int8(-3) }},
 		{"variable, sparse or external", func(p parts) { p.tensor("stem/w")[tensorVariable] = true }},
 		{`tensor 3 "stem/w": 647 bytes of data for float32[6,3,3,3]`, func(p parts) {
@@ -333,7 +333,10 @@ func TestDecodeLabels(t *testing.T) {
 
 // seeds are whole models of every kind, ours and others'.
 func seeds(t testing.TB) [][]byte {
-	all := [][]byte{read(t, "tf_float"), read(t, "tf_int8"), read(t, "tf_int8io"), read(t, "tf_any")}
+	var all [][]byte
+	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves"} {
+		all = append(all, read(t, "tf_"+name))
+	}
 	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched"} {
 		all = append(all, encode(t, nets(t)[name]))
 	}

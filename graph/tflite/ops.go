@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mnet-edge/graph"
 )
@@ -34,28 +35,44 @@ type call struct {
 }
 
 var codecs = []*codec{
-	{"conv2d", 3, 1, false, []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0"}, convVersion, encodeConv, decodeConv},
-	{"depthwise_conv2d", 4, 2, false, []string{"1.5.0", "1.12.0", "1.14.0"}, depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", 9, 8, true, []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0"}, denseVersion, encodeDense, decodeDense},
-	{"mean", 40, 27, false, []string{"1.6.0", "1.14.0", "2.4.0"}, byType, encodeMean, decodeMean},
-	{"pad", 34, 22, false, []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}, padVersion, encodePad, decodePad},
-	{"reshape", 22, 17, false, []string{"1.5.0"}, one, encodeReshape, decodeReshape},
-	{"relu", 19, 0, false, []string{"1.5.0", "2.1.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU})},
-	{"relu6", 21, 0, false, []string{"1.5.0", "1.14.0", "2.5.0"}, byType, plain, always(graph.Activate{Act: graph.ReLU6})},
-	{"add", 0, 11, false, []string{"1.5.0", "1.14.0"}, byType, encodeArithmetic, decodeArithmetic(graph.Add)},
-	{"sub", 41, 28, false, []string{"1.6.0", "1.14.0", "2.3.0"}, subVersion, encodeArithmetic, decodeArithmetic(graph.Sub)},
-	{"mul", 18, 21, false, []string{"1.5.0", "1.14.0", "1.15.0"}, mulVersion, encodeArithmetic, decodeArithmetic(graph.Mul)},
-	{"average_pool", 1, 5, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodePool, decodePool(graph.Average)},
-	{"max_pool", 17, 5, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodePool, decodePool(graph.Max)},
-	{"concat", 2, 10, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodeConcat, decodeConcat},
-	{"hard_swish", 117, 91, false, []string{"1.15.0"}, one, plain, always(graph.Unary{Fn: graph.HardSwish})},
-	{"logistic", 14, 0, false, []string{"1.14.0", "1.14.0", "2.3.0"}, byType, plain, always(graph.Unary{Fn: graph.Logistic})},
-	{"softmax", 25, 9, false, []string{"1.5.0", "1.14.0", "2.3.0"}, byType, encodeSoftmax, decodeSoftmax},
-	{"resize_bilinear", 23, 15, false, []string{"1.7.0", "1.14.0", "2.2.0"}, bilinearVersion, encodeBilinear, decodeBilinear},
-	{"resize_nearest", 97, 74, false, []string{"1.13.1", "1.14.0", "2.3.0"}, nearestVersion, encodeNearest, decodeNearest},
-	{"transpose", 39, 26, false, []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0"}, transposeVersion, encodeTranspose, decodeTranspose},
-	{"quantize", 114, 89, false, []string{"1.14.0", "1.15.0"}, quantizeVersion, plain, decodeQuantize},
-	{"dequantize", 6, 38, false, []string{"1.13.1", "1.14.0", "1.15.0"}, byType, plain, always(graph.Dequantize{})},
+	{"conv2d", 3, 1, false, strings.Fields("1.5.0 1.14.0 1.14.0 2.3.0 2.4.0 2.9.0 2.11.0"), convVersion, encodeConv, decodeConv},
+	{"depthwise_conv2d", 4, 2, false,
+		strings.Fields("1.5.0 1.12.0 1.14.0 2.2.0 2.3.0 2.3.0 2.11.0"), depthwiseVersion, encodeDepthwise, decodeDepthwise},
+	{"fully_connected", 9, 8, true,
+		strings.Fields("1.5.0 1.10.0 1.14.0 1.14.0 2.0.0 2.1.0 2.3.0 2.3.0 2.3.0 2.11.0 2.15.0 2.17.0"), denseVersion, encodeDense, decodeDense},
+	{"mean", 40, 27, false, strings.Fields("1.6.0 1.14.0 2.4.0"), byType, encodeMean, decodeMean},
+	{"pad", 34, 22, false, strings.Fields("1.5.0 1.14.0 2.4.0 2.6.0"), padVersion, encodePad, decodePad},
+	{"reshape", 22, 17, false, strings.Fields("1.5.0"), one, encodeReshape, decodeReshape},
+	{"relu", 19, 0, false, strings.Fields("1.5.0 2.1.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU})},
+	{"relu6", 21, 0, false, strings.Fields("1.5.0 1.14.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU6})},
+	{"add", 0, 11, false, strings.Fields("1.5.0 1.14.0 2.4.0"), byType, encodeArithmetic, decodeArithmetic(graph.Add)},
+	{"sub", 41, 28, false, strings.Fields("1.6.0 1.14.0 2.3.0 2.4.0 2.4.0"), subVersion, encodeArithmetic, decodeArithmetic(graph.Sub)},
+	{"mul", 18, 21, false, strings.Fields("1.5.0 1.14.0 1.15.0 2.3.0"), mulVersion, encodeArithmetic, decodeArithmetic(graph.Mul)},
+	{"average_pool", 1, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Average)},
+	{"max_pool", 17, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Max)},
+	{"concat", 2, 10, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeConcat, decodeConcat},
+	{"hard_swish", 117, 91, false, strings.Fields("1.15.0"), one, plain, always(graph.Unary{Fn: graph.HardSwish})},
+	{"logistic", 14, 0, false, strings.Fields("1.14.0 1.14.0 2.3.0"), byType, plain, always(graph.Unary{Fn: graph.Logistic})},
+	{"softmax", 25, 9, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeSoftmax, decodeSoftmax},
+	{"resize_bilinear", 23, 15, false, strings.Fields("1.7.0 1.14.0 2.2.0 2.5.0"), bilinearVersion, encodeBilinear, decodeBilinear},
+	{"resize_nearest", 97, 74, false, strings.Fields("1.13.1 1.14.0 2.3.0 2.4.0"), nearestVersion, encodeNearest, decodeNearest},
+	{"transpose", 39, 26, false,
+		strings.Fields("1.6.0 1.14.0 1.15.0 2.3.0 2.4.0 2.12.0"), transposeVersion, encodeTranspose, decodeTranspose},
+	{"quantize", 114, 89, false, strings.Fields("1.14.0 1.15.0"), quantizeVersion, plain, decodeQuantize},
+	{"dequantize", 6, 38, false, strings.Fields("1.13.1 1.14.0 1.15.0"), byType, plain, always(graph.Dequantize{})},
+	{"div", 42, 29, false, strings.Fields("1.6.0 2.3.0"), divVersion, encodeArithmetic, decodeArithmetic(graph.Div)},
+	{"leaky_relu", 98, 75, false, strings.Fields("1.13.1"), one, encodeLeaky, decodeLeaky},
+	{"prelu", 54, 0, false, strings.Fields("1.8.0"), one, plain, always(graph.PReLU{})},
+	{"maximum", 55, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), selectVersion, plain, always(graph.Select{Fn: graph.Maximum})},
+	{"minimum", 57, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), selectVersion, plain, always(graph.Select{Fn: graph.Minimum})},
+	{"elu", 111, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Elu})},
+	{"tanh", 28, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Tanh})},
+	{"exp", 47, 33, false, strings.Fields("1.7.0"), one, plain, always(graph.Unary{Fn: graph.Exp})},
+	{"abs", 101, 78, false, strings.Fields("1.13.0"), one, plain, always(graph.Unary{Fn: graph.Abs})},
+	{"neg", 59, 42, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Neg})},
+	{"sqrt", 75, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Sqrt})},
+	{"rsqrt", 76, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Rsqrt})},
+	{"square", 92, 66, false, strings.Fields("1.12.0"), one, plain, always(graph.Unary{Fn: graph.Square})},
 	{"", 43, 30, false, nil, nil, nil, decodeSqueeze}, // read as a reshape
 }
 
@@ -90,26 +107,45 @@ func byType(n *graph.Node) int {
 	switch n.In[0].Type.DType {
 	case graph.Int8:
 		return 2
-	case graph.Int16:
+	case graph.Int16, graph.Float16:
 		return 3
 	}
 	return 1
 }
 
+// perChannel reports whether a node's weights have more scales than one.
+func perChannel(n *graph.Node) bool { return len(n.In[1].Type.Quant.Scale) > 1 }
+
 func convVersion(n *graph.Node) int {
 	switch x, w := n.In[0].Type, n.In[1].Type; {
+	case w.DType == graph.Int4:
+		return 7
 	case x.Shape[3] != w.Shape[3]: // grouped
 		return 6
+	case x.DType == graph.Int16:
+		return 4
 	case x.DType == graph.Int8:
 		return 3
+	case w.DType == graph.Int8 && perChannel(n):
+		return 5
+	case w.DType == graph.Int8:
+		return 2
 	}
 	return 1
 }
 
 func depthwiseVersion(n *graph.Node) int {
-	switch {
-	case n.In[0].Type.DType == graph.Int8:
+	switch x, w := n.In[0].Type, n.In[1].Type; {
+	case w.DType == graph.Int4:
+		return 7
+	case x.DType == graph.Int16:
+		return 5
+	case x.DType == graph.Int8:
 		return 3
+	case w.DType == graph.Int8 && perChannel(n):
+		return 6
+	case w.DType == graph.Int8:
+		return 4
 	case n.Op.(graph.DepthwiseConv2D).Dilation != [2]int{1, 1}:
 		return 2
 	}
@@ -117,11 +153,22 @@ func depthwiseVersion(n *graph.Node) int {
 }
 
 func denseVersion(n *graph.Node) int {
-	switch {
-	case n.Op.(graph.FullyConnected).KeepDims:
+	op := n.Op.(graph.FullyConnected)
+	switch x, w := n.In[0].Type, n.In[1].Type; {
+	case x.DType == graph.Float32 && w.DType == graph.Int8 && perChannel(n):
+		return 12
+	case w.DType == graph.Int4:
+		return 10
+	case x.DType == graph.Float32 && w.DType == graph.Int8 && op.Asymmetric:
+		return 9
+	case x.DType == graph.Int16:
+		return 7
+	case op.KeepDims:
 		return 5
-	case n.In[0].Type.DType == graph.Int8:
+	case x.DType == graph.Int8:
 		return 4
+	case w.DType == graph.Int8:
+		return 3
 	}
 	return 1
 }
@@ -247,7 +294,7 @@ func (c *call) activation(id int) (graph.Activation, error) {
 
 func encodeDense(n *graph.Node) (obj, []*graph.Value) {
 	op := n.Op.(graph.FullyConnected)
-	o := obj{denseActivation: encodeActivation(op.Act), denseKeepDims: op.KeepDims}
+	o := obj{denseActivation: encodeActivation(op.Act), denseKeepDims: op.KeepDims, denseAsymmetric: op.Asymmetric}
 	if len(n.In) == 2 {
 		return o, []*graph.Value{nil} // an absent bias; two inputs alone are legal from version 6 on
 	}
@@ -259,7 +306,12 @@ func decodeDense(c *call) (graph.Op, error) {
 		return nil, fmt.Errorf("weights format %d: %w", f, ErrUnsupported)
 	}
 	act, err := c.activation(denseActivation)
-	return graph.FullyConnected{Act: act, KeepDims: c.options.bool(denseKeepDims)}, err
+	op := graph.FullyConnected{Act: act, KeepDims: c.options.bool(denseKeepDims)}
+	// Of other types the flag says nothing; converters set it all the same.
+	if len(c.in) > 1 && c.in[0].Type.DType == graph.Float32 && c.in[1].Type.DType != graph.Float32 {
+		op.Asymmetric = c.options.bool(denseAsymmetric)
+	}
+	return op, err
 }
 
 func encodeMean(n *graph.Node) (obj, []*graph.Value) {

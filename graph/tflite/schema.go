@@ -114,6 +114,7 @@ const (
 	denseActivation = iota // FullyConnectedOptions
 	denseFormat            // int8, 0 is the ordinary one
 	denseKeepDims          // bool
+	denseAsymmetric        // bool
 )
 
 // Pool2DOptions begin as Conv2DOptions do.
@@ -127,7 +128,9 @@ const (
 	concatAxis           = iota // ConcatenationOptions, int32
 	concatActivation            // int8
 	arithmeticActivation = 0    // AddOptions, SubOptions, MulOptions, int8
+	arithmeticPower      = 1    // of Add and Sub, bool, true: int16 scales are powers of two
 	softmaxBeta          = 0    // SoftmaxOptions, float32
+	leakyAlpha           = 0    // LeakyReluOptions, float32
 	bilinearCorners      = 2    // ResizeBilinearOptions, bool; half_pixel_centers follows
 	nearestCorners       = 0    // ResizeNearestNeighborOptions, likewise
 )
@@ -207,7 +210,8 @@ const (
 
 // tensorTypes is TensorType of each element type.
 var tensorTypes = map[graph.DType]int8{
-	graph.Float32: 0, graph.Int32: 2, graph.UInt8: 3, graph.Int64: 4, graph.Int16: 7, graph.Int8: 9,
+	graph.Float32: 0, graph.Float16: 1, graph.Int32: 2, graph.UInt8: 3, graph.Int64: 4, graph.Int16: 7, graph.Int8: 9,
+	graph.Int4: 17,
 }
 
 var dtypes = func() map[int8]graph.DType {

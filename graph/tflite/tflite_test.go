@@ -13,6 +13,7 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 
 	"mnet-edge/graph"
+	"mnet-edge/quant"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -52,7 +53,11 @@ func TestOthers(t *testing.T) {
 		"tf_int8":  {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
 		"tf_any": {graph.Folded, "conv2d hard_swish mean conv2d logistic mul add average_pool max_pool concat transpose " +
 			"conv2d reshape fully_connected softmax"},
-		"tf_int8io": {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_float16": {graph.Quantized, strings.Repeat("dequantize ", 8) + "conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_dynamic": {graph.Quantized, "conv2d depthwise_conv2d conv2d mean fully_connected fully_connected"},
+		"tf_int16x8": {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
+		"tf_curves":  {graph.Folded, "conv2d tanh conv2d leaky_relu conv2d mean fully_connected logistic add div fully_connected"},
+		"tf_int8io":  {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, err := Decode(read(t, name))
@@ -177,12 +182,55 @@ func TestVersions(t *testing.T) {
 		{graph.Transpose{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
 		{graph.Transpose{}, graph.Int8, graph.Int8, 5, 4, "2.3.0"},
 		{graph.Transpose{}, graph.Float32, graph.Float32, 6, 6, "2.12.0"},
-		{graph.FullyConnected{KeepDims: true}, graph.Int8, graph.Int8, 4, 5, "2.0.0"},
+		{graph.Activate{Act: graph.ReLU}, graph.Int16, graph.Int16, 4, 3, "2.5.0"},
+		{graph.Pool{}, graph.Int16, graph.Int16, 4, 3, "2.3.0"},
+		{graph.Mean{}, graph.Int16, graph.Int16, 4, 3, "2.4.0"},
+		{graph.Pad{}, graph.Int16, graph.Int16, 4, 3, "2.4.0"},
+		{graph.Concat{}, graph.Int16, graph.Int16, 4, 3, "2.3.0"},
+		{graph.Softmax{}, graph.Int16, graph.Int16, 4, 3, "2.3.0"},
+		{graph.Unary{Fn: graph.Logistic}, graph.Int16, graph.Int16, 4, 3, "2.3.0"},
+		{graph.Reshape{}, graph.Int16, graph.Int16, 4, 1, "1.5.0"},
+		{graph.Transpose{}, graph.Int16, graph.Int16, 5, 5, "2.4.0"},
+		{graph.Resize{HalfPixel: true}, graph.Int16, graph.Int16, 4, 4, "2.5.0"},
+		{graph.Resize{Fn: graph.Nearest}, graph.Int16, graph.Int16, 4, 4, "2.4.0"},
+		{graph.Arithmetic{Fn: graph.Add}, graph.Int16, graph.Int16, 4, 3, "2.4.0"},
+		{graph.Arithmetic{Fn: graph.Sub}, graph.Int16, graph.Int16, 4, 5, "2.4.0"},
+		{graph.Arithmetic{Fn: graph.Mul}, graph.Int16, graph.Int16, 4, 4, "2.3.0"},
+		{graph.Dequantize{}, graph.Float16, graph.Float32, 4, 3, "1.15.0"},
 	} {
 		e := codecOf(c.op)
-		n := &graph.Node{Op: c.op, In: []*graph.Value{typed(c.in, c.rank)}, Out: typed(c.out, c.rank)}
+		n := &graph.Node{Op: c.op, In: []*graph.Value{typed(c.in, c.rank), typed(c.in, c.rank)}, Out: typed(c.out, c.rank)}
 		if v := e.version(n); v != c.version || e.since[v-1] != c.runtime {
 			t.Errorf("%s of %v: version %d", c.op.Name(), c.in, v)
+		}
+	}
+	for _, c := range []struct {
+		op      graph.Op
+		x, w    graph.DType
+		scales  int // of the weights
+		version int
+		runtime string
+	}{
+		{graph.Conv2D{}, graph.Float32, graph.Int8, 1, 2, "1.14.0"},
+		{graph.Conv2D{}, graph.Int16, graph.Int8, 2, 4, "2.3.0"},
+		{graph.Conv2D{}, graph.Float32, graph.Int8, 2, 5, "2.4.0"},
+		{graph.Conv2D{}, graph.Int8, graph.Int4, 2, 7, "2.11.0"},
+		{graph.DepthwiseConv2D{}, graph.Float32, graph.Int8, 1, 4, "2.2.0"},
+		{graph.DepthwiseConv2D{}, graph.Int16, graph.Int8, 2, 5, "2.3.0"},
+		{graph.DepthwiseConv2D{}, graph.Float32, graph.Int8, 2, 6, "2.3.0"},
+		{graph.DepthwiseConv2D{}, graph.Int8, graph.Int4, 2, 7, "2.11.0"},
+		{graph.FullyConnected{}, graph.Float32, graph.Int8, 1, 3, "1.14.0"},
+		{graph.FullyConnected{KeepDims: true}, graph.Int8, graph.Int8, 2, 5, "2.0.0"},
+		{graph.FullyConnected{}, graph.Int16, graph.Int8, 1, 7, "2.3.0"},
+		{graph.FullyConnected{Asymmetric: true}, graph.Float32, graph.Int8, 1, 9, "2.3.0"},
+		{graph.FullyConnected{}, graph.Int8, graph.Int4, 1, 10, "2.11.0"},
+		{graph.FullyConnected{Asymmetric: true}, graph.Float32, graph.Int8, 2, 12, "2.17.0"},
+	} {
+		x, w := typed(c.x, 4), typed(c.w, 4)
+		w.Type.Quant = quant.PerChannel(make([]float32, c.scales), 0)
+		e := codecOf(c.op)
+		if v := e.version(&graph.Node{Op: c.op, In: []*graph.Value{x, w}}); v != c.version || e.since[v-1] != c.runtime {
+			t.Errorf("%s of %v with %v: version %d, since %s", c.op.Name(), c.x, c.w, v, e.since[v-1])
 		}
 	}
 	if !older("1.9.0", "1.14.0") || older("2.1.0", "2.1.0") || older("2.0.0", "1.15.2") {

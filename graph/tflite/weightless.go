@@ -2,24 +2,52 @@ package tflite
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"mnet-edge/graph"
+	"mnet-edge/quant"
 )
 
 // The codecs of the operators without weights: arithmetic, pools, resizing, rearrangement.
 
-// subVersion is 3 where more than 4 dimensions are repeated.
+// subVersion is 5 for int16 of any scales, and 3 where more than 4 dimensions are repeated.
 func subVersion(n *graph.Node) int {
-	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
-	if max(len(a), len(b)) > 4 && !slices.Equal(a, b) {
+	if n.In[0].Type.DType == graph.Int16 {
+		return 5
+	}
+	if repeats(n) {
 		return 3
 	}
 	return byType(n)
 }
 
-// mulVersion is 3 where the product's steps are wider than the result's.
+// divVersion is 2 where more than 4 dimensions are repeated, selectVersion 3.
+func divVersion(n *graph.Node) int {
+	if repeats(n) {
+		return 2
+	}
+	return 1
+}
+
+func selectVersion(n *graph.Node) int {
+	if repeats(n) {
+		return 3
+	}
+	return 1
+}
+
+// repeats reports whether one of a node's two inputs is repeated along more than 4 dimensions.
+func repeats(n *graph.Node) bool {
+	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
+	return max(len(a), len(b)) > 4 && !slices.Equal(a, b)
+}
+
+// mulVersion is 4 for int16, and 3 where the product's steps are wider than the result's.
 func mulVersion(n *graph.Node) int {
+	if n.In[0].Type.DType == graph.Int16 {
+		return 4
+	}
 	a, b, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	if a != nil && b != nil && out != nil && float32(a.Scale[0]*b.Scale[0])/out.Scale[0] >= 1 {
 		return 3
@@ -28,14 +56,38 @@ func mulVersion(n *graph.Node) int {
 }
 
 func encodeArithmetic(n *graph.Node) (obj, []*graph.Value) {
-	return obj{arithmeticActivation: encodeActivation(n.Op.(graph.Arithmetic).Act)}, nil
+	op := n.Op.(graph.Arithmetic)
+	options := obj{arithmeticActivation: encodeActivation(op.Act)}
+	if (op.Fn == graph.Add || op.Fn == graph.Sub) && n.Out.Type.DType == graph.Int16 {
+		options = append(options, flag(false))
+	}
+	return options, nil
 }
 
 func decodeArithmetic(f graph.BinaryFunc) func(*call) (graph.Op, error) {
 	return func(c *call) (graph.Op, error) {
 		act, err := c.activation(arithmeticActivation)
+		if (f == graph.Add || f == graph.Sub) && c.out.DType == graph.Int16 && c.powers() {
+			return nil, fmt.Errorf("int16 with scales that are powers of two: %w", ErrUnsupported)
+		}
 		return graph.Arithmetic{Fn: f, Act: act}, err
 	}
+}
+
+// powers reports whether an addition of int16 is one by shifts: where nothing forbids it and all scales are powers of two.
+func (c *call) powers() bool {
+	if len(c.in) != 2 || c.options.has(arithmeticPower) && !c.options.bool(arithmeticPower) {
+		return false
+	}
+	for _, q := range []*quant.Params{c.in[0].Type.Quant, c.in[1].Type.Quant, c.out.Quant} {
+		if q == nil {
+			return false
+		}
+		if f, _ := math.Frexp(float64(q.Scale[0])); f != 0.5 {
+			return false
+		}
+	}
+	return true
 }
 
 func encodePool(n *graph.Node) (obj, []*graph.Value) {
@@ -73,6 +125,14 @@ func decodeConcat(c *call) (graph.Op, error) {
 	return graph.Concat{Axis: axis}, nil
 }
 
+func encodeLeaky(n *graph.Node) (obj, []*graph.Value) {
+	return obj{leakyAlpha: n.Op.(graph.LeakyReLU).Alpha}, nil
+}
+
+func decodeLeaky(c *call) (graph.Op, error) {
+	return graph.LeakyReLU{Alpha: c.options.float32(leakyAlpha)}, nil
+}
+
 func encodeSoftmax(n *graph.Node) (obj, []*graph.Value) {
 	return obj{softmaxBeta: n.Op.(graph.Softmax).Beta}, nil
 }
@@ -100,6 +160,8 @@ func transposeVersion(n *graph.Node) int {
 	switch rank := len(n.In[0].Type.Shape); {
 	case rank > 5:
 		return 6
+	case n.In[0].Type.DType == graph.Int16:
+		return 5
 	case rank > 4:
 		return 4
 	}
@@ -109,14 +171,20 @@ func transposeVersion(n *graph.Node) int {
 // A resize's size is its second input; the two kinds number their other attributes differently.
 
 func bilinearVersion(n *graph.Node) int {
-	if n.Op.(graph.Resize).HalfPixel {
+	switch {
+	case n.In[0].Type.DType == graph.Int16:
+		return 4
+	case n.Op.(graph.Resize).HalfPixel:
 		return 3
 	}
 	return byType(n)
 }
 
 func nearestVersion(n *graph.Node) int {
-	if o := n.Op.(graph.Resize); o.HalfPixel || o.AlignCorners {
+	switch o := n.Op.(graph.Resize); {
+	case n.In[0].Type.DType == graph.Int16:
+		return 4
+	case o.HalfPixel || o.AlignCorners:
 		return 3
 	}
 	return byType(n)

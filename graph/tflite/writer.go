@@ -5,9 +5,12 @@ import (
 )
 
 // obj is a flatbuffers table to be written: the index is the field's number, nil an absent field. Values are bool,
-// int8, uint8, int32, uint32, float32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero and an
-// empty string are left out; fields whose default is not zero are never written as zero here.
+// flag, int8, uint8, int32, uint32, float32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero
+// and an empty string are left out; fields whose default is not zero are never written as zero here, but for a flag.
 type obj []any
+
+// flag is a bool that is true where it is absent.
+type flag bool
 
 // blob is a vector of bytes whose data starts at a multiple of 16 in the file.
 type blob []byte
@@ -32,6 +35,8 @@ func (w writer) table(o obj) flatbuffers.UOffsetT {
 		switch v := v.(type) {
 		case bool:
 			w.PrependBoolSlot(id, v, false)
+		case flag:
+			w.PrependBoolSlot(id, bool(v), true)
 		case int8:
 			w.PrependInt8Slot(id, v, 0)
 		case uint8:

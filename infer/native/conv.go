@@ -35,6 +35,9 @@ func (c *compiler) conv(n *graph.Node) (func(), error) {
 	if n.Out.Type.DType != graph.Int8 {
 		return nil, fmt.Errorf("%v: this engine computes in int8", n.Out.Type.DType)
 	}
+	if n.In[1].Type.DType != graph.Int8 {
+		return nil, fmt.Errorf("%v weights: this engine computes with int8", n.In[1].Type.DType)
+	}
 	if !n.In[1].Constant() || !n.In[2].Constant() {
 		return nil, errors.New("weights are not constants")
 	}

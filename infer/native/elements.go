@@ -110,7 +110,7 @@ func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
 		return nil, err
 	}
 	r := c.rounding
-	if x.dtype != out.dtype {
+	if x.dtype != out.dtype || x.dtype == graph.Int16 {
 		r = quant.Double // XNNPACK takes int8 to int8, and uint8 to uint8
 	}
 	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant, quant.Range{Min: lo, Max: hi})
