@@ -16,6 +16,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"mnet-edge/infer/infertest"
+	"mnet-edge/infer/litert"
+	"mnet-edge/sharedlib"
 )
 
 func TestMain(m *testing.M) {
@@ -28,10 +32,16 @@ func TestMain(m *testing.M) {
 //	picture FILE SIZE       write a PNG or JPEG of SIZE x SIZE pixels
 //	giant FILE              write a PNG whose header claims 2^31-1 pixels a side
 //	cut FILE TO N OF        write the first N/OF of FILE to TO
+//	net FILE KIND           write a small network with random weights as a model: float, int8
 //	smalldisk DIR           mount a file system of 64 KiB on DIR
 //
-// and the conditions [tflite], [cifar10] and [mount], the last one for smalldisk.
+// and the conditions [tflite], [litert], [plugin] for delegates built here, [gpu] for what make gpu-test brings, [cifar10]
+// and [mount], the last one for smalldisk.
 func TestScripts(t *testing.T) {
+	var plugins infertest.Plugins
+	if _, err := exec.LookPath("cc"); err == nil && tfliteRuntime() != nil {
+		plugins = infertest.BuildPlugins(t)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireUniqueNames:  true,
@@ -41,12 +51,27 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			vectors, err := filepath.Abs("../../graph/interp/testdata/vectors")
 			env.Setenv("VECTORS", vectors)
+			env.Setenv("GOOD", plugins.Good)
+			env.Setenv("EMPTY", plugins.Empty)
+			env.Setenv("FOREIGN", plugins.Foreign)
+			if path, err := sharedlib.Find("libLiteRt.so"); err == nil {
+				env.Setenv(litert.PathEnv, path)
+			}
+			for _, name := range []string{"VK_DRIVER_FILES", "LD_LIBRARY_PATH"} { // what make gpu-test sets
+				env.Setenv(name, os.Getenv(name))
+			}
 			return err
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "tflite":
 				return tfliteRuntime() != nil, nil
+			case "plugin":
+				return plugins.Good != "", nil
+			case "litert":
+				return available(litert.CPU), nil
+			case "gpu":
+				return os.Getenv("MNET_GPU") != "", nil
 			case "cifar10":
 				return os.Getenv("MNET_CIFAR10") != "", nil
 			case "mount":
@@ -61,9 +86,23 @@ func TestScripts(t *testing.T) {
 			"picture":   picture,
 			"giant":     giant,
 			"cut":       cut,
+			"net":       net,
 			"smalldisk": smallDisk,
 		},
 	})
+}
+
+// available says whether a delegate's library is there.
+func available(delegate string) bool { return checkDelegate(delegate) == nil }
+
+func net(ts *testscript.TestScript, _ bool, args []string) {
+	kind := infertest.Float
+	if args[1] == infertest.Int8.String() {
+		kind = infertest.Int8
+	}
+	b, err := infertest.Model(infertest.Small, kind, 2)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

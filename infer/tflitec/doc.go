@@ -8,6 +8,7 @@
 //	handle.go   what go-tflite lacks or gets wrong, and the way around it
 //	observe.c   what runs really: the execution plan read before and after a delegate has taken its part; the
 //	            runtime's error messages as text
+//	xnnpack.go  XNNPACK's delegate, with the options that go-tflite's lacks
 //	plugin.go   delegates that are libraries of their own, loaded when they are asked for
 //	rpath.go    where a binary looks for the library
 //
