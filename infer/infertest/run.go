@@ -6,8 +6,12 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
@@ -26,8 +30,16 @@ type Exceptions struct {
 	MaxRel float64
 	// Delegated says that the delegate takes these networks whole, in one partition.
 	Delegated bool
+	// Cache says that Options.Cache has an effect.
+	Cache bool
+	// InPart says that the delegate takes some nodes of some of these networks; which ones is left to the runtime's test.
+	InPart bool
 	// Allocates permits Invoke to allocate Go memory.
 	Allocates bool
+	// Pool says that n threads are the caller's and n-1 that the session starts, and ends when it is closed.
+	Pool bool
+	// Slow says that opening a model takes a second: what is done many times is done a tenth as often.
+	Slow bool
 }
 
 // Run holds a runtime with a delegate to the contract of infer.Runtime and infer.Session.
@@ -48,6 +60,9 @@ func Run(t *testing.T, r infer.Runtime, delegate string, ex Exceptions) {
 	t.Run("reopen", s.reopen)
 	t.Run("delegate", s.unknownDelegate)
 	t.Run("hostile", s.hostile)
+	if ex.Cache {
+		t.Run("cache", s.cache)
+	}
 }
 
 type suite struct {
@@ -70,6 +85,13 @@ var nets = []struct {
 	{"D int8 padded", model.NetD, model.PadSymmetric, Int8},
 	{"C int8", model.NetC, model.PadSame, Int8},
 	{"D int8 between floats", model.NetD, model.PadSame, Int8Float},
+}
+
+func (s suite) times(n int) int {
+	if s.ex.Slow {
+		return n / 10
+	}
+	return n
 }
 
 func file(t *testing.T, i int) []byte {
@@ -107,8 +129,8 @@ func (s suite) description(t *testing.T) {
 	var names []string
 	for _, d := range s.runtime.Devices() {
 		names = append(names, d.Name)
-		if !d.Available {
-			t.Errorf("%q is not available: %s", d.Name, d.Reason)
+		if !d.Available && (d.Name == s.delegate || d.Reason == "") {
+			t.Errorf("%q is not available: %q", d.Name, d.Reason)
 		}
 	}
 	if !slices.Contains(names, s.delegate) {
@@ -144,6 +166,12 @@ func (s suite) placement(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := s.open(t, b, 1).Placement()
+		if s.ex.InPart {
+			if p.TotalNodes != len(g.Nodes) || p.DelegatedNodes > p.TotalNodes {
+				t.Errorf("%s: %+v", nets[i].name, p)
+			}
+			continue
+		}
 		want := infer.Placement{Delegate: "none", TotalNodes: len(g.Nodes)}
 		if s.ex.Delegated {
 			want = infer.Placement{Delegate: s.delegate, TotalNodes: len(g.Nodes), DelegatedNodes: len(g.Nodes), Partitions: 1}
@@ -291,7 +319,7 @@ func (s suite) order(t *testing.T) {
 	}
 }
 
-// threads: the number changes the speed, not the answer.
+// threads: the number changes the speed, not the answer; as many as were asked for are there.
 func (s suite) threads(t *testing.T) {
 	b := file(t, anInt8Net)
 	var want []byte
@@ -305,9 +333,36 @@ func (s suite) threads(t *testing.T) {
 			t.Errorf("%d threads: another answer", threads)
 		}
 	}
+	if s.ex.Pool && runtime.GOOS == "linux" {
+		for n := 1; n <= 4; n++ {
+			if started := s.started(t, b, n); started != n-1 {
+				t.Errorf("%d threads: the session started %d of its own, want %d", n, started, n-1)
+			}
+		}
+	}
 	if _, err := s.runtime.Open(b, infer.Options{Delegate: s.delegate, Threads: -1}); err == nil {
 		t.Error("-1 threads were taken")
 	}
+}
+
+// started is how many threads of the process end with a session of n. Go's own end with the process, but one may start
+// meanwhile: of three sessions the largest number counts.
+func (s suite) started(t *testing.T, file []byte, n int) (most int) {
+	count := func() int {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks)
+	}
+	for range 3 {
+		session := s.open(t, file, n)
+		invoke(t, session, make([]byte, session.Input().Type.Bytes()))
+		before := count()
+		session.Close()
+		most = max(most, before-count())
+	}
+	return most
 }
 
 func (s suite) allocation(t *testing.T) {
@@ -337,7 +392,7 @@ func (s suite) close(t *testing.T) {
 
 func (s suite) reopen(t *testing.T) {
 	b := file(t, anInt8Net)
-	for range 50 {
+	for range s.times(50) {
 		session, err := s.runtime.Open(b, infer.Options{Delegate: s.delegate})
 		if err != nil {
 			t.Fatal(err)
@@ -363,13 +418,13 @@ func (s suite) hostile(t *testing.T) {
 		}
 	}
 	b := file(t, anInt8Net)
-	for n := 0; n < len(b)*9/10; n += len(b)/40 + 1 { // what follows may be the archive of labels
+	for n := 0; n < len(b)*9/10; n += len(b)/s.times(40) + 1 { // what follows may be the archive of labels
 		if _, err := s.runtime.Open(b[:n], infer.Options{Delegate: s.delegate}); !errors.Is(err, infer.ErrModel) {
 			t.Errorf("cut to %d of %d bytes: %v, want ErrModel", n, len(b), err)
 		}
 	}
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 100 {
+	for range s.times(100) {
 		mutant := bytes.Clone(b)
 		for range 1 + r.IntN(4) {
 			at := r.IntN(len(mutant))
@@ -391,4 +446,61 @@ func (s suite) hostile(t *testing.T) {
 		session.Invoke() // an error is as good as an answer
 		session.Close()
 	}
+}
+
+// cache: packed weights are kept in a file, one a model, and give the same answers; one cut short or of something else is
+// written anew.
+func (s suite) cache(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "when", "needed")
+	opts := infer.Options{Delegate: s.delegate, Cache: dir}
+	for i, net := range nets {
+		b := file(t, i)
+		in := randomInput(rand.New(rand.NewPCG(4, 4)), s.open(t, b, 1).Input().Type)
+		want := invoke(t, s.open(t, b, 1), in)
+		answer := func(what string) {
+			t.Helper()
+			if got := invoke(t, open(t, s.runtime, b, opts), in); !bytes.Equal(got, want) {
+				t.Errorf("%s, %s: another answer", net.name, what)
+			}
+		}
+		answer("first")
+		answer("again")
+		kept := s.newest(t, dir)
+		whole, err := os.ReadFile(kept)
+		if err != nil || len(whole) == 0 {
+			t.Fatalf("%s: %d bytes kept, %v", net.name, len(whole), err)
+		}
+		for what, spoilt := range map[string][]byte{"cut short": whole[:len(whole)/3], "empty": nil, "of something else": bytes.Repeat([]byte("text "), 1000)} {
+			if err := os.WriteFile(kept, spoilt, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			answer(what)
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != len(nets) {
+		t.Errorf("%d files for %d models, %v", len(files), len(nets), err)
+	}
+	opts.Cache = filepath.Join(dir, "made", "\x00")
+	if _, err := s.runtime.Open(file(t, anInt8Net), opts); err == nil {
+		t.Error("a folder that cannot be made was taken")
+	}
+}
+
+func (s suite) newest(t *testing.T, dir string) (path string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var latest time.Time
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ModTime().After(latest) {
+			path, latest = filepath.Join(dir, f.Name()), info.ModTime()
+		}
+	}
+	return path
 }
