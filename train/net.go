@@ -37,7 +37,7 @@ type moments struct {
 
 // logits computes the network's outputs (N, Classes) for pixels (N, H, W, 3), uint8.
 func (n *net) logits(pixels *Node) *Node {
-	x := MulScalar(AddScalar(ConvertDType(pixels, n.weights["conv1.weight"].DType()), -float64(n.input.Mean)), 1/float64(n.input.Std))
+	x := n.pixels(pixels)
 	for _, l := range n.spec.Layers() {
 		w := n.weights[l.Name+".weight"]
 		switch {
@@ -56,6 +56,12 @@ func (n *net) logits(pixels *Node) *Node {
 		}
 	}
 	return x
+}
+
+// pixels normalizes the pixels (N, H, W, 3), uint8, to the weights' type.
+func (n *net) pixels(pixels *Node) *Node {
+	x := ConvertDType(pixels, n.weights["conv1.weight"].DType())
+	return MulScalar(AddScalar(x, -float64(n.input.Mean)), 1/float64(n.input.Std))
 }
 
 // rowsTimes multiplies each pixel's channels (N, H, W, I) by w (I, O): a 1x1 convolution as one matrix product.

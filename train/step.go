@@ -97,14 +97,7 @@ func (t *trainer) parameters(g *Graph, dtype dtypes.DType) map[string]*Node {
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
-	n, loss, correct := t.forward(t.parameters(g, dtypes.Float32), pixels, labels)
-	var old []*Node
-	for _, p := range t.params {
-		if p.Trainable {
-			old = append(old, n.weights[p.Name])
-		}
-	}
-	grads := Gradient(loss, old...)
+	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels)
 
 	weights, momenta := map[string]*Node{}, []*Node{}
 	for _, p := range t.params {
@@ -113,7 +106,7 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 		}
 		w := n.weights[p.Name]
 		var m *Node
-		weights[p.Name], m = t.recipe.update(p, w, grads[len(momenta)], Parameter(g, "momentum of "+p.Name, w.Shape()), rate)
+		weights[p.Name], m = t.recipe.update(p, w, grads[p.Name], Parameter(g, "momentum of "+p.Name, w.Shape()), rate)
 		momenta = append(momenta, m)
 	}
 	for _, l := range t.spec.Layers() {
@@ -130,6 +123,35 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 		outputs = append(outputs, weights[p.Name])
 	}
 	return append(outputs, momenta...)
+}
+
+// gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
+// Net C and quantization-aware runs are differentiated by GoMLX.
+func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node, grads map[string]*Node) {
+	if t.spec.Net == model.NetD && t.ranges == nil {
+		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
+		loss, correct, grads = n.gradients(pixels, labels, t.recipe.LabelSmoothing)
+		return n, loss, correct, grads
+	}
+	n, loss, correct = t.forward(weights, pixels, labels)
+	return n, loss, correct, t.differentiate(loss, weights)
+}
+
+// differentiate is the derivative of loss for each trainable weight, by name, as GoMLX finds it.
+func (t *trainer) differentiate(loss *Node, weights map[string]*Node) map[string]*Node {
+	var ws []*Node
+	for _, p := range t.params {
+		if p.Trainable {
+			ws = append(ws, weights[p.Name])
+		}
+	}
+	found, grads := Gradient(loss, ws...), map[string]*Node{}
+	for _, p := range t.params {
+		if p.Trainable {
+			grads[p.Name] = found[len(grads)]
+		}
+	}
+	return grads
 }
 
 // forward is a training pass over one batch.

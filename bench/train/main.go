@@ -49,7 +49,7 @@ func main() {
 func serveSteps(width float64, batch int, plugin string) error {
 	spec := model.DefaultSpec(model.NetD)
 	spec.Width = width
-	b, err := train.NewStepBench(train.Config{Spec: spec, Preset: train.PresetFast, Batch: batch, Backend: train.BackendXLA, Plugin: plugin})
+	b, err := train.NewStepBench(train.Config{Spec: spec, Preset: train.PresetSeed, Batch: batch, Backend: train.BackendXLA, Plugin: plugin})
 	if err != nil {
 		return err
 	}

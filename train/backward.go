@@ -1,0 +1,260 @@
+package train
+
+import (
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the pass reads as its equations
+
+	"mnet-edge/model"
+)
+
+// pass is a training pass over one batch of net D with its backward pass written out. It computes what forward and GoMLX's
+// differentiation compute, but says what is kept in memory and what is computed again where it is read. On a CPU that decides the
+// speed: a convolution apart, every operation here costs the time its tensors take through memory.
+//
+// keep marks the tensors that are stored. Between two of them XLA makes one loop of everything. Sums over pixels are written so
+// that its kernels for sums take them: a product, summed over rows.
+type pass struct {
+	*net
+	layers []layerPass
+	grads  map[string]*Node // by the weight's name
+}
+
+// layerPass is what a layer's forward pass leaves for its backward pass.
+type layerPass struct {
+	model.Layer
+	read         *Node // what the convolution read: padded images (N, H, W, C) for a depthwise one, else rows (N*H*W, I)
+	x            *Node // what it made, before BN (N, H, W, C)
+	scale, shift *Node // (C): the layer's output is scale*x + shift, through a ReLU if it has one
+	inverse      *Node // (C): 1/sqrt(variance+eps)
+	moments
+}
+
+// keep stores x rather than compute it again in each operation that reads it.
+func keep(x *Node) *Node { return OptimizationBarrier(x) }
+
+// gradients returns the mean loss over the batch, the number of hits, and the loss's gradient for each trainable weight by name.
+// The statistics of the batch are in n.batch afterwards.
+func (n *net) gradients(pixels, labels *Node, smoothing float64) (loss, correct *Node, grads map[string]*Node) {
+	p := &pass{net: n, grads: map[string]*Node{}}
+	logits, dLogits := p.forward(pixels, labels, smoothing, &loss)
+	p.backward(dLogits)
+	return loss, hits(logits, labels), p.grads
+}
+
+// forward runs the net and returns its logits (N, Classes) and the loss's gradient there.
+func (p *pass) forward(pixels, labels *Node, smoothing float64, loss **Node) (logits, dLogits *Node) {
+	x := p.pixels(pixels)
+	for _, l := range p.spec.Layers() {
+		w := p.weights[l.Name+".weight"]
+		if l.Kind == model.Linear {
+			d := x.Shape().Dimensions
+			pooled := MulScalar(ReduceSum(x, 1, 2), 1/float64(d[1]*d[2]))
+			p.layers = append(p.layers, layerPass{Layer: l, read: keep(pooled), x: x})
+			logits = Add(Dot(pooled, w).Product(), ExpandAxes(p.weights[l.Name+".bias"], 0))
+			break
+		}
+		lp := layerPass{Layer: l}
+		switch {
+		case l.Kind == model.Depthwise:
+			lp.read = keep(padded(x, p.spec.Padding, l))
+			lp.x = keep(weighted(windows(lp.read, l.OutSize, l.Stride), w))
+		case l.Kernel == 1:
+			lp.read = keep(rows(x))
+			lp.x = imagesOf(Dot(lp.read, w).Product(), x)
+		default:
+			lp.read = keep(rows(Concatenate(taps(x, p.spec.Padding, l), 3)))
+			lp.x = imagesOf(Dot(lp.read, w).Product(), x)
+		}
+		lp.moments = sumMoments(lp.x)
+		p.batch[l.BN] = lp.moments
+		lp.inverse = Reciprocal(Sqrt(AddScalar(lp.variance, model.BNEpsilon)))
+		lp.scale = Mul(p.weights[l.BN+".weight"], lp.inverse)
+		lp.shift = Sub(p.weights[l.BN+".bias"], Mul(lp.mean, lp.scale))
+		p.layers = append(p.layers, lp)
+		x = affine(lp.x, lp.scale, lp.shift)
+		if l.ReLU {
+			x = MaxScalar(x, 0)
+		}
+	}
+	*loss = ReduceAllMean(crossEntropy(logits, labels, smoothing))
+	return logits, crossEntropyGradient(logits, labels, smoothing)
+}
+
+// backward goes from the logits' gradient (N, Classes) to those of all weights.
+func (p *pass) backward(d *Node) {
+	for i := len(p.layers) - 1; i >= 0; i-- {
+		l := p.layers[i]
+		w := p.weights[l.Name+".weight"]
+		if l.Kind == model.Linear {
+			p.grads[l.Name+".weight"] = transposedTimes(l.read, d)
+			p.grads[l.Name+".bias"] = ReduceSum(d, 0)
+			s := l.x.Shape().Dimensions
+			pooled := MulScalar(timesTransposed(d, w), 1/float64(s[1]*s[2]))
+			d = BroadcastToDims(ExpandAxes(pooled, 1, 2), s...)
+			continue
+		}
+		d = p.normalizeGradient(l, d)
+		switch {
+		case l.Kind == model.Depthwise:
+			d = keep(spread(d, p.spec.Padding, l.Layer))
+			p.grads[l.Name+".weight"] = depthwiseWeightGradient(l, d, p.spec.Padding)
+			d = weighted(windows(d, l.InSize, 1), Reverse(w, 0))
+		default:
+			d = keep(rows(d))
+			p.grads[l.Name+".weight"] = transposedTimes(l.read, d)
+			if i > 0 {
+				d = imagesOf(timesTransposed(d, w), l.x)
+			}
+		}
+	}
+}
+
+// normalizeGradient takes the gradient d of a layer's output through its ReLU and BN. With x^ = (x-mean)/sqrt(variance+eps),
+// n values a channel and g the gradient behind the ReLU (Ioffe and Szegedy 2015, section 3):
+//
+//	dbeta = sum g      dgamma = sum g*x^      dx = scale * (g - dbeta/n - x^*dgamma/n)
+//
+// written as dx = scale*g + a*x + b with two numbers a channel.
+func (p *pass) normalizeGradient(l layerPass, d *Node) *Node {
+	if l.ReLU {
+		d = Where(GreaterThan(affine(l.x, l.scale, l.shift), ScalarZero(d.Graph(), d.DType())), d, ZerosLike(d))
+	}
+	g := keep(d)
+	beta := ReduceSum(rows(g), 0)
+	gamma := Mul(l.inverse, Sub(ReduceSum(rows(Mul(g, l.x)), 0), Mul(l.mean, beta)))
+	p.grads[l.BN+".bias"], p.grads[l.BN+".weight"] = beta, gamma
+	perValue := MulScalar(l.scale, -1/float64(l.count))
+	a := Mul(perValue, Mul(l.inverse, gamma))
+	b := Sub(Mul(perValue, beta), Mul(a, l.mean))
+	return Add(Mul(g, channels(l.scale)), affine(l.x, a, b))
+}
+
+// spread lays the gradient d of a depthwise layer's output (N, H, W, C) out so that windows of stride 1 over it, with the kernel
+// turned by half a circle, give the gradient of the layer's input: stride-1 zeros between the values, and zeros around them.
+func spread(d *Node, p model.Padding, l model.Layer) *Node {
+	before, _ := padding(p, l)
+	start := l.Kernel - 1 - before
+	end := l.InSize + l.Kernel - 1 - start - ((l.OutSize-1)*l.Stride + 1)
+	return pad(d, start, end, l.Stride-1)
+}
+
+// depthwiseWeightGradient is the gradient (9, C) of a depthwise layer's weight: for each tap the sum over all outputs of the
+// tap's input times the output's gradient, which is read from what spread made.
+//
+// The sums begin as partial sums of some eight products. They are a loop for each row of taps that reads both tensors once and
+// writes an eighth of them; what is left is a sum over rows.
+func depthwiseWeightGradient(l layerPass, spreadGradient *Node, p model.Padding) *Node {
+	before, _ := padding(p, l.Layer)
+	start := l.Kernel - 1 - before
+	images, channels := l.read.Shape().Dimensions[0], l.Out
+	across := divisor(l.OutSize, 8)
+	blocks := divisor(images, 8/across)
+	var sums []*Node
+	for dy := range l.Kernel {
+		var row []*Node
+		for dx := range l.Kernel {
+			var sum *Node
+			for part := range across * blocks {
+				block, column := part/across*(images/blocks), part%across
+				at := func(x *Node, y, x0, stride int) *Node { // every across-th column of one block of images
+					return Slice(x, AxisRange(block, block+images/blocks),
+						AxisRange(y, y+(l.OutSize-1)*stride+1).Stride(stride),
+						AxisRange(x0+column*stride, x0+(l.OutSize-1)*stride+1).Stride(stride*across), AxisRange())
+				}
+				product := Mul(at(l.read, dy, dx, l.Stride), at(spreadGradient, start, start, l.Stride))
+				if sum == nil {
+					sum = product
+				} else {
+					sum = Add(sum, product)
+				}
+			}
+			row = append(row, ExpandAxes(sum, 3))
+		}
+		r := Concatenate(row, 3) // (images/blocks, H, W/across, 3, C)
+		sums = append(sums, ReduceSum(Reshape(r, r.Shape().Size()/(l.Kernel*channels), l.Kernel*channels), 0))
+	}
+	return Reshape(Concatenate(sums, 0), l.Kernel*l.Kernel, channels)
+}
+
+// divisor is the largest divisor of n that is at most limit.
+func divisor(n, limit int) int {
+	for n%limit != 0 {
+		limit--
+	}
+	return limit
+}
+
+// crossEntropyGradient is the gradient of the batch's mean loss for its logits (N, K): softmax less the target, over N.
+func crossEntropyGradient(logits, labels *Node, smoothing float64) *Node {
+	d := logits.Shape().Dimensions
+	e := Exp(Sub(logits, ExpandAxes(ReduceMax(logits, 1), 1)))
+	softmax := Div(e, ExpandAxes(ReduceSum(e, 1), 1))
+	target := AddScalar(MulScalar(ConvertDType(oneHot(labels, d[1]), e.DType()), 1-smoothing), smoothing/float64(d[1]))
+	return MulScalar(Sub(softmax, target), 1/float64(d[0]))
+}
+
+// sumMoments is batchMoments with plain sums.
+func sumMoments(x *Node) moments {
+	r := rows(x)
+	count := r.Shape().Dimensions[0]
+	mean := MulScalar(ReduceSum(r, 0), 1/float64(count))
+	squares := MulScalar(ReduceSum(Mul(r, r), 0), 1/float64(count))
+	return moments{mean, MaxScalar(Sub(squares, Mul(mean, mean)), 0), count}
+}
+
+// windows returns the nine images (N, size, size, C) that the taps of a 3x3 window moved by stride over x see, row by row.
+func windows(x *Node, size, stride int) []*Node {
+	along := func(d int) SliceAxisSpec { return AxisRange(d, d+(size-1)*stride+1).Stride(stride) }
+	var ts []*Node
+	for tap := range 9 {
+		ts = append(ts, Slice(x, AxisRange(), along(tap/3), along(tap%3), AxisRange()))
+	}
+	return ts
+}
+
+// weighted sums the images (N, H, W, C) with a weight (taps, C) each.
+func weighted(images []*Node, w *Node) *Node {
+	var sum *Node
+	for i, x := range images {
+		term := Mul(x, channels(Reshape(Slice(w, AxisElem(i)), w.Shape().Dimensions[1])))
+		if sum == nil {
+			sum = term
+		} else {
+			sum = Add(sum, term)
+		}
+	}
+	return sum
+}
+
+// padded puts the zeros around x (N, H, W, C) that the layer's windows reach.
+func padded(x *Node, p model.Padding, l model.Layer) *Node {
+	before, after := padding(p, l)
+	return pad(x, before, after, 0)
+}
+
+// pad puts zeros around rows and columns of x (N, H, W, C), and between zeros between any two of them.
+func pad(x *Node, before, after, between int) *Node {
+	axis := compute.PadAxis{Start: before, End: after, Interior: between}
+	return Pad(x, ScalarZero(x.Graph(), x.DType()), compute.PadAxis{}, axis, axis, compute.PadAxis{})
+}
+
+// rows is x (N, H, W, C) as a matrix (N*H*W, C), imagesOf the way back to pictures the size of like's.
+func rows(x *Node) *Node {
+	d := x.Shape().Dimensions
+	return Reshape(x, d[0]*d[1]*d[2], d[3])
+}
+
+func imagesOf(r, like *Node) *Node {
+	d := like.Shape().Dimensions
+	return Reshape(r, d[0], d[1], d[2], r.Shape().Dimensions[1])
+}
+
+// affine is scale*x + shift, a channel's own.
+func affine(x, scale, shift *Node) *Node { return Add(Mul(x, channels(scale)), channels(shift)) }
+
+// channels lets v (C) work on every pixel of (N, H, W, C).
+func channels(v *Node) *Node { return ExpandLeftToRank(v, 4) }
+
+// transposedTimes is a' b for a (R, I) and b (R, O); timesTransposed is a b' for a (R, O) and b (I, O).
+func transposedTimes(a, b *Node) *Node { return DotGeneral(a, []int{0}, nil, b, []int{0}, nil) }
+func timesTransposed(a, b *Node) *Node { return DotGeneral(a, []int{1}, nil, b, []int{1}, nil) }
