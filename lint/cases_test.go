@@ -39,8 +39,8 @@ func unary(op graph.Op) func(*graph.Graph, *graph.Value) *graph.Value {
 		y := g.Apply("y", op, x)
 		switch {
 		case y.Type.DType == graph.Float32:
-		case graph.FixedQuant(op) != nil:
-			y.Type.Quant = graph.FixedQuant(op)
+		case graph.FixedQuant(op, y.Type.DType) != nil:
+			y.Type.Quant = graph.FixedQuant(op, y.Type.DType)
 		default:
 			y.Type.Quant = x.Type.Quant
 		}
