@@ -93,12 +93,12 @@ bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it b
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
 
-COLD_MODEL ?= graph/interp/testdata/vectors/cifar10/model.tflite
+COLD_MODEL ?= builtin/model.tflite
 bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite
 	@test -x $(LITERT) || python3 -m venv .venv-litert
 	@$(LITERT) -c 'import ai_edge_litert, PIL' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 pillow
 	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/mnet-edge-static ./cmd/mnet-edge
-	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL)
+	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL) $(if $(filter builtin/%,$(COLD_MODEL)),-own)
 
 # XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
 bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native

@@ -2,7 +2,7 @@
 // Python script on LiteRT.
 //
 //	make bench-cold
-//	go run ./bench/cold -binary bin/mnet-edge-static -python VENV/bin/python -model m.tflite [-image photo.png]
+//	go run ./bench/cold -binary bin/mnet-edge-static -python VENV/bin/python [-own] -model m.tflite [-image photo.png]
 //
 // The two take turns. What is printed is the median wall time and the largest resident memory of each, and the median of
 // the rounds' ratios. The exit code is 1 when that is above -max, or the memory of mnet-edge above -mib.
@@ -29,7 +29,8 @@ func main() {
 	log.SetPrefix("bench/cold: ")
 	binary := flag.String("binary", "bin/mnet-edge-static", "mnet-edge")
 	python := flag.String("python", "python3", "Python with ai-edge-litert==2.3.0 and pillow")
-	model := flag.String("model", "", "`M.tflite`")
+	model := flag.String("model", "builtin/model.tflite", "`M.tflite`")
+	own := flag.Bool("own", false, "-model is the one that mnet-edge carries: do not name it")
 	picture := flag.String("image", "", "`FILE` (default: one of 320 x 240 pixels)")
 	rounds := flag.Int("rounds", 20, "processes of each side, the first two of which find files uncached and do not count")
 	most := flag.Float64("max", 0.15, "highest ratio of wall times that passes")
@@ -44,9 +45,16 @@ func main() {
 		err = draw(*picture)
 	}
 	if err == nil {
+		err = absolute(binary, model, picture)
+	}
+	if err == nil {
 		_, source, _, _ := runtime.Caller(0)
+		ours := []string{*binary, "infer", *picture}
+		if !*own {
+			ours = []string{*binary, "infer", "--model", *model, *picture}
+		}
 		err = compare([]*side{
-			{name: "mnet-edge infer", command: []string{*binary, "infer", "--model", *model, *picture}},
+			{name: "mnet-edge infer", command: ours, dir: dir}, // away from any runs
 			{name: "Python, LiteRT", command: []string{*python, filepath.Join(filepath.Dir(source), "litert.py"), *model, *picture}},
 		}, *rounds, *most, *mib)
 	}
@@ -54,6 +62,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+func absolute(paths ...*string) (err error) {
+	for _, p := range paths {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // draw writes a picture.
@@ -75,6 +92,7 @@ func draw(path string) error {
 type side struct {
 	name    string
 	command []string
+	dir     string
 	took    []float64 // ms
 	busy    []float64 // ms of processors: on a machine with other work, the fairer figure
 	memory  float64   // MiB, the most of all
@@ -82,6 +100,7 @@ type side struct {
 
 func (s *side) run() error {
 	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.Dir = s.dir
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	s.took = append(s.took, float64(time.Since(start).Microseconds())/1e3)
