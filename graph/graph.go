@@ -142,6 +142,16 @@ func (g *Graph) Remove(n *Node) error {
 	return nil
 }
 
+// Unread is a value that a node computes and nobody reads, nil if there is none.
+func (g *Graph) Unread() *Value {
+	for _, n := range g.Nodes {
+		if len(n.Out.Uses) == 0 && !slices.Contains(g.Outputs, n.Out) {
+			return n.Out
+		}
+	}
+	return nil
+}
+
 // Insert places a node that applies op to in right before next (at the end if next is nil) and returns its value.
 func (g *Graph) Insert(next *Node, name string, op Op, in ...*Value) *Value {
 	v := g.Apply(name, op, in...)

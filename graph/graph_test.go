@@ -345,3 +345,17 @@ func TestRewrite(t *testing.T) {
 		t.Errorf("after rewriting:\n%s", g)
 	}
 }
+
+func TestUnread(t *testing.T) {
+	g := New("unread")
+	x := g.Input("x", Type{DType: Float32, Shape: []int{1, 4}})
+	y := g.Apply("y", Activate{Act: ReLU}, x)
+	g.Outputs = []*Value{y}
+	if v := g.Unread(); v != nil {
+		t.Errorf("%q, want none: an output is read", v.Name)
+	}
+	dead := g.Apply("dead", Activate{Act: ReLU6}, y)
+	if v := g.Unread(); v != dead {
+		t.Errorf("%v, want the value that nobody reads", v)
+	}
+}

@@ -4,6 +4,8 @@
 //	Open(runtimes, bytes)    Session  Write, Invoke, Read: bytes in, bytes out
 //	Measure(session)         Latency  of Invoke alone, after a warm-up
 //	Evaluate(model, session) Accuracy with its confidence interval, and the Latency of the same calls
+//	NewVerifier(model)       Agreement of a session's answers with the reference interpreter's
+//	ProfileOn(runtime)       Profile  where the time of a call goes, node by node
 //
 // A file is checked by Decode before any runtime sees it, so a hostile one costs an error. Runtimes:
 //

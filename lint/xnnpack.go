@@ -37,6 +37,10 @@ var xnnpackRules = []Rule{
 	{"xnnpack-softmax", XNNPACK, Refused, "beta 1", xnnpackSource("VisitSoftmaxNode"), []string{"softmax"}, betaOne},
 }
 
+// xnnpackUnread is no rule about one operator: check applies it to all. infer/tflitec keeps such models from XNNPACK.
+var xnnpackUnread = Rule{"xnnpack-unread", XNNPACK, Refused, "that somebody reads every result: XNNPACK ends the process in optimizing what nobody does",
+	"observed with TensorFlow Lite 2.20, xnn_subgraph_optimize", nil, nil}
+
 func floatOnly(n *graph.Node) string {
 	if d := n.Out.Type.DType; d != graph.Float32 {
 		return fmt.Sprintf("XNNPACK has this operator for float32 only, it is %v", d)

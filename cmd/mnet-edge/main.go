@@ -10,7 +10,7 @@
 //	memory.go     what it takes of memory, in a child process too
 //	profile.go    where its time goes
 //	lint.go       what accelerators make of a model
-//	page.go       reports written to files
+//	page.go, convertreport.go   reports written to files
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails
 //	complete.go, man.go   shell completion, the manual page

@@ -92,6 +92,10 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	reportTo(s.options, s.messages)
 	s.options.SetNumThread(opts.Threads)
 	w.attach(s.options)
+	if v := g.Unread(); v != nil && opts.Delegate == XNNPACK {
+		// TFLite 2.20's aborts the process, or reads where it should not, when it tidies up such a graph.
+		return nil, fmt.Errorf("tflite: xnnpack: %w: nobody reads %q, which XNNPACK does not survive", infer.ErrUnavailable, v.Name)
+	}
 	if s.delegate, err = newDelegate(bytes, opts); err != nil {
 		return nil, err
 	}

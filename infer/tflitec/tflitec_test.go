@@ -147,3 +147,32 @@ func residentPages(t *testing.T) int {
 	}
 	return resident
 }
+
+// A result that nobody reads, computed from one that nobody else reads, ends the process in XNNPACK. Such a model is not
+// given to it: the built-in kernels run it.
+func TestUnread(t *testing.T) {
+	g := graph.New("unread")
+	g.Level = graph.Folded
+	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4, 4, 4}})
+	a := g.Apply("a", graph.Arithmetic{Fn: graph.Add}, x, x)
+	g.Apply("unread", graph.Arithmetic{Fn: graph.Mul}, a, x)
+	g.Outputs = []*graph.Value{g.Apply("y", graph.Activate{Act: graph.ReLU}, x)}
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tflitec.New().Open(b, infer.Options{Delegate: tflitec.XNNPACK}); !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), `"unread"`) {
+		t.Errorf("%v, want ErrUnavailable with the value's name", err)
+	}
+	s, err := tflitec.New().Open(b, infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if p := s.Placement(); p.Delegate != tflitec.None {
+		t.Errorf("ran on %q", p.Delegate)
+	}
+	if err := s.Invoke(); err != nil {
+		t.Error(err)
+	}
+}
