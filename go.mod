@@ -17,6 +17,9 @@ require (
 	k8s.io/klog/v2 v2.140.0 // Apache-2.0: go-xla logs through it: quietened
 )
 
+// LiteRT.
+require github.com/ebitengine/purego v0.11.2 // Apache-2.0: calling a library that is found at run time, without cgo
+
 // Formats.
 require (
 	github.com/google/flatbuffers v25.12.19+incompatible // Apache-2.0: writing .tflite files
@@ -60,7 +63,6 @@ require (
 	github.com/ajstarks/svgo v0.0.0-20211024235047-1546f124cd8b // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
-	github.com/ebitengine/purego v0.11.2 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-ole/go-ole v1.2.6 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
+
+	"mnet-edge/sharedlib"
 )
 
 // The backends' names as Config takes them.
@@ -28,8 +29,7 @@ const (
 const PluginEnv = "MNET_PJRT"
 
 // FindPlugin returns the path of the PJRT plugin for backend (BackendXLA or BackendCUDA): what PluginEnv says, else
-// the plugin's file in the executable's folder or its lib subfolder, else in native/<os>-<arch> of the working folder
-// or one above it, which is where a source tree keeps it. The error says where it looked.
+// where sharedlib.Find finds its file. The error says where it looked.
 func FindPlugin(backend string) (string, error) {
 	name := pluginCPU
 	if backend == BackendCUDA {
@@ -41,31 +41,11 @@ func FindPlugin(backend string) (string, error) {
 		}
 		return filepath.Abs(path)
 	}
-	var dirs []string
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		dirs = append(dirs, filepath.Dir(exe), filepath.Join(filepath.Dir(exe), "lib"))
+	path, err := sharedlib.Find(name)
+	if err != nil {
+		return "", fmt.Errorf("train: %w: %w", err, ErrBackend)
 	}
-	if dir, err := os.Getwd(); err == nil {
-		for {
-			dirs = append(dirs, filepath.Join(dir, "native", runtime.GOOS+"-"+runtime.GOARCH))
-			up := filepath.Dir(dir)
-			if up == dir {
-				break
-			}
-			dir = up
-		}
-	}
-	for _, d := range dirs {
-		path := filepath.Join(d, name)
-		if s, err := os.Stat(path); err == nil && s.Mode().IsRegular() {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("train: no %s beside the program, in its lib folder or in native/%s-%s: %w",
-		name, runtime.GOOS, runtime.GOARCH, ErrBackend)
+	return path, nil
 }
 
 // checkPlugin reports that the plugin c insists on is not there.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -28,6 +30,10 @@ type Exceptions struct {
 	Delegated bool
 	// Allocates permits Invoke to allocate Go memory.
 	Allocates bool
+	// Pool says that n threads are the caller's and n-1 that the session starts, and ends when it is closed.
+	Pool bool
+	// Slow says that opening a model takes a second: what is done many times is done a tenth as often.
+	Slow bool
 }
 
 // Run holds a runtime with a delegate to the contract of infer.Runtime and infer.Session.
@@ -70,6 +76,13 @@ var nets = []struct {
 	{"D int8 padded", model.NetD, model.PadSymmetric, Int8},
 	{"C int8", model.NetC, model.PadSame, Int8},
 	{"D int8 between floats", model.NetD, model.PadSame, Int8Float},
+}
+
+func (s suite) times(n int) int {
+	if s.ex.Slow {
+		return n / 10
+	}
+	return n
 }
 
 func file(t *testing.T, i int) []byte {
@@ -291,7 +304,7 @@ func (s suite) order(t *testing.T) {
 	}
 }
 
-// threads: the number changes the speed, not the answer.
+// threads: the number changes the speed, not the answer; as many as were asked for are there.
 func (s suite) threads(t *testing.T) {
 	b := file(t, anInt8Net)
 	var want []byte
@@ -305,9 +318,36 @@ func (s suite) threads(t *testing.T) {
 			t.Errorf("%d threads: another answer", threads)
 		}
 	}
+	if s.ex.Pool && runtime.GOOS == "linux" {
+		for n := 1; n <= 4; n++ {
+			if started := s.started(t, b, n); started != n-1 {
+				t.Errorf("%d threads: the session started %d of its own, want %d", n, started, n-1)
+			}
+		}
+	}
 	if _, err := s.runtime.Open(b, infer.Options{Delegate: s.delegate, Threads: -1}); err == nil {
 		t.Error("-1 threads were taken")
 	}
+}
+
+// started is how many threads of the process end with a session of n. Go's own end with the process, but one may start
+// meanwhile: of three sessions the largest number counts.
+func (s suite) started(t *testing.T, file []byte, n int) (most int) {
+	count := func() int {
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(tasks)
+	}
+	for range 3 {
+		session := s.open(t, file, n)
+		invoke(t, session, make([]byte, session.Input().Type.Bytes()))
+		before := count()
+		session.Close()
+		most = max(most, before-count())
+	}
+	return most
 }
 
 func (s suite) allocation(t *testing.T) {
@@ -337,7 +377,7 @@ func (s suite) close(t *testing.T) {
 
 func (s suite) reopen(t *testing.T) {
 	b := file(t, anInt8Net)
-	for range 50 {
+	for range s.times(50) {
 		session, err := s.runtime.Open(b, infer.Options{Delegate: s.delegate})
 		if err != nil {
 			t.Fatal(err)
@@ -363,13 +403,13 @@ func (s suite) hostile(t *testing.T) {
 		}
 	}
 	b := file(t, anInt8Net)
-	for n := 0; n < len(b)*9/10; n += len(b)/40 + 1 { // what follows may be the archive of labels
+	for n := 0; n < len(b)*9/10; n += len(b)/s.times(40) + 1 { // what follows may be the archive of labels
 		if _, err := s.runtime.Open(b[:n], infer.Options{Delegate: s.delegate}); !errors.Is(err, infer.ErrModel) {
 			t.Errorf("cut to %d of %d bytes: %v, want ErrModel", n, len(b), err)
 		}
 	}
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 100 {
+	for range s.times(100) {
 		mutant := bytes.Clone(b)
 		for range 1 + r.IntN(4) {
 			at := r.IntN(len(mutant))

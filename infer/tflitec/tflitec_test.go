@@ -32,6 +32,7 @@ func TestXNNPACK(t *testing.T) {
 		Reference: infer.NewReference(quant.Float32),
 		MaxRel:    1e-5,
 		Delegated: true,
+		Pool:      true,
 	})
 }
 

@@ -1,0 +1,54 @@
+package sharedlib
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// Find returns the path of the library whose file is called name: in the executable's folder or its lib subfolder, else
+// in native/<os>-<arch> of the working folder or one above it, which is where a source tree keeps it. The error wraps
+// fs.ErrNotExist and says where it looked.
+func Find(name string) (string, error) {
+	for _, dir := range dirs() {
+		path := filepath.Join(dir, name)
+		if s, err := os.Stat(path); err == nil && s.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", missing(fmt.Sprintf("no %s beside the program, in its lib folder or in native/%s-%s", name, runtime.GOOS, runtime.GOARCH))
+}
+
+// missing is fs.ErrNotExist in words of its own.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+func (missing) Unwrap() error   { return fs.ErrNotExist }
+
+func dirs() []string {
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		dirs = append(dirs, filepath.Dir(exe), filepath.Join(filepath.Dir(exe), "lib"))
+	}
+	if dir, err := os.Getwd(); err == nil {
+		for {
+			dirs = append(dirs, filepath.Join(dir, "native", runtime.GOOS+"-"+runtime.GOARCH))
+			up := filepath.Dir(dir)
+			if up == dir {
+				break
+			}
+			dir = up
+		}
+	}
+	return dirs
+}
+
+// ErrUseless marks a file that is no library this program can load: of another format, for another machine, without a
+// function it should have.
+var ErrUseless = errors.New("not a library for this program")

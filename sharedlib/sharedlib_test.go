@@ -1,0 +1,88 @@
+//go:build linux
+
+package sharedlib
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestFind(t *testing.T) {
+	root := t.TempDir()
+	below := filepath.Join(root, "some", "folder")
+	native := filepath.Join(root, "native", runtime.GOOS+"-"+runtime.GOARCH)
+	for _, dir := range []string{below, filepath.Join(native, "libdir.so")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(below)
+	for _, name := range []string{"libfound.so", "libdir.so"} { // a folder of the name is no library
+		if _, err := Find(name); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, want fs.ErrNotExist naming the file", name, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(native, "libfound.so"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := Find("libfound.so"); err != nil || filepath.Base(path) != "libfound.so" {
+		t.Errorf("in a source tree: %q, %v", path, err)
+	}
+}
+
+// header is the start of a 64-bit little-endian ELF file, enough for its kind and machine.
+func header(kind, machine uint16) []byte {
+	b := make([]byte, 64)
+	copy(b, "\x7fELF\x02\x01\x01")
+	binary.LittleEndian.PutUint16(b[16:], kind)
+	binary.LittleEndian.PutUint16(b[18:], machine)
+	binary.LittleEndian.PutUint32(b[20:], 1)
+	binary.LittleEndian.PutUint16(b[52:], 64)
+	return b
+}
+
+func TestCheck(t *testing.T) {
+	own := uint16(machines[runtime.GOARCH])
+	const sharedObject, executable, s390 = 3, 2, 22
+	for _, test := range []struct {
+		name  string
+		bytes []byte
+		want  string
+	}{
+		{"an empty file", nil, "not an ELF file"},
+		{"a text", []byte("#!/bin/sh\necho not a library at all, whatever its name says\n"), "not an ELF file"},
+		{"the start of a header", header(sharedObject, own)[:30], "not an ELF file"},
+		{"another machine", header(sharedObject, s390), "for s390x, this program for " + runtime.GOARCH},
+		{"a program", header(executable, own), "ET_EXEC"},
+		{"without symbols", header(sharedObject, own), "no function open_sesame"},
+	} {
+		path := filepath.Join(t.TempDir(), "lib.so")
+		if err := os.WriteFile(path, test.bytes, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(path, "open_sesame"); !errors.Is(err, ErrUseless) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want ErrUseless with %q", test.name, err, test.want)
+		}
+	}
+	if err := Check(filepath.Join(t.TempDir(), "lib.so")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+// Whatever the file, the answer is an error or none.
+func FuzzCheck(f *testing.F) {
+	f.Add(header(3, uint16(machines[runtime.GOARCH])))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "lib.so")
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_ = Check(path, "open_sesame")
+	})
+}
