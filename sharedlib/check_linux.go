@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,6 +24,11 @@ func Check(path string, symbols ...string) (err error) {
 			err = fmt.Errorf("%s: %w: its headers are damaged", path, ErrUseless)
 		}
 	}()
+	if s, err := os.Stat(path); err != nil {
+		return err
+	} else if !s.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: it is no file", path, ErrUseless)
+	}
 	f, err := elf.Open(path)
 	var format *elf.FormatError
 	if errors.As(err, &format) || err != nil && strings.Contains(err.Error(), "EOF") {

@@ -22,6 +22,31 @@ func Find(name string) (string, error) {
 	return "", missing(fmt.Sprintf("no %s beside the program, in its lib folder or in native/%s-%s", name, runtime.GOOS, runtime.GOARCH))
 }
 
+// FindInSystem is Find, and looks after that where the system's loader would look for a library that is installed.
+func FindInSystem(name string) (string, error) {
+	path, err := Find(name)
+	if err == nil {
+		return path, nil
+	}
+	dirs := filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))
+	for _, root := range []string{"/usr/local/lib", "/usr/lib", "/lib"} {
+		dirs = append(dirs, root)
+		if triplet := triplets[runtime.GOARCH]; triplet != "" {
+			dirs = append(dirs, filepath.Join(root, triplet))
+		}
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, name)
+		if s, err := os.Stat(path); err == nil && s.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", missing(fmt.Sprintf("no %s beside the program or in the system's library folders", name))
+}
+
+// triplets are Debian's names for the folders of an architecture's libraries.
+var triplets = map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+
 // missing is fs.ErrNotExist in words of its own.
 type missing string
 

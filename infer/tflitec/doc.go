@@ -10,6 +10,7 @@
 //	            runtime's error messages as text
 //	profile.go  time by operator, the runtime's own and the delegate's
 //	profile.c   what the runtime tells of operators as they run
+//	plugin.go   delegates that are libraries of their own, loaded when they are asked for
 //	rpath.go    where a binary looks for the library
 //
 // A model passes infer.Decode before the library sees a byte of it.

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/tphakala/go-tflite"
+	"github.com/tphakala/go-tflite/delegates"
 	"github.com/tphakala/go-tflite/delegates/xnnpack"
 
 	"mnet-edge/devices"
@@ -16,7 +17,7 @@ import (
 	"mnet-edge/infer"
 )
 
-// The delegates.
+// The delegates that the library has built in. Those of plugin.go are loaded when asked for.
 const (
 	None    = "none"    // TFLite's built-in kernels
 	XNNPACK = "xnnpack" // float32, int8 and uint8
@@ -34,15 +35,16 @@ func (tfliteRuntime) Name() string { return "tflite" }
 
 func (tfliteRuntime) Version() string { return version() }
 
-// Devices is XNNPACK and the built-in kernels: the library has both.
+// Devices is XNNPACK and the built-in kernels, which the library has, and the delegates that are libraries of their own.
 func (r tfliteRuntime) Devices() []devices.Device {
-	return []devices.Device{
+	return append([]devices.Device{
 		{Name: XNNPACK, Kind: devices.CPU, Available: true, Version: "tflite " + version()},
 		{Name: None, Kind: devices.CPU, Available: true, Version: "tflite " + version() + " built-in kernels"},
-	}
+	}, libraryDevices()...)
 }
 
-// Open takes the delegates "none" and "xnnpack". "" is XNNPACK, or the built-in kernels where it cannot be created.
+// Open takes the delegates "none", "xnnpack" and those of plugin.go. "" is XNNPACK, or the built-in kernels where it
+// cannot be created.
 func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 	g, err := infer.Decode(bytes)
 	if err != nil {
@@ -51,19 +53,16 @@ func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, er
 	if opts.Threads, err = opts.ThreadCount(); err != nil {
 		return nil, err
 	}
-	switch opts.Delegate {
-	case None, XNNPACK:
+	if opts.Delegate != "" {
 		return newSession(bytes, g, opts, nil)
-	case "":
-		opts.Delegate = XNNPACK
-		s, err := newSession(bytes, g, opts, nil)
-		if errors.Is(err, infer.ErrUnavailable) {
-			opts.Delegate = None
-			return newSession(bytes, g, opts, nil)
-		}
-		return s, err
 	}
-	return nil, fmt.Errorf("tflite: delegate %q: %w: this runtime has %q and %q", opts.Delegate, infer.ErrUnavailable, XNNPACK, None)
+	opts.Delegate = XNNPACK
+	s, err := newSession(bytes, g, opts, nil)
+	if errors.Is(err, infer.ErrUnavailable) {
+		opts.Delegate = None
+		return newSession(bytes, g, opts, nil)
+	}
+	return s, err
 }
 
 // session holds the C objects; nil fields are not made yet, or closed.
@@ -99,15 +98,19 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	}
 	s.options.AddDelegate(s.delegate)
 	if s.interpreter = tflite.NewInterpreter(s.model.Model, s.options); s.interpreter == nil {
-		// Without XNNPACK it is the model that the library refuses; with it, who knows.
-		refusal := infer.ErrModel
-		if opts.Delegate == XNNPACK {
-			refusal = infer.ErrUnavailable
+		// Without a delegate it is the model that the library refuses; with one, who knows.
+		refusal := infer.ErrUnavailable
+		if opts.Delegate == None {
+			refusal = infer.ErrModel
 		}
 		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, refusal, s.messages.take("create interpreter"))
 	}
 	if s.interpreter.AllocateTensors() != tflite.OK {
-		return nil, fmt.Errorf("tflite: %w: %w", infer.ErrModel, s.messages.take("allocate tensors"))
+		refusal := infer.ErrModel
+		if opts.Delegate != None && opts.Delegate != XNNPACK { // a delegate from elsewhere may be at fault
+			refusal = infer.ErrUnavailable
+		}
+		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, refusal, s.messages.take("allocate tensors"))
 	}
 	if n, m := s.interpreter.GetInputTensorCount(), s.interpreter.GetOutputTensorCount(); n != 1 || m != 1 {
 		return nil, fmt.Errorf("tflite: %w: %d inputs, %d outputs", infer.ErrModel, n, m)
@@ -122,17 +125,29 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	return s, nil
 }
 
+// newDelegate makes the delegate that the options name, observed.
 func newDelegate(opts infer.Options) (*observer, error) {
-	if opts.Delegate == None {
-		return observe(nil)
+	fail := func(err error) (*observer, error) {
+		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, infer.ErrUnavailable, err)
 	}
-	d := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(opts.Threads)})
-	if d == nil {
-		return nil, fmt.Errorf("tflite: xnnpack: %w: the library could not create the delegate", infer.ErrUnavailable)
+	var inner delegates.Delegater
+	switch lib, found, err := findLibrary(opts.Delegate); {
+	case err != nil:
+		return fail(err)
+	case found:
+		if inner, err = lib.open(); err != nil {
+			return fail(err)
+		}
+	case opts.Delegate == XNNPACK:
+		if inner = xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(opts.Threads)}); inner == nil {
+			return fail(errors.New("the library could not create it"))
+		}
+	case opts.Delegate != None:
+		return fail(errors.New("this runtime has no such one"))
 	}
-	o, err := observe(d)
+	o, err := observe(inner)
 	if err != nil {
-		return nil, fmt.Errorf("tflite: xnnpack: %w: %w", infer.ErrUnavailable, err)
+		return fail(err)
 	}
 	return o, nil
 }

@@ -1,6 +1,7 @@
 // The structs by which TensorFlow Lite, its operators and its delegates talk to each other, up to the last field that
-// mnet-edge or go-tflite uses. They are a stable ABI: fields are only ever added at the end. Structs that end early
-// here are never allocated or copied by us, only pointed to; TfLiteDelegate is whole. See c_api.h.
+// mnet-edge, go-tflite or a delegate of the tests uses. They are a stable ABI: fields are only ever added at the end.
+// Structs that end early here are never allocated, copied or indexed by us, only pointed to; TfLiteTensor,
+// TfLiteRegistration and TfLiteDelegate are whole. See c_api.h.
 #ifndef MNET_EDGE_TFLITE_COMMON_H
 #define MNET_EDGE_TFLITE_COMMON_H
 
@@ -54,25 +55,15 @@ struct TfLiteTensor {
   bool data_is_stale;
   bool is_variable;
   TfLiteQuantization quantization;
+  void* sparsity;
+  const TfLiteIntArray* dims_signature;
 };
 
-// The first fields of a call of an operator in the graph.
-struct TfLiteNode {
-  TfLiteIntArray* inputs;  // indices of tensors
-  TfLiteIntArray* outputs;
-  TfLiteIntArray* intermediates;
-  TfLiteIntArray* temporaries;
-  void* user_data;
-  void* builtin_data;  // of a delegate's kernel: TfLiteDelegateParams
-};
+#if defined(__LP64__)
+_Static_assert(sizeof(TfLiteTensor) == 112, "a context's tensors lie one after the other");
+#endif
 
-// What a delegate's kernel stands for.
-typedef struct TfLiteDelegateParams {
-  TfLiteDelegate* delegate;
-  TfLiteIntArray* nodes_to_replace;
-} TfLiteDelegateParams;
-
-// An operator's implementation. The first six fields; go-tflite fills one in, with the two that follow.
+// An operator's implementation, whole: delegates pass it by value.
 struct TfLiteRegistration {
   void* (*init)(TfLiteContext* context, const char* buffer, size_t length);
   void (*free)(TfLiteContext* context, void* buffer);
@@ -98,7 +89,27 @@ struct TfLiteContext {
   TfLiteStatus (*AddTensors)(TfLiteContext* context, int count, int* first);
   TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext* context, int node_index, TfLiteNode** node,
                                          TfLiteRegistration** registration);
+  // For each connected subset of nodes, one node that runs registration, whose init gets TfLiteDelegateParams.
+  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext* context, TfLiteRegistration registration,
+                                                        const TfLiteIntArray* nodes, TfLiteDelegate* delegate);
 };
+
+// An operator in the graph: indices of its tensors, and what it is set to.
+struct TfLiteNode {
+  TfLiteIntArray* inputs;
+  TfLiteIntArray* outputs;
+  TfLiteIntArray* intermediates;
+  TfLiteIntArray* temporaries;
+  void* user_data;     // what registration.init returned
+  void* builtin_data;  // the operator's options
+};
+
+typedef struct TfLiteDelegateParams {
+  TfLiteDelegate* delegate;
+  TfLiteIntArray* nodes_to_replace;
+  TfLiteIntArray* input_tensors;
+  TfLiteIntArray* output_tensors;
+} TfLiteDelegateParams;
 
 enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };
 

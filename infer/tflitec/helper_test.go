@@ -1,0 +1,45 @@
+//go:build tflite && cgo
+
+package tflitec_test
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"testing"
+
+	"mnet-edge/devices"
+	"mnet-edge/infer"
+)
+
+// listing is a runtime that lists a delegate more, which it has.
+type listing struct {
+	infer.Runtime
+	name string
+}
+
+func (l listing) Devices() []devices.Device {
+	return []devices.Device{{Name: l.name, Kind: devices.CPU, Available: true}}
+}
+
+// relative is the largest difference of two float32 tensors relative to b's largest value.
+func relative(a, b []byte) float64 {
+	most, largest := 0.0, 0.0
+	for i := 0; i < len(a); i += 4 {
+		x := float64(math.Float32frombits(binary.LittleEndian.Uint32(a[i:])))
+		y := float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:])))
+		most, largest = max(most, math.Abs(x-y)), max(largest, math.Abs(y))
+	}
+	return most / largest
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
