@@ -9,6 +9,7 @@ const (
 	CPU Kind = "cpu"
 	GPU Kind = "gpu"
 	TPU Kind = "tpu"
+	Any Kind = "any" // what it computes on is not known before it is loaded
 )
 
 // Device is one way of running a model, or of training one: a runtime's delegate, a training backend.

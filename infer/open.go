@@ -15,13 +15,14 @@ func Open(runtimes []Runtime, model []byte, opts Options) (Runtime, Session, err
 	if opts.Delegate == Auto {
 		opts.Delegate = ""
 	}
+	kind, _, _ := strings.Cut(opts.Delegate, "=") // of external=LIB
 	var offered []string
 	var unavailable error
 	for _, r := range runtimes {
 		match := opts.Delegate == ""
 		for _, d := range r.Devices() {
 			offered = append(offered, d.Name)
-			match = match || d.Name == opts.Delegate
+			match = match || d.Name == kind
 		}
 		if !match {
 			continue

@@ -1,8 +1,11 @@
 package infer
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"mnet-edge/devices"
 	"mnet-edge/graph"
@@ -16,11 +19,28 @@ var ErrModel = errors.New("model refused")
 
 // Options choose how a Session runs.
 type Options struct {
-	Delegate string // "none", "xnnpack"; "" lets the runtime choose its fastest
+	Delegate string // "none", "xnnpack", "external=LIB"; "" lets the runtime choose its fastest
 	Threads  int    // 1 to MaxThreads; 0 means 1
+	Cache    string // folder in which XNNPACK keeps packed weights for the next time; "" is none
 
 	// PassedOver, if not nil, is told by Open why a runtime that it would have preferred does not have the model.
 	PassedOver func(r Runtime, reason error)
+}
+
+// CacheFile is the file in Options.Cache for a model on a runtime, whose folder is made if need be; "" without a cache.
+// XNNPACK does not notice a file of another model's weights, so the name has the model's hash.
+func (o Options) CacheFile(model []byte, runtime string) (string, error) {
+	if o.Cache == "" {
+		return "", nil
+	}
+	dir, err := filepath.Abs(o.Cache)
+	if err != nil {
+		return "", fmt.Errorf("infer: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("infer: %w", err)
+	}
+	return filepath.Join(dir, fmt.Sprintf("%x-%s.xnnpack", sha256.Sum256(model), runtime)), nil
 }
 
 // MaxThreads bounds Options.Threads, more than any machine has.

@@ -15,16 +15,22 @@ type Runtime struct {
 	infer.Placement
 	Threads int `json:"threads"`
 
-	// PassedOver is why the runtimes that would have been preferred did not run the model, a line each.
+	// PassedOver is why the runtimes that would have been preferred, or were asked for, did not run the model, a line each.
 	PassedOver []string `json:"passed_over,omitempty"`
+	// Verified holds the answers of a delegate loaded at run time to those of our own.
+	Verified *infer.Agreement `json:"verified,omitempty"`
 }
 
-// Where is the placement in words: "xnnpack 29/29", "none".
+// Where is the placement in words: "xnnpack 29/29", "none". A delegate that computes something else is marked.
 func (r Runtime) Where() string {
-	if r.DelegatedNodes == 0 {
-		return r.Delegate
+	where := r.Delegate
+	if r.DelegatedNodes > 0 {
+		where = fmt.Sprintf("%s %d/%d", r.Delegate, r.DelegatedNodes, r.TotalNodes)
 	}
-	return fmt.Sprintf("%s %d/%d", r.Delegate, r.DelegatedNodes, r.TotalNodes)
+	if v := r.Verified; v != nil && !v.Trusted() {
+		where += fmt.Sprintf(" WRONG (%d of %d inputs)", v.SameTop1, v.Inputs)
+	}
+	return where
 }
 
 // Infer is what a model says about images, or how well it does on a set of them.

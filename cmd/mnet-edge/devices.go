@@ -20,7 +20,11 @@ func devicesCommand() *cli.Command {
 			if c.Args().Present() {
 				return usagef("devices takes no argument: %q", c.Args().First())
 			}
-			r, err := devices.List(c.Context, probers()...)
+			ps := probers()
+			for i := range ps {
+				ps[i] = tried{ps[i], c.Context}
+			}
+			r, err := devices.List(c.Context, ps...)
 			if err != nil {
 				return err
 			}

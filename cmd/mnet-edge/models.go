@@ -31,6 +31,7 @@ func modelFlags() []cli.Flag {
 	return append(metadataFlags(),
 		kernelsFlag(),
 		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
+		&cli.StringFlag{Name: "xnnpack-cache", Usage: "keep the weights that XNNPACK packs in `DIR`, for a shorter start the next time"},
 		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
 
@@ -100,6 +101,7 @@ type openedModel struct {
 	ran     report.Runtime
 	init    time.Duration // from the model's bytes to a session ready to run
 
+	judgedBy   string // the delegate that a foreign one's answers were compared with
 	firstInput []byte // the tensor of the first image that infer ran
 }
 
@@ -125,63 +127,93 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 		}
 		return nil, err
 	}
-	if c.Bool("probe") {
-		if err := probe(c.Context, b, delegate, threads); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
 	o := &openedModel{Model: m, path: path, bytes: b}
-	start := time.Now()
-	var passed []string
-	runtime, session, err := openOn(delegate, b, threads, func(r infer.Runtime, reason error) {
-		passed = append(passed, oneLine(reason))
-	})
-	if errors.Is(err, infer.ErrUnavailable) {
-		if c.Bool("strict") {
-			return nil, fmt.Errorf("%w: %w", errDelegate, err)
+	opts := infer.Options{Delegate: delegate, Threads: threads, Cache: c.String("xnnpack-cache")}
+	err = o.open(c, opts)
+	if errors.Is(err, infer.ErrUnavailable) && !c.Bool("strict") {
+		why := oneLine(err)
+		opts.Delegate = infer.Auto
+		if err = o.open(c, opts); err == nil {
+			o.ran.PassedOver = append([]string{why}, o.ran.PassedOver...)
+			say(c, "note: %s; running on %s instead", why, o.ran.Delegate)
 		}
-		say(c, "note: %s; running on %s instead", oneLine(err), reference.Name())
-		start = time.Now()
-		runtime, session, err = openOn(infer.ReferenceName, b, threads, nil)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, infer.ErrUnavailable) && c.Bool("strict"):
+		return nil, fmt.Errorf("%w: %w", errDelegate, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	o.session, o.runtime = session, runtime
-	o.init = time.Since(start)
-	o.ran = report.Runtime{Name: runtime.Name(), Version: runtime.Version(), Requested: delegate,
-		Placement: session.Placement(), Threads: threads, PassedOver: passed}
-	if runtime == reference {
-		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
-	}
-	if delegate != infer.Auto && o.ran.Delegate != delegate {
-		if c.Bool("strict") {
-			session.Close()
-			return nil, fmt.Errorf("%w: asked for %s, would run on %s", errDelegate, delegate, o.ran.Delegate)
-		}
-		say(c, "note: asked for %s, running on %s", delegate, o.ran.Delegate)
+	o.ran.Requested = delegate
+	if err := o.judge(c, delegate, opts.Delegate); err != nil {
+		o.session.Close()
+		return nil, fmt.Errorf("%w: %w", errDelegate, err)
 	}
 	return o, nil
 }
 
-// openOn opens a model with a delegate, or says why there is no such one. Passed is told of runtimes that do not have it.
-func openOn(delegate string, b []byte, threads int, passed func(infer.Runtime, error)) (infer.Runtime, infer.Session, error) {
-	if err := checkDelegate(delegate); err != nil {
-		return nil, nil, err
+// open tries the delegate in a child process, if it is a foreign one or --probe wants it, and opens the model with it.
+func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
+	if err := checkDelegate(opts.Delegate); err != nil {
+		return err
 	}
-	return infer.Open(runtimes(), b, infer.Options{Delegate: delegate, Threads: threads, PassedOver: passed})
+	o.ran = report.Runtime{Threads: opts.Threads}
+	t := trial{Delegate: opts.Delegate, Threads: opts.Threads, Cache: opts.Cache}
+	var err error
+	switch {
+	case foreign(opts.Delegate):
+		o.ran.Verified, o.judgedBy, err = vet(c.Context, o.Model, o.bytes, t)
+	case c.Bool("probe"):
+		_, err = probe(c.Context, o.bytes, t)
+	}
+	if err != nil {
+		return err
+	}
+	opts.PassedOver = func(_ infer.Runtime, reason error) { o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason)) }
+	start := time.Now()
+	runtime, session, err := infer.Open(runtimes(), o.bytes, opts)
+	if err != nil {
+		return err
+	}
+	o.init = time.Since(start)
+	o.session, o.runtime = session, runtime
+	o.ran.Name, o.ran.Version, o.ran.Placement = runtime.Name(), runtime.Version(), session.Placement()
+	if gpu := adapterOf(session); gpu != "" {
+		o.ran.Version += ", " + gpu
+	}
+	if runtime == reference {
+		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
+	}
+	return nil
 }
 
+// judge says where something else ran than was asked for, or runs but computes something else; under --strict it is an
+// error. opened is what was opened in the end.
+func (o *openedModel) judge(c *cli.Context, asked, opened string) (err error) {
+	if opened != infer.Auto && o.ran.Delegate != opened {
+		err = fmt.Errorf("asked for %s, what runs is %s", asked, o.ran.Delegate)
+	} else if v := o.ran.Verified; v != nil && !v.Trusted() {
+		err = fmt.Errorf("%s computes something else: the same class as %s for %d of %d inputs", asked, o.judgedBy, v.SameTop1, v.Inputs)
+	}
+	if err == nil || c.Bool("strict") {
+		return err
+	}
+	say(c, "note: %v", err)
+	return nil
+}
+
+// checkDelegate says why there is no such delegate, and none of that name at all.
 func checkDelegate(name string) error {
 	if name == infer.Auto {
 		return nil
 	}
+	kind, _, _ := strings.Cut(name, "=")
 	for _, p := range probers() {
 		for _, d := range p.Devices() {
 			switch {
-			case d.Name == name && d.Available:
+			case d.Name == kind && d.Available:
 				return nil
-			case d.Name == name:
+			case d.Name == kind:
 				return fmt.Errorf("delegate %s: %w: %s", name, infer.ErrUnavailable, d.Reason)
 			}
 		}

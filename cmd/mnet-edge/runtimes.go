@@ -5,6 +5,7 @@ import (
 
 	"mnet-edge/devices"
 	"mnet-edge/infer"
+	"mnet-edge/infer/litert"
 	"mnet-edge/infer/native"
 	"mnet-edge/quant"
 )
@@ -20,6 +21,7 @@ func runtimes() []infer.Runtime {
 	if tflite := tfliteRuntime(); tflite != nil {
 		rs = append(rs, tflite)
 	}
+	rs = append(rs, litert.New())
 	if fastest := native.Families()[0]; fastest != native.Portable {
 		rs = slices.Insert(rs, 0, engine)
 	} else {
@@ -32,8 +34,11 @@ func runtimes() []infer.Runtime {
 func probers() []devices.Prober {
 	var ps []devices.Prober
 	if tfliteRuntime() == nil {
-		ps = append(ps, devices.Absent{Names: []string{"xnnpack", "none"}, Kind: devices.CPU,
-			Reason: "this binary was built without the TFLite library: make native build"})
+		const reason = "this binary was built without the TFLite library: make native build"
+		ps = append(ps, devices.Absent{Names: []string{"xnnpack", "none"}, Kind: devices.CPU, Reason: reason},
+			devices.Absent{Names: []string{"edgetpu"}, Kind: devices.TPU, Reason: reason},
+			devices.Absent{Names: []string{"tflite-gpu"}, Kind: devices.GPU, Reason: reason},
+			devices.Absent{Names: []string{"external"}, Kind: devices.Any, Reason: reason})
 	}
 	for _, r := range runtimes() {
 		ps = append(ps, r)

@@ -18,6 +18,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"mnet-edge/infer/infertest"
+	"mnet-edge/infer/litert"
+	"mnet-edge/sharedlib"
 )
 
 func TestMain(m *testing.M) {
@@ -32,10 +36,16 @@ func TestMain(m *testing.M) {
 //	cut FILE TO N OF        write the first N/OF of FILE to TO
 //	sshd DIR                start an ssh server whose home folder is DIR; see startSSH
 //	sums FILE FILE          two reports of infer --json have the same inputs, outputs and answers
+//	net FILE KIND           write a small network with random weights as a model: float, int8
 //	smalldisk DIR           mount a file system of 64 KiB on DIR
 //
-// and the conditions [tflite], [cifar10], [sshd] and [mount], the last one for smalldisk.
+// and the conditions [tflite], [litert], [plugin] for delegates built here, [gpu] for what make gpu-test brings, [cifar10],
+// [sshd] and [mount], the last one for smalldisk.
 func TestScripts(t *testing.T) {
+	var plugins infertest.Plugins
+	if _, err := exec.LookPath("cc"); err == nil && tfliteRuntime() != nil {
+		plugins = infertest.BuildPlugins(t)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireUniqueNames:  true,
@@ -47,12 +57,27 @@ func TestScripts(t *testing.T) {
 			env.Setenv("VECTORS", vectors)
 			codec, err2 := filepath.Abs("../../graph/tflite/testdata")
 			env.Setenv("CODEC", codec)
+			env.Setenv("GOOD", plugins.Good)
+			env.Setenv("EMPTY", plugins.Empty)
+			env.Setenv("FOREIGN", plugins.Foreign)
+			if path, err := sharedlib.Find("libLiteRt.so"); err == nil {
+				env.Setenv(litert.PathEnv, path)
+			}
+			for _, name := range []string{"VK_DRIVER_FILES", "LD_LIBRARY_PATH"} { // what make gpu-test sets
+				env.Setenv(name, os.Getenv(name))
+			}
 			return errors.Join(err, err2)
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
 			case "tflite":
 				return tfliteRuntime() != nil, nil
+			case "plugin":
+				return plugins.Good != "", nil
+			case "litert":
+				return available(litert.CPU), nil
+			case "gpu":
+				return os.Getenv("MNET_GPU") != "", nil
 			case "cifar10":
 				return os.Getenv("MNET_CIFAR10") != "", nil
 			case "sshd":
@@ -70,11 +95,25 @@ func TestScripts(t *testing.T) {
 			"picture":   picture,
 			"giant":     giant,
 			"cut":       cut,
+			"net":       writeNet,
 			"smalldisk": smallDisk,
 			"sshd":      startSSH,
 			"sums":      sameSums,
 		},
 	})
+}
+
+// available says whether a delegate's library is there.
+func available(delegate string) bool { return checkDelegate(delegate) == nil }
+
+func writeNet(ts *testscript.TestScript, _ bool, args []string) {
+	kind := infertest.Float
+	if args[1] == infertest.Int8.String() {
+		kind = infertest.Int8
+	}
+	b, err := infertest.Model(infertest.Small, kind, 2)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

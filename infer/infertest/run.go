@@ -7,9 +7,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
@@ -28,6 +30,8 @@ type Exceptions struct {
 	MaxRel float64
 	// Delegated says that the delegate takes these networks whole, in one partition.
 	Delegated bool
+	// Cache says that Options.Cache has an effect.
+	Cache bool
 	// InPart says that the delegate takes some nodes of some of these networks; which ones is left to the runtime's test.
 	InPart bool
 	// Allocates permits Invoke to allocate Go memory.
@@ -56,6 +60,9 @@ func Run(t *testing.T, r infer.Runtime, delegate string, ex Exceptions) {
 	t.Run("reopen", s.reopen)
 	t.Run("delegate", s.unknownDelegate)
 	t.Run("hostile", s.hostile)
+	if ex.Cache {
+		t.Run("cache", s.cache)
+	}
 }
 
 type suite struct {
@@ -439,4 +446,61 @@ func (s suite) hostile(t *testing.T) {
 		session.Invoke() // an error is as good as an answer
 		session.Close()
 	}
+}
+
+// cache: packed weights are kept in a file, one a model, and give the same answers; one cut short or of something else is
+// written anew.
+func (s suite) cache(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "when", "needed")
+	opts := infer.Options{Delegate: s.delegate, Cache: dir}
+	for i, net := range nets {
+		b := file(t, i)
+		in := randomInput(rand.New(rand.NewPCG(4, 4)), s.open(t, b, 1).Input().Type)
+		want := invoke(t, s.open(t, b, 1), in)
+		answer := func(what string) {
+			t.Helper()
+			if got := invoke(t, open(t, s.runtime, b, opts), in); !bytes.Equal(got, want) {
+				t.Errorf("%s, %s: another answer", net.name, what)
+			}
+		}
+		answer("first")
+		answer("again")
+		kept := s.newest(t, dir)
+		whole, err := os.ReadFile(kept)
+		if err != nil || len(whole) == 0 {
+			t.Fatalf("%s: %d bytes kept, %v", net.name, len(whole), err)
+		}
+		for what, spoilt := range map[string][]byte{"cut short": whole[:len(whole)/3], "empty": nil, "of something else": bytes.Repeat([]byte("text "), 1000)} {
+			if err := os.WriteFile(kept, spoilt, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			answer(what)
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != len(nets) {
+		t.Errorf("%d files for %d models, %v", len(files), len(nets), err)
+	}
+	opts.Cache = filepath.Join(dir, "made", "\x00")
+	if _, err := s.runtime.Open(file(t, anInt8Net), opts); err == nil {
+		t.Error("a folder that cannot be made was taken")
+	}
+}
+
+func (s suite) newest(t *testing.T, dir string) (path string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var latest time.Time
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ModTime().After(latest) {
+			path, latest = filepath.Join(dir, f.Name()), info.ModTime()
+		}
+	}
+	return path
 }

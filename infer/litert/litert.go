@@ -2,6 +2,7 @@ package litert
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"mnet-edge/devices"
@@ -26,7 +27,7 @@ const Version = "2.3.0"
 
 type runtime struct{ dir string }
 
-// New returns the runtime with the libraries that sharedlib.Find finds, if any.
+// New returns the runtime with the libraries that PathEnv names or sharedlib.Find finds, if any.
 func New() infer.Runtime { return runtime{} }
 
 func (runtime) Name() string { return CPU }
@@ -46,9 +47,14 @@ func (r runtime) Devices() []devices.Device {
 	return ds
 }
 
+// PathEnv names the environment variable that, when set, is the path of libLiteRt.so.
+const PathEnv = "MNET_LITERT"
+
 // find returns the path of libLiteRt.so, all that the delegate needs being there.
-func find(delegate string) (string, error) {
-	path, err := sharedlib.Find(runtimeFile)
+func find(delegate string) (path string, err error) {
+	if path = os.Getenv(PathEnv); path == "" {
+		path, err = sharedlib.Find(runtimeFile)
+	}
 	if err == nil {
 		err = sharedlib.Check(path, "LiteRtCreateCompiledModel")
 	}

@@ -32,6 +32,7 @@ func TestCPU(t *testing.T) {
 		MaxRel:    1e-5,
 		Delegated: true,
 		Pool:      true,
+		Cache:     true,
 	})
 }
 

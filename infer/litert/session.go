@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	goruntime "runtime"
+	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -20,6 +21,7 @@ type session struct {
 	lib       *library
 	delegate  string
 	threads   int
+	cache     string           // file for XNNPACK's packed weights, or ""
 	pinned    goruntime.Pinner // the model's bytes and this session, which LiteRT reads where they lie
 	runArgs   [6]uintptr       // of run, made once: arguments in a call of SyscallN are allocated
 	env       environment
@@ -44,7 +46,14 @@ func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.
 	if err != nil {
 		return nil, fmt.Errorf("litert: %w: %w", infer.ErrUnavailable, err)
 	}
-	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads}
+	cache, err := opts.CacheFile(bytes, "litert-"+Version)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(cache, "\"\n") { // LiteRT's options have no way to write these
+		return nil, fmt.Errorf("litert: the name of the folder %q has a quote or a line break in it", opts.Cache)
+	}
+	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads, cache: cache}
 	s.in.Tensor = infer.Tensor{Name: g.Inputs[0].Name, Type: g.Inputs[0].Type}
 	s.out.Tensor = infer.Tensor{Name: g.Outputs[0].Name, Type: g.Outputs[0].Type}
 	log := captured(func() { err = s.init(filepath.Dir(path), bytes, len(g.Nodes)) })
@@ -115,8 +124,12 @@ func (s *session) compile(threads int, runtimeOptions string) error {
 		return fmt.Errorf("set accelerator: %w", err)
 	}
 	const float32Precision = 2
+	cpu := fmt.Sprintf("num_threads = %d\n", threads)
+	if s.cache != "" {
+		cpu += fmt.Sprintf("weight_cache_file_path = \"%s\"\n", s.cache)
+	}
 	for _, o := range []struct{ identifier, toml string }{
-		{"xnnpack", fmt.Sprintf("num_threads = %d\n", threads)},
+		{"xnnpack", cpu},
 		{"gpu_options", fmt.Sprintf("precision = %d\n", float32Precision)},
 		{"runtime_options_string", runtimeOptions},
 	} {

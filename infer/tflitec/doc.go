@@ -10,6 +10,7 @@
 //	            runtime's error messages as text
 //	profile.go  time by operator, the runtime's own and the delegate's
 //	profile.c   what the runtime tells of operators as they run
+//	xnnpack.go  XNNPACK's delegate, with the options that go-tflite's lacks
 //	plugin.go   delegates that are libraries of their own, loaded when they are asked for
 //	rpath.go    where a binary looks for the library
 //

@@ -59,7 +59,7 @@ type library struct {
 // findLibrary tells which library a delegate wants, and that it is one. found is false for a delegate that is none of
 // these.
 func findLibrary(delegate string) (l library, found bool, err error) {
-	if spec, ok := strings.CutPrefix(delegate, External+"="); ok {
+	if name, spec, _ := strings.Cut(delegate, "="); name == External {
 		l, err = parseExternal(spec)
 		found = true
 	}
@@ -95,9 +95,9 @@ func parseExternal(spec string) (library, error) {
 	return l, nil
 }
 
-// libraryDevices are the delegates whose library has a name of its own. The libraries are looked at, not loaded.
+// libraryDevices are the delegates above. The libraries are looked at, not loaded.
 func libraryDevices() []devices.Device {
-	var ds []devices.Device
+	ds := []devices.Device{{Name: External, Kind: devices.Any, Available: true, Version: "external=LIB, any library with " + externalEntry.symbols[0]}}
 	for _, k := range known {
 		d := devices.Device{Name: k.name, Kind: k.kind}
 		if l, _, err := findLibrary(k.name); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tphakala/go-tflite"
 	"github.com/tphakala/go-tflite/delegates"
-	"github.com/tphakala/go-tflite/delegates/xnnpack"
 
 	"mnet-edge/devices"
 	"mnet-edge/graph"
@@ -93,7 +92,7 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	reportTo(s.options, s.messages)
 	s.options.SetNumThread(opts.Threads)
 	w.attach(s.options)
-	if s.delegate, err = newDelegate(opts); err != nil {
+	if s.delegate, err = newDelegate(bytes, opts); err != nil {
 		return nil, err
 	}
 	s.options.AddDelegate(s.delegate)
@@ -126,7 +125,7 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 }
 
 // newDelegate makes the delegate that the options name, observed.
-func newDelegate(opts infer.Options) (*observer, error) {
+func newDelegate(bytes []byte, opts infer.Options) (*observer, error) {
 	fail := func(err error) (*observer, error) {
 		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, infer.ErrUnavailable, err)
 	}
@@ -139,7 +138,11 @@ func newDelegate(opts infer.Options) (*observer, error) {
 			return fail(err)
 		}
 	case opts.Delegate == XNNPACK:
-		if inner = xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(opts.Threads)}); inner == nil {
+		cache, err := opts.CacheFile(bytes, "tflite-"+version())
+		if err != nil {
+			return nil, err
+		}
+		if inner = newXNNPACK(opts.Threads, cache); inner == nil {
 			return fail(errors.New("the library could not create it"))
 		}
 	case opts.Delegate != None:

@@ -33,6 +33,7 @@ func TestXNNPACK(t *testing.T) {
 		MaxRel:    1e-5,
 		Delegated: true,
 		Pool:      true,
+		Cache:     true,
 	})
 }
 

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+
+	"mnet-edge/dataset"
+	"mnet-edge/devices"
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/infer"
+	"mnet-edge/infer/litert"
+)
+
+// foreign says whether a delegate is code that this program was neither built nor tested with: it is loaded at run time,
+// or drives a GPU whose driver is. Such a one runs in a child process first, and its answers are compared.
+func foreign(delegate string) bool {
+	switch name, _, _ := strings.Cut(delegate, "="); name {
+	case litert.CPU, litert.GPU, "external", "edgetpu", "tflite-gpu":
+		return true
+	}
+	return false
+}
+
+// vet tries a foreign delegate on a model in a child process. An error that wraps infer.ErrUnavailable says why it cannot
+// be used; otherwise the agreement says how far its answers are those of a runtime of our own, by.
+func vet(ctx context.Context, m *infer.Model, model []byte, t trial) (a *infer.Agreement, by string, err error) {
+	if t.Inputs, err = sample(ctx, m); err != nil {
+		return nil, "", err
+	}
+	v, err := probe(ctx, model, t)
+	switch {
+	case errors.Is(err, infer.ErrModel): // the same model may well run elsewhere
+		why := strings.TrimPrefix(err.Error(), infer.ErrModel.Error()+": ")
+		return nil, "", fmt.Errorf("delegate %s: %w: %s", t.Delegate, infer.ErrUnavailable, why)
+	case err != nil:
+		return nil, "", err
+	case v.Refused != "":
+		return nil, "", unavailable(v.Refused)
+	case len(v.Outputs) == 0:
+		return nil, "", nil
+	}
+	session, by, err := trusted(model)
+	if err != nil {
+		return nil, "", err
+	}
+	defer session.Close()
+	agreement, err := m.Agree(session, t.Inputs[:len(v.Outputs)], v.Outputs)
+	return &agreement, by, err
+}
+
+// unavailable is infer.ErrUnavailable in the words of a child.
+type unavailable string
+
+func (u unavailable) Error() string { return string(u) }
+func (unavailable) Unwrap() error   { return infer.ErrUnavailable }
+
+// trusted opens the model on the fastest runtime whose arithmetic is known: the native engine and TFLite's built-in
+// kernels have the reference interpreter's, and are its measure in the tests.
+func trusted(model []byte) (session infer.Session, delegate string, err error) {
+	for _, delegate = range []string{"native", "none", infer.ReferenceName} {
+		if _, session, err = infer.Open(runtimes(), model, infer.Options{Delegate: delegate}); err == nil {
+			break
+		}
+	}
+	return session, delegate, err
+}
+
+// sampleBytes bounds the inputs that a child is given.
+const sampleBytes = 32 << 20
+
+// sample is up to a hundred inputs for a model: pictures that this program carries, brought to the model's size.
+func sample(ctx context.Context, m *infer.Model) ([][]byte, error) {
+	const side, most = 28, 100
+	set, err := dataset.Open(ctx, "fashion-mini", dataset.Options{Size: side})
+	if err != nil {
+		return nil, err
+	}
+	split := set.Test.Limit(min(most, max(1, sampleBytes/m.Input.Type.Bytes())))
+	inputs := make([][]byte, split.N)
+	for i := range inputs {
+		inputs[i] = make([]byte, m.Input.Type.Bytes())
+		if err := m.Preprocess(inputs[i], dataset.ToRGB(square(split.Image(i), side), m.Height, m.Width)); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}
+
+// square shows the pixels of an image (side, side, 3).
+func square(rgb []byte, side int) image.Image {
+	img := image.NewRGBA(image.Rect(0, 0, side, side))
+	for i := range side * side {
+		copy(img.Pix[4*i:], rgb[3*i:3*i+3])
+		img.Pix[4*i+3] = 0xff
+	}
+	return img
+}
+
+// adapterOf is the GPU that a session runs on, where its runtime names it.
+func adapterOf(s infer.Session) string {
+	if a, ok := s.(interface{ Adapter() string }); ok {
+		return a.Adapter()
+	}
+	return ""
+}
+
+// tried is a Prober that lists another's devices, the foreign ones of them only after a small model ran there, in a child
+// process.
+type tried struct {
+	devices.Prober
+	ctx context.Context
+}
+
+func (p tried) Devices() []devices.Device {
+	ds := p.Prober.Devices()
+	for i := range ds {
+		if d := &ds[i]; d.Available && foreign(d.Name) && d.Name != "external" {
+			v, err := probeTiny(p.ctx, d.Name)
+			if err != nil {
+				v.Refused = oneLine(err)
+			}
+			if v.Refused != "" {
+				d.Available, d.Reason = false, v.Refused
+			}
+			if v.Adapter != "" {
+				d.Version += ", " + v.Adapter
+			}
+		}
+	}
+	return ds
+}
+
+// probeTiny tries a delegate on a model of one operator that every delegate knows.
+func probeTiny(ctx context.Context, delegate string) (verdict, error) {
+	g := graph.New("tiny")
+	g.Level = graph.Folded
+	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4}})
+	w := graph.Const("w", graph.Type{DType: graph.Float32, Shape: []int{4, 4}}, make([]float32, 16))
+	b := graph.Const("b", graph.Type{DType: graph.Float32, Shape: []int{4}}, make([]float32, 4))
+	g.Outputs = []*graph.Value{g.Apply("dense", graph.FullyConnected{}, x, w, b)}
+	model, err := tflite.Encode(g)
+	if err != nil {
+		return verdict{}, err
+	}
+	return probe(ctx, model, trial{Delegate: delegate, Threads: 1})
+}
