@@ -63,6 +63,11 @@ pi: ## one archive for a 64-bit Raspberry Pi, built here
 pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5
 	MNET_PI=$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz MNET_EDGE=$(CURDIR)/bin/mnet-edge $(GO) test -v -count=1 -timeout 60m ./pi
 
+gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), else on SwiftShader's software Vulkan
+	@environment=$$([ -n "$${VK_DRIVER_FILES:-}$(GPU)" ] || bash native/swiftshader.sh $(NATIVE)/swiftshader) && export $$environment MNET_GPU=1 && \
+	  $(GO) test $(LINKED) -v -count=1 -timeout 30m -run 'GPU' ./infer/litert && \
+	  $(GO) test $(LINKED) -v -count=1 -run 'TestScripts/litert' ./cmd/mnet-edge
+
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 

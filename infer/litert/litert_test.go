@@ -3,9 +3,12 @@ package litert_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
+	"slices"
 	"testing"
 
+	"mnet-edge/dataset"
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
@@ -127,4 +130,126 @@ func TestDamagedSignatures(t *testing.T) {
 		}
 	}
 	t.Logf("%d mutants, %d of them harmless", mutants, opened)
+}
+
+// Real images: the GPU computes what XNNPACK does. Both tests of a model, since an int8 one is dequantized for a GPU.
+func TestGPUOnImages(t *testing.T) {
+	r := gpu(t)
+	archive := os.Getenv("MNET_CIFAR10")
+	if archive == "" {
+		t.Skip("MNET_CIFAR10 is not set")
+	}
+	int8s, err := os.ReadFile("../../graph/interp/testdata/vectors/cifar10/model.tflite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	floats := dequantized(t, int8s)
+	set, err := dataset.Open(t.Context(), archive, dataset.Options{Size: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := set.Test.Limit(200)
+	for name, b := range map[string][]byte{"float": floats, "int8": int8s} {
+		m, err := infer.Load(b, infer.Given{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var logits [2][][]float32
+		for i, delegate := range []string{litert.CPU, litert.GPU} {
+			s, err := r.Open(b, infer.Options{Delegate: delegate})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := s.Placement(); p.DelegatedNodes != p.TotalNodes || p.Delegate != delegate {
+				t.Errorf("%s on %s: %+v", name, delegate, p)
+			}
+			for i2 := range images.N {
+				in, out, scores := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes()), make([]float32, m.Classes)
+				err := errors.Join(m.Preprocess(in, images.Image(i2)), s.Write(in), s.Invoke(), s.Read(out), m.Scores(scores, out))
+				if err != nil {
+					t.Fatal(err)
+				}
+				logits[i] = append(logits[i], scores)
+			}
+			s.Close()
+		}
+		same, apart := 0, 0.0
+		for i := range images.N {
+			cpu, gpu := logits[0][i], logits[1][i]
+			if slices.Index(cpu, slices.Max(cpu)) == slices.Index(gpu, slices.Max(gpu)) {
+				same++
+			}
+			for c := range cpu {
+				apart = max(apart, math.Abs(float64(cpu[c]-gpu[c])))
+			}
+		}
+		t.Logf("%s: %d of %d images in the same class, logits at most %.2g apart", name, same, images.N, apart)
+		if 100*same < 99*images.N || name == "float" && apart > 1e-4 {
+			t.Errorf("%s: %d of %d images in the same class, logits at most %.2g apart", name, same, images.N, apart)
+		}
+	}
+}
+
+// dequantized is the float32 model with the weights of an int8 one.
+func dequantized(t *testing.T, model []byte) []byte {
+	t.Helper()
+	g, err := infer.Decode(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := graph.New(g.Name)
+	f.Level, f.Meta = graph.Folded, g.Meta
+	made := map[*graph.Value]*graph.Value{}
+	float := func(v *graph.Value) *graph.Value {
+		if made[v] == nil {
+			made[v] = floatConstant(t, v)
+		}
+		return made[v]
+	}
+	in := g.Inputs[0]
+	made[in] = f.Input(in.Name, graph.Type{DType: graph.Float32, Shape: in.Type.Shape})
+	for _, n := range g.Nodes {
+		switch n.Op.(type) {
+		case graph.Quantize, graph.Dequantize:
+			made[n.Out] = float(n.In[0])
+			continue
+		}
+		var args []*graph.Value
+		for _, v := range n.In {
+			args = append(args, float(v))
+		}
+		made[n.Out] = f.Apply(n.Out.Name, n.Op, args...)
+	}
+	f.Outputs = []*graph.Value{made[g.Outputs[0]]}
+	b, err := tflite.Encode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// floatConstant is a constant of an integer model in real numbers.
+func floatConstant(t *testing.T, v *graph.Value) *graph.Value {
+	t.Helper()
+	shape := v.Type.Shape
+	data := make([]float32, v.Type.Elements())
+	channels, stride := 1, 1
+	if q := v.Type.Quant; len(q.Scale) > 1 {
+		channels = shape[q.Axis]
+		for _, d := range shape[q.Axis+1:] {
+			stride *= d
+		}
+	}
+	for i := range data {
+		scale, zero := v.Type.Quant.At(i / stride % channels)
+		switch x := v.Data.(type) {
+		case []int8:
+			data[i] = scale * float32(int32(x[i])-zero)
+		case []int32:
+			data[i] = scale * float32(x[i]-zero)
+		default:
+			t.Fatalf("%q is %T", v.Name, v.Data)
+		}
+	}
+	return graph.Const(v.Name, graph.Type{DType: graph.Float32, Shape: shape}, data)
 }
