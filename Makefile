@@ -71,6 +71,17 @@ gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), e
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
+bench-overhead: native ## Invoke through go-tflite against the same library called from C
+	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -L$(NATIVE) -ltensorflowlite_c -Wl,-rpath,$(CURDIR)/$(NATIVE)
+	$(GO) build $(LINKED) -o bin/overhead ./bench/overhead
+	bin/overhead bin/overhead-peer
+
+bench-litert: native ## Invoke through infer/litert against LiteRT's Python interpreter (brings it by pip)
+	@test -x .venv-litert/bin/python || python3 -m venv .venv-litert
+	@.venv-litert/bin/python -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
+	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/overhead-litert ./bench/overhead
+	bin/overhead-litert -delegate litert .venv-litert/bin/python bench/overhead/peer.py
+
 WIDTH ?= 1
 BATCH ?= 64
 bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1 BATCH=64

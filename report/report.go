@@ -13,12 +13,12 @@ type Runtime struct {
 	Version   string `json:"version"`
 	Requested string `json:"delegate_requested"`
 	infer.Placement
-	Threads  int              `json:"threads"`
-	Instead  string           `json:"instead_of,omitempty"` // what was asked for, and why it did not run
-	Verified *infer.Agreement `json:"verified,omitempty"`   // of a delegate loaded at run time: its answers against ours
+	Threads int `json:"threads"`
 
-	// PassedOver is why the runtimes that would have been preferred did not run the model, a line each.
+	// PassedOver is why the runtimes that would have been preferred, or were asked for, did not run the model, a line each.
 	PassedOver []string `json:"passed_over,omitempty"`
+	// Verified holds the answers of a delegate loaded at run time to those of our own.
+	Verified *infer.Agreement `json:"verified,omitempty"`
 }
 
 // Where is the placement in words: "xnnpack 29/29", "none". A delegate that computes something else is marked.
@@ -28,7 +28,7 @@ func (r Runtime) Where() string {
 		where = fmt.Sprintf("%s %d/%d", r.Delegate, r.DelegatedNodes, r.TotalNodes)
 	}
 	if v := r.Verified; v != nil && !v.Trusted() {
-		where += fmt.Sprintf(" WRONG (%v)", v)
+		where += fmt.Sprintf(" WRONG (%d of %d inputs)", v.SameTop1, v.Inputs)
 	}
 	return where
 }
@@ -67,9 +67,6 @@ func (r Infer) Text(w io.Writer) {
 	t := NewTable(w)
 	t.Row("model", r.Model)
 	t.Row("ran on", fmt.Sprintf("%s (%s), %s, %s", r.Runtime.Name, r.Runtime.Version, r.Runtime.Where(), plural(r.Runtime.Threads, "thread")))
-	if r.Runtime.Instead != "" {
-		t.Row("not on", r.Runtime.Instead)
-	}
 	for _, reason := range r.Runtime.PassedOver {
 		t.Row("not on", reason)
 	}

@@ -26,36 +26,30 @@ func foreign(delegate string) bool {
 }
 
 // vet tries a foreign delegate on a model in a child process. An error that wraps infer.ErrUnavailable says why it cannot
-// be used; otherwise the agreement says how far its answers are those of the runtimes of our own.
-func vet(ctx context.Context, m *infer.Model, model []byte, t trial) (*infer.Agreement, error) {
-	var err error
+// be used; otherwise the agreement says how far its answers are those of a runtime of our own, by.
+func vet(ctx context.Context, m *infer.Model, model []byte, t trial) (a *infer.Agreement, by string, err error) {
 	if t.Inputs, err = sample(ctx, m); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	v, err := probe(ctx, model, t)
-	if errors.Is(err, infer.ErrModel) { // the same model may well run elsewhere
-		return nil, fmt.Errorf("delegate %s: %w: %s", t.Delegate, infer.ErrUnavailable, strings.TrimPrefix(err.Error(), infer.ErrModel.Error()+": "))
+	switch {
+	case errors.Is(err, infer.ErrModel): // the same model may well run elsewhere
+		why := strings.TrimPrefix(err.Error(), infer.ErrModel.Error()+": ")
+		return nil, "", fmt.Errorf("delegate %s: %w: %s", t.Delegate, infer.ErrUnavailable, why)
+	case err != nil:
+		return nil, "", err
+	case v.Refused != "":
+		return nil, "", unavailable(v.Refused)
+	case len(v.Outputs) == 0:
+		return nil, "", nil
 	}
+	session, by, err := trusted(model)
 	if err != nil {
-		return nil, err
-	}
-	if v.Refused != "" {
-		return nil, unavailable(v.Refused)
-	}
-	if len(v.Outputs) == 0 {
-		return nil, nil
-	}
-	session, err := trusted(model)
-	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer session.Close()
-	verifier, err := infer.NewVerifierFrom(ctx, session, m, t.Inputs)
-	if err != nil {
-		return nil, err
-	}
-	a, err := verifier.CheckOutputs(v.Outputs)
-	return &a, err
+	agreement, err := m.Agree(session, t.Inputs[:len(v.Outputs)], v.Outputs)
+	return &agreement, by, err
 }
 
 // unavailable is infer.ErrUnavailable in the words of a child.
@@ -66,13 +60,13 @@ func (unavailable) Unwrap() error   { return infer.ErrUnavailable }
 
 // trusted opens the model on the fastest runtime whose arithmetic is known: the native engine and TFLite's built-in
 // kernels have the reference interpreter's, and are its measure in the tests.
-func trusted(model []byte) (session infer.Session, err error) {
-	for _, delegate := range []string{"native", "none", infer.ReferenceName} {
+func trusted(model []byte) (session infer.Session, delegate string, err error) {
+	for _, delegate = range []string{"native", "none", infer.ReferenceName} {
 		if _, session, err = infer.Open(runtimes(), model, infer.Options{Delegate: delegate}); err == nil {
-			return session, nil
+			break
 		}
 	}
-	return nil, err
+	return session, delegate, err
 }
 
 // sampleBytes bounds the inputs that a child is given.

@@ -24,10 +24,12 @@ func inferCommand() *cli.Command {
 5. A picture from another program:              camera-shot | mnet-edge infer -
 6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png
 7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --model m.tflite photo.png
-8. Which operators the time goes to:            mnet-edge infer --profile photo.png`,
+8. Which operators the time goes to:            mnet-edge infer --profile photo.png
+9. On a GPU, or not at all:                     mnet-edge infer --strict --delegate gpu photo.png
+10. On a delegate of your own:                  mnet-edge infer --delegate external=libmine.so photo.png`,
 		Flags: append(append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest that convert wrote below runs, else the one built in)"},
-			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`: auto, none, xnnpack or reference"},
+			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`, as devices lists them, or external=LIB"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`N` threads for the runtime"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},
 			dataFlag("measure accuracy and latency on these images"),

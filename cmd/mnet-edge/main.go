@@ -11,6 +11,7 @@
 //	profile.go    where its time goes
 //	lint.go       what accelerators make of a model
 //	page.go, convertreport.go   reports written to files
+//	delegates.go  delegates loaded at run time: tried, and compared with ours
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails
 //	complete.go, man.go   shell completion, the manual page

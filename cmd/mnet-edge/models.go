@@ -101,6 +101,7 @@ type openedModel struct {
 	ran     report.Runtime
 	init    time.Duration // from the model's bytes to a session ready to run
 
+	judgedBy   string // the delegate that a foreign one's answers were compared with
 	firstInput []byte // the tensor of the first image that infer ran
 }
 
@@ -130,11 +131,11 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	opts := infer.Options{Delegate: delegate, Threads: threads, Cache: c.String("xnnpack-cache")}
 	err = o.open(c, opts)
 	if errors.Is(err, infer.ErrUnavailable) && !c.Bool("strict") {
-		why := err
+		why := oneLine(err)
 		opts.Delegate = infer.Auto
 		if err = o.open(c, opts); err == nil {
-			o.ran.Instead = oneLine(why)
-			say(c, "note: %s; running on %s instead", oneLine(why), o.ran.Delegate)
+			o.ran.PassedOver = append([]string{why}, o.ran.PassedOver...)
+			say(c, "note: %s; running on %s instead", why, o.ran.Delegate)
 		}
 	}
 	switch {
@@ -161,16 +162,14 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 	var err error
 	switch {
 	case foreign(opts.Delegate):
-		o.ran.Verified, err = vet(c.Context, o.Model, o.bytes, t)
+		o.ran.Verified, o.judgedBy, err = vet(c.Context, o.Model, o.bytes, t)
 	case c.Bool("probe"):
 		_, err = probe(c.Context, o.bytes, t)
 	}
 	if err != nil {
 		return err
 	}
-	opts.PassedOver = func(_ infer.Runtime, reason error) {
-		o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason))
-	}
+	opts.PassedOver = func(_ infer.Runtime, reason error) { o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason)) }
 	start := time.Now()
 	runtime, session, err := infer.Open(runtimes(), o.bytes, opts)
 	if err != nil {
@@ -194,7 +193,7 @@ func (o *openedModel) judge(c *cli.Context, asked, opened string) (err error) {
 	if opened != infer.Auto && o.ran.Delegate != opened {
 		err = fmt.Errorf("asked for %s, what runs is %s", asked, o.ran.Delegate)
 	} else if v := o.ran.Verified; v != nil && !v.Trusted() {
-		err = fmt.Errorf("%s computes something else: the same class for %v", asked, v)
+		err = fmt.Errorf("%s computes something else: the same class as %s for %d of %d inputs", asked, o.judgedBy, v.SameTop1, v.Inputs)
 	}
 	if err == nil || c.Bool("strict") {
 		return err

@@ -19,11 +19,11 @@ import (
 )
 
 // probeTime is how long a model may take in the child to be loaded and run.
-const probeTime = 30 * time.Second
+const probeTime = time.Minute
 
 // sampleTime is how long the child spends on inputs after the first few.
 const (
-	sampleTime  = 5 * time.Second
+	sampleTime  = 3 * time.Second
 	sampleLeast = 20
 )
 

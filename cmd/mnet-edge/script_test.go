@@ -95,7 +95,7 @@ func TestScripts(t *testing.T) {
 			"picture":   picture,
 			"giant":     giant,
 			"cut":       cut,
-			"net":       smallNet,
+			"net":       writeNet,
 			"smalldisk": smallDisk,
 			"sshd":      startSSH,
 			"sums":      sameSums,
@@ -106,7 +106,7 @@ func TestScripts(t *testing.T) {
 // available says whether a delegate's library is there.
 func available(delegate string) bool { return checkDelegate(delegate) == nil }
 
-func smallNet(ts *testscript.TestScript, _ bool, args []string) {
+func writeNet(ts *testscript.TestScript, _ bool, args []string) {
 	kind := infertest.Float
 	if args[1] == infertest.Int8.String() {
 		kind = infertest.Int8

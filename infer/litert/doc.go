@@ -3,12 +3,13 @@
 // in it: the functions are called through purego, so a binary built without cgo has it too. Where a library is not there,
 // Devices says so and Open is ErrUnavailable.
 //
-//	litert.go   the Runtime: which accelerator, and whether its library is there
-//	library.go  the part of LiteRT's C API in use, loaded
-//	session.go  environment, model, options, compiled model, buffers; Write, Invoke, Read
-//	nodes.go    how many nodes an accelerator took, from LiteRT's profiler
-//	output.go   what LiteRT prints while it opens a model, kept from the terminal and used as the reason of an error
-//	absent.go   the Runtime of systems for which LiteRT has no library
+//	litert.go       the Runtime: which accelerator, and whether its library is there
+//	library.go      the part of LiteRT's C API in use, loaded
+//	session.go      environment, model, options, compiled model, buffers; Write, Invoke, Read
+//	signatures.go   what of a model LiteRT does not get
+//	nodes.go        how many nodes an accelerator took, from LiteRT's profiler
+//	output.go       what LiteRT prints while it opens a model, kept from the terminal and used as the reason of an error
+//	absent.go       the Runtime of systems for which LiteRT has no library
 //
 // A model passes infer.Decode before the library sees a byte of it.
 package litert

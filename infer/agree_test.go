@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 )
 
@@ -22,10 +21,6 @@ func TestAgree(t *testing.T) {
 		}
 		inputs, answers = append(inputs, in), append(answers, out)
 	}
-	v, err := infer.NewVerifierFrom(t.Context(), s, m, inputs)
-	if err != nil {
-		t.Fatal(err)
-	}
 	// Other numbers, the highest where another one was.
 	backwards := func(out []byte) []byte {
 		b := bytes.Clone(out)
@@ -37,10 +32,10 @@ func TestAgree(t *testing.T) {
 	}
 	notANumber := func(out []byte) []byte { return bytes.Repeat([]byte{0xff}, len(out)) }
 	for _, test := range []struct {
-		name   string
-		spoilt int
-		spoil  func([]byte) []byte
-		holds  bool
+		name    string
+		spoilt  int
+		spoil   func([]byte) []byte
+		trusted bool
 	}{
 		{"the same", 0, backwards, true},
 		{"one other", 1, backwards, true},
@@ -53,15 +48,12 @@ func TestAgree(t *testing.T) {
 		for i := range test.spoilt {
 			outputs[i] = test.spoil(outputs[i])
 		}
-		a, err := v.CheckOutputs(outputs)
-		if err != nil || a.Inputs != 100 || a.SameTop1 != 100-test.spoilt || a.Trusted() != test.holds {
+		a, err := m.Agree(s, inputs, outputs)
+		if err != nil || a.Inputs != 100 || a.SameTop1 != 100-test.spoilt || a.SameBits != a.SameTop1 || a.Trusted() != test.trusted {
 			t.Errorf("%s: %+v, %v", test.name, a, err)
 		}
 	}
-	if _, err := v.CheckOutputs(append(answers, nil)); err == nil {
-		t.Error("more outputs than inputs were taken")
-	}
-	if (infer.Agreement{}).Trusted() {
-		t.Error("without any input nothing is known")
+	if _, err := m.Agree(s, inputs, answers[1:]); err == nil {
+		t.Error("fewer outputs than inputs were taken")
 	}
 }
