@@ -63,6 +63,14 @@ pi: ## one archive for a 64-bit Raspberry Pi, built here
 pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5
 	MNET_PI=$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz MNET_EDGE=$(CURDIR)/bin/mnet-edge $(GO) test -v -count=1 -timeout 60m ./pi
 
+CHECKS ?= 1200
+native-arm64: ## every test of the native engine under qemu as a Raspberry Pi 4 and 5; CHECKS=1200 shapes an operator
+	MNET_EMULATED=$(CHECKS) $(GO) test -v -count=1 -timeout 4h -run Emulated ./infer/native
+
+bench-arm64: ## instructions an inference on a Pi's processors, native and XNNPACK (counted by qemu, no latency)
+	TARGET=linux-arm64 bash native/fetch.sh native
+	$(GO) run ./bench/instructions
+
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
