@@ -51,7 +51,7 @@ var depthwiseKernels = map[Family][2][2]func(*depthwiseArgs){
 // depthwise3x3 returns the calls of a 3x3 depthwise convolution: one for each 16 channels, and for up to 8 in the end one
 // of 8. It is nil where a sum of two products may not fit into the 16 bits that the family neon has for it.
 func (c *compiler) depthwise3x3(f *conv) func() {
-	if c.kernels.family == Neon && !f.pairsOfTaps() {
+	if c.kernels.family == Neon && !f.pairsOfTaps(func(t int) int { return t%3*3 + t/3 }) {
 		return nil
 	}
 	columns := (f.ow-1)*f.stride[1] + 3
@@ -131,12 +131,11 @@ func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
 	return p
 }
 
-// pairsOfTaps is pairs for the kernels longDepthwise: they take the taps in order, column by column.
-func (f *conv) pairsOfTaps() bool {
-	for t := 0; t+1 < 9; t += 2 {
+// pairsOfTaps is pairs for depthwise convolutions: taps are taken in pairs, in an order.
+func (f *conv) pairsOfTaps(order func(t int) int) bool {
+	for t := 0; t+1 < f.taps(); t += 2 {
 		for o := range f.c {
-			a, b := f.weights[(t%3*3+t/3)*f.c+o], f.weights[((t+1)%3*3+(t+1)/3)*f.c+o]
-			if a == math.MinInt8 && b == math.MinInt8 {
+			if f.weights[order(t)*f.c+o] == math.MinInt8 && f.weights[order(t+1)*f.c+o] == math.MinInt8 {
 				return false
 			}
 		}

@@ -2,23 +2,23 @@
 
 #include "textflag.h"
 
-DATA depthwiseOrder<>+0(SB)/4, $0x20201000
-DATA depthwiseOrder<>+4(SB)/4, $0x21211101
-DATA depthwiseOrder<>+8(SB)/4, $0x22221202
-DATA depthwiseOrder<>+12(SB)/4, $0x23231303
-DATA depthwiseOrder<>+16(SB)/4, $0x24241404
-DATA depthwiseOrder<>+20(SB)/4, $0x25251505
-DATA depthwiseOrder<>+24(SB)/4, $0x26261606
-DATA depthwiseOrder<>+28(SB)/4, $0x27271707
-DATA depthwiseOrder<>+32(SB)/4, $0x28281808
-DATA depthwiseOrder<>+36(SB)/4, $0x29291909
-DATA depthwiseOrder<>+40(SB)/4, $0x2a2a1a0a
-DATA depthwiseOrder<>+44(SB)/4, $0x2b2b1b0b
-DATA depthwiseOrder<>+48(SB)/4, $0x2c2c1c0c
-DATA depthwiseOrder<>+52(SB)/4, $0x2d2d1d0d
-DATA depthwiseOrder<>+56(SB)/4, $0x2e2e1e0e
-DATA depthwiseOrder<>+60(SB)/4, $0x2f2f1f0f
-GLOBL depthwiseOrder<>(SB), RODATA|NOPTR, $64
+DATA weaving<>+0(SB)/4, $0x30201000
+DATA weaving<>+4(SB)/4, $0x31211101
+DATA weaving<>+8(SB)/4, $0x32221202
+DATA weaving<>+12(SB)/4, $0x33231303
+DATA weaving<>+16(SB)/4, $0x34241404
+DATA weaving<>+20(SB)/4, $0x35251505
+DATA weaving<>+24(SB)/4, $0x36261606
+DATA weaving<>+28(SB)/4, $0x37271707
+DATA weaving<>+32(SB)/4, $0x38281808
+DATA weaving<>+36(SB)/4, $0x39291909
+DATA weaving<>+40(SB)/4, $0x3a2a1a0a
+DATA weaving<>+44(SB)/4, $0x3b2b1b0b
+DATA weaving<>+48(SB)/4, $0x3c2c1c0c
+DATA weaving<>+52(SB)/4, $0x3d2d1d0d
+DATA weaving<>+56(SB)/4, $0x3e2e1e0e
+DATA weaving<>+60(SB)/4, $0x3f2f1f0f
+GLOBL weaving<>(SB), RODATA|NOPTR, $64
 
 // dot4x16: 4 rows by 16 output channels a block.
 TEXT ·dot4x16(SB), NOSPLIT, $0-8
@@ -740,7 +740,7 @@ TEXT ·dotDepthwise1x16(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-	MOVD $depthwiseOrder<>(SB), R1
+	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
 group16:
 	MOVW.P 4(R2), R3
@@ -1001,7 +1001,7 @@ TEXT ·dotDepthwise1x8(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-	MOVD $depthwiseOrder<>(SB), R1
+	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
 group24:
 	MOVW.P 4(R2), R3
@@ -1189,7 +1189,7 @@ TEXT ·dotDepthwise2x16(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-	MOVD $depthwiseOrder<>(SB), R1
+	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
 group32:
 	MOVW.P 4(R2), R3
@@ -1403,7 +1403,7 @@ TEXT ·dotDepthwise2x8(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-	MOVD $depthwiseOrder<>(SB), R1
+	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
 group40:
 	MOVW.P 4(R2), R3
@@ -1551,4 +1551,75 @@ column47:
 done42:
 	SUBS $1, R5, R5
 	BNE group40
+	RET 
+
+// dotTaps16: any window, 4 taps of 16 channels a time.
+TEXT ·dotTaps16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R17, R4)
+	MOVD 48(R0), R5
+	ADD $64, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	VMOVI $128, V28.B16
+	MOVD $weaving<>(SB), R1
+	VLD1 0(R1), [V8.B16, V9.B16, V10.B16, V11.B16]
+pixel48:
+	FLDPQ 0(R21), (F0, F1)
+	FLDPQ 32(R21), (F2, F3)
+	ADD $128, R21, R1
+	MOVD R5, R6
+group49:
+	LDPSW.P 8(R2), (R8, R9)
+	LDPSW.P 8(R2), (R10, R11)
+	WORD $0x3ce868e4 // ldr q4, [x7, x8]
+	WORD $0x3ce968e5 // ldr q5, [x7, x9]
+	WORD $0x3cea68e6 // ldr q6, [x7, x10]
+	WORD $0x3ceb68e7 // ldr q7, [x7, x11]
+	SUBS $1, R6, R6
+	VEOR V28.B16, V4.B16, V4.B16
+	VEOR V28.B16, V5.B16, V5.B16
+	VEOR V28.B16, V6.B16, V6.B16
+	VEOR V28.B16, V7.B16, V7.B16
+	VTBL V8.B16, [V4.B16, V5.B16, V6.B16, V7.B16], V12.B16
+	VTBL V9.B16, [V4.B16, V5.B16, V6.B16, V7.B16], V13.B16
+	VTBL V10.B16, [V4.B16, V5.B16, V6.B16, V7.B16], V14.B16
+	VTBL V11.B16, [V4.B16, V5.B16, V6.B16, V7.B16], V15.B16
+	FLDPQ.P 32(R1), (F16, F17)
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x4e909580 // sdot v0.4s, v12.16b, v16.16b
+	WORD $0x4e9195a1 // sdot v1.4s, v13.16b, v17.16b
+	WORD $0x4e9295c2 // sdot v2.4s, v14.16b, v18.16b
+	WORD $0x4e9395e3 // sdot v3.4s, v15.16b, v19.16b
+	BNE group49
+	FLDPQ 64(R21), (F16, F17)
+	FLDPQ 96(R21), (F18, F19)
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], (R3)(R17)
+	SUBS $1, R4, R4
+	BNE pixel48
 	RET 

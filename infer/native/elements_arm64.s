@@ -80,11 +80,12 @@ TEXT ·add16(SB), NOSPLIT, $0-8
 	VLD1R.P 4(R1), [V22.S4]
 	VLD1R.P 4(R1), [V23.S4]
 block3:
+	VLD1.P 16(R2), [V4.B16]
+	VLD1.P 16(R3), [V12.B16]
 	VMOV V22.B16, V0.B16
 	VMOV V22.B16, V1.B16
 	VMOV V22.B16, V2.B16
 	VMOV V22.B16, V3.B16
-	VLD1.P 16(R2), [V4.B16]
 	VUXTL V4.B8, V5.H8
 	VUXTL2 V4.B16, V6.H8
 	VUXTL V5.H4, V7.S4
@@ -95,7 +96,6 @@ block3:
 	WORD $0x4eb49501 // mla v1.4s, v8.4s, v20.4s
 	WORD $0x4eb49522 // mla v2.4s, v9.4s, v20.4s
 	WORD $0x4eb49543 // mla v3.4s, v10.4s, v20.4s
-	VLD1.P 16(R3), [V12.B16]
 	VUXTL V12.B8, V13.H8
 	VUXTL2 V12.B16, V14.H8
 	VUXTL V13.H4, V15.S4
@@ -123,4 +123,207 @@ block3:
 	VST1.P [V0.B16], 16(R4)
 	SUBS $1, R5, R5
 	BNE block3
+	RET 
+
+// mul16: 16 elements a time.
+TEXT ·mul16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R2, R3)
+	LDP 16(R0), (R4, R5)
+	ADD $44, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	ADD $32, R0, R1
+	VLD1R.P 4(R1), [V20.S4]
+	VLD1R.P 4(R1), [V21.S4]
+	VLD1R.P 4(R1), [V22.S4]
+block4:
+	VLD1.P 16(R2), [V4.B16]
+	VLD1.P 16(R3), [V12.B16]
+	VUXTL V4.B8, V5.H8
+	VUXTL2 V4.B16, V6.H8
+	VSUB V20.H8, V5.H8, V5.H8
+	VSUB V20.H8, V6.H8, V6.H8
+	VUXTL V12.B8, V13.H8
+	VUXTL2 V12.B16, V14.H8
+	VSUB V21.H8, V13.H8, V13.H8
+	VSUB V21.H8, V14.H8, V14.H8
+	WORD $0x0e6dc0a0 // smull v0.4s, v5.4h, v13.4h
+	WORD $0x4e6dc0a1 // smull2 v1.4s, v5.8h, v13.8h
+	WORD $0x0e6ec0c2 // smull v2.4s, v6.4h, v14.4h
+	WORD $0x4e6ec0c3 // smull2 v3.4s, v6.8h, v14.8h
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], 16(R4)
+	SUBS $1, R5, R5
+	BNE block4
+	RET 
+
+// lookup16: 16 bytes a time.
+TEXT ·lookup16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R1, R2)
+	LDP 16(R0), (R3, R4)
+	VLD1.P 64(R2), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VLD1.P 64(R2), [V4.B16, V5.B16, V6.B16, V7.B16]
+	VLD1.P 64(R2), [V8.B16, V9.B16, V10.B16, V11.B16]
+	VLD1.P 64(R2), [V12.B16, V13.B16, V14.B16, V15.B16]
+	VMOVI $64, V18.B16
+block5:
+	VLD1.P 16(R1), [V16.B16]
+	VTBL V16.B16, [V0.B16, V1.B16, V2.B16, V3.B16], V17.B16
+	VSUB V18.B16, V16.B16, V16.B16
+	VTBX V16.B16, [V4.B16, V5.B16, V6.B16, V7.B16], V17.B16
+	VSUB V18.B16, V16.B16, V16.B16
+	VTBX V16.B16, [V8.B16, V9.B16, V10.B16, V11.B16], V17.B16
+	VSUB V18.B16, V16.B16, V16.B16
+	VTBX V16.B16, [V12.B16, V13.B16, V14.B16, V15.B16], V17.B16
+	VST1.P [V17.B16], 16(R3)
+	SUBS $1, R4, R4
+	BNE block5
+	RET 
+
+// averagePool16: 16 channels a time.
+TEXT ·averagePool16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R3, R17)
+	LDP 32(R0), (R4, R19)
+	ADD $64, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+pixel6:
+	MOVD R7, R1
+	MOVD R19, R10
+	MOVD R3, R9
+block7:
+	MOVW 0(R2), R5
+	ADD $4, R2, R6
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VDUP R5, V17.S4
+tap8:
+	MOVW.P 4(R6), R11
+	WORD $0x3ceb6824 // ldr q4, [x1, x11]
+	SUBS $1, R5, R5
+	VUXTL V4.B8, V5.H8
+	VUXTL2 V4.B16, V6.H8
+	VUADDW V5.H4, V0.S4, V0.S4
+	VUADDW2 V5.H8, V1.S4, V1.S4
+	VUADDW V6.H4, V2.S4, V2.S4
+	VUADDW2 V6.H8, V3.S4, V3.S4
+	BNE tap8
+	VSHL $7, V17.S4, V19.S4
+	VSUB V19.S4, V0.S4, V0.S4
+	VSUB V19.S4, V1.S4, V1.S4
+	VSUB V19.S4, V2.S4, V2.S4
+	VSUB V19.S4, V3.S4, V3.S4
+	VUSHR $1, V17.S4, V16.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	VMOVI $225, V19.B16
+	WORD $0x4eb34412 // sshl v18.4s, v0.4s, v19.4s
+	VEOR V16.B16, V18.B16, V20.B16
+	VSUB V18.S4, V20.S4, V20.S4
+	VADD V20.S4, V0.S4, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e31fc00 // fdiv v0.4s, v0.4s, v17.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	WORD $0x4eb34432 // sshl v18.4s, v1.4s, v19.4s
+	VEOR V16.B16, V18.B16, V20.B16
+	VSUB V18.S4, V20.S4, V20.S4
+	VADD V20.S4, V1.S4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e31fc21 // fdiv v1.4s, v1.4s, v17.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	WORD $0x4eb34452 // sshl v18.4s, v2.4s, v19.4s
+	VEOR V16.B16, V18.B16, V20.B16
+	VSUB V18.S4, V20.S4, V20.S4
+	VADD V20.S4, V2.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e31fc42 // fdiv v2.4s, v2.4s, v17.4s
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	WORD $0x4eb34472 // sshl v18.4s, v3.4s, v19.4s
+	VEOR V16.B16, V18.B16, V20.B16
+	VSUB V18.S4, V20.S4, V20.S4
+	VADD V20.S4, V3.S4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e31fc63 // fdiv v3.4s, v3.4s, v17.4s
+	WORD $0x4ea1b863 // fcvtzs v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], 16(R9)
+	ADD $16, R1, R1
+	SUBS $1, R10, R10
+	BNE block7
+	MOVD R6, R2
+	ADD R17, R3, R3
+	SUBS $1, R4, R4
+	BNE pixel6
+	RET 
+
+// maxPool16: 16 channels a time.
+TEXT ·maxPool16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R3, R17)
+	LDP 32(R0), (R4, R19)
+	ADD $64, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+pixel9:
+	MOVD R7, R1
+	MOVD R19, R10
+	MOVD R3, R9
+block10:
+	MOVW 0(R2), R5
+	ADD $4, R2, R6
+	VMOV V30.B16, V0.B16
+tap11:
+	MOVW.P 4(R6), R11
+	WORD $0x3ceb6824 // ldr q4, [x1, x11]
+	SUBS $1, R5, R5
+	VUMAX V4.B16, V0.B16, V0.B16
+	BNE tap11
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], 16(R9)
+	ADD $16, R1, R1
+	SUBS $1, R10, R10
+	BNE block10
+	MOVD R6, R2
+	ADD R17, R3, R3
+	SUBS $1, R4, R4
+	BNE pixel9
 	RET 

@@ -79,12 +79,25 @@ func (c *compiler) gemmKernel(m, channels int) gemmKernel {
 	return dotKernels[1]
 }
 
-// tapConv has the channels of a pixel for a tap.
+// tapConv has the channels of a pixel for a tap: those that the output channels of a panel see, which are all of them but
+// for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
 func (c *compiler) tapConv(f *conv) func() {
 	c.pad(f, roundUp(f.c, chunk))
-	return c.gemm(f, f.taps(), f.c,
+	return c.gemm(f, f.taps(),
+		func(o, n int) (from, k int) {
+			from = f.group(o) / chunk * chunk
+			return from, f.group(min(o+n, f.oc)-1) + f.depth - from
+		},
 		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
-		func(o, tap, i int) int8 { return f.weights[(o*f.taps()+tap)*f.c+i] })
+		func(o, tap, i int) int8 {
+			if i -= f.group(o); i < 0 || i >= f.depth {
+				return 0
+			}
+			if f.depthwise {
+				return f.weights[tap*f.oc+o]
+			}
+			return f.weights[(o*f.taps()+tap)*f.depth+i]
+		})
 }
 
 // rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
@@ -119,7 +132,7 @@ func (c *compiler) rowConv(f *conv) func() {
 			}
 		}
 	}
-	multiply := c.gemm(f, f.kh, row,
+	multiply := c.gemm(f, f.kh, func(int, int) (from, k int) { return 0, row },
 		func(m, ky int) int32 {
 			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
 			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*f.c)
@@ -134,11 +147,12 @@ func (c *compiler) rowConv(f *conv) func() {
 	}
 }
 
-// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
-// arena[at(m,tap)+i] * weight(o,tap,i). It is nil where a sum of two products may not fit into the 16 bits that the
-// family neon has for it.
-func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
-	if c.kernels.family == Neon && !f.pairs(taps, k, weight) {
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] *
+// weight(o,tap,i), where i goes over the k bytes from one on that the n channels from o see. It is nil where a sum of two
+// products may not fit into the 16 bits that the family neon has for it.
+func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
+	at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
+	if c.kernels.family == Neon && !f.pairs(taps, see, weight) {
 		return nil
 	}
 	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
@@ -176,10 +190,11 @@ func (c *compiler) gemm(f *conv, taps, k int, at func(m, tap int) int32, weight 
 			if parts[kernel.rows] == nil {
 				parts[kernel.rows] = cut(kernel.rows)
 			}
-			panel := c.panel(f, kernel, o, taps, k, weight)
+			from, k := see(o, kernel.channels)
+			panel := c.panel(f, kernel, o, taps, k, func(o, tap, i int) int8 { return weight(o, tap, from+i) })
 			for _, p := range parts[kernel.rows] {
 				calls = append(calls, call[gemmArgs]{kernel.run, &gemmArgs{
-					x: unsafe.Pointer(&c.arena[0]), table: &p.table[0], panel: &panel[0],
+					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
 					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
 					blocks: p.blocks, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
 					rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
@@ -215,11 +230,13 @@ func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ flip)) }
 
 // pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,
 // unless both weights are -128.
-func (f *conv) pairs(taps, k int, weight func(o, tap, i int) int8) bool {
+func (f *conv) pairs(taps int, see func(o, n int) (from, k int), weight func(o, tap, i int) int8) bool {
+	const apart = chunk / 2
 	for o := range f.oc {
+		from, k := see(o, 1)
 		for tap := range taps {
-			for i := range k {
-				if i%chunk >= chunk/2 && weight(o, tap, i) == math.MinInt8 && weight(o, tap, i-chunk/2) == math.MinInt8 {
+			for i := apart; i < k; i++ {
+				if i%chunk >= apart && weight(o, tap, from+i) == math.MinInt8 && weight(o, tap, from+i-apart) == math.MinInt8 {
 					return false
 				}
 			}

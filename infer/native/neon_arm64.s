@@ -1223,3 +1223,66 @@ done37:
 	SUBS $1, R5, R5
 	BNE group35
 	RET 
+
+// longTaps16: any window, 2 taps of 16 channels a time.
+TEXT ·longTaps16(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R17, R4)
+	MOVD 48(R0), R5
+	ADD $64, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	VMOVI $128, V28.B16
+pixel43:
+	FLDPQ 0(R21), (F0, F1)
+	FLDPQ 32(R21), (F2, F3)
+	ADD $128, R21, R1
+	MOVD R5, R6
+group44:
+	LDPSW.P 8(R2), (R8, R9)
+	WORD $0x3ce868e4 // ldr q4, [x7, x8]
+	WORD $0x3ce968e5 // ldr q5, [x7, x9]
+	SUBS $1, R6, R6
+	VEOR V28.B16, V4.B16, V4.B16
+	VEOR V28.B16, V5.B16, V5.B16
+	FLDPQ.P 32(R1), (F16, F17)
+	WORD $0x0e30c086 // smull v6.8h, v4.8b, v16.8b
+	WORD $0x4e30c087 // smull2 v7.8h, v4.16b, v16.16b
+	WORD $0x0e3180a6 // smlal v6.8h, v5.8b, v17.8b
+	WORD $0x4e3180a7 // smlal2 v7.8h, v5.16b, v17.16b
+	WORD $0x0e661000 // saddw v0.4s, v0.4s, v6.4h
+	WORD $0x4e661021 // saddw2 v1.4s, v1.4s, v6.8h
+	WORD $0x0e671042 // saddw v2.4s, v2.4s, v7.4h
+	WORD $0x4e671063 // saddw2 v3.4s, v3.4s, v7.8h
+	BNE group44
+	FLDPQ 64(R21), (F16, F17)
+	FLDPQ 96(R21), (F18, F19)
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], (R3)(R17)
+	SUBS $1, R4, R4
+	BNE pixel43
+	RET 

@@ -58,7 +58,7 @@ func (k depthwiseKernel) write(w window, stride int) {
 	k.op("LDP", at(depthwisePanel, 0), pair(start, first))
 	k.op("LDP", at(depthwiseOutStep, 0), pair(outStep, inStep))
 	k.op("LDP", at(depthwiseGroups, 0), pair(groups, width))
-	k.load(depthwiseClamp)
+	k.bounds(depthwiseClamp)
 	k.op("VMOVI", imm(0x80), k.flip.in("B16"))
 	w.prepare(k)
 
@@ -171,22 +171,7 @@ func (dotWindow) name() string                { return "dot" }
 func (dotWindow) rows(int) v                  { return 16 }
 func (dotWindow) registers() (sums, scales v) { return 12, 16 }
 
-const weaving = "depthwiseOrder"
-
-func (dotWindow) prepare(k depthwiseKernel) {
-	k.op("MOVD", "$"+weaving+"<>(SB)", r(1))
-	k.op("VLD1", at(0, 1), list("B16", 20, 21, 22, 23))
-}
-
-// depthwiseOrder is a table for VTBL on the registers of three rows: channel c's bytes are c, 16+c, 32+c, and the last
-// once more.
-func (e *emitter) depthwiseOrder() {
-	fmt.Fprintln(e)
-	for c := range 16 {
-		fmt.Fprintf(e, "DATA %s<>+%d(SB)/4, $0x%02x%02x%02x%02x\n", weaving, 4*c, 32+c, 32+c, 16+c, c)
-	}
-	fmt.Fprintf(e, "GLOBL %s<>(SB), RODATA|NOPTR, $64\n", weaving)
-}
+func (dotWindow) prepare(k depthwiseKernel) { k.weaving(20) }
 
 func (dotWindow) column(k depthwiseKernel, place int) {
 	for i := range k.nv {

@@ -69,7 +69,7 @@ func dot(e *emitter, mr, nv int) {
 	o := output{e, 29, 30, 31}
 
 	e.loadGemm()
-	o.load(gemmClamp)
+	o.bounds(gemmClamp)
 	e.op("VMOVI", imm(0x80), flip.in("B16"))
 
 	block, tap, chunk, tail, done := e.label("block"), e.label("tap"), e.label("chunk"), e.label("tail"), e.label("done")

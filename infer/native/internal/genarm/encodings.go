@@ -18,8 +18,11 @@ var (
 	sdot        = instruction{"sdot", 0x4e809400, "4s", "16b", "16b"}
 	sdotElement = instruction{"sdot", 0x4f80e000, "4s", "16b", "4b[]"}
 
-	smull  = instruction{"smull", 0x0e20c000, "8h", "8b", "8b"}
-	smull2 = instruction{"smull2", 0x4e20c000, "8h", "16b", "16b"}
+	smull       = instruction{"smull", 0x0e20c000, "8h", "8b", "8b"}
+	smull2      = instruction{"smull2", 0x4e20c000, "8h", "16b", "16b"}
+	smullWords  = instruction{"smull", 0x0e60c000, "4s", "4h", "4h"}
+	smullWords2 = instruction{"smull2", 0x4e60c000, "4s", "8h", "8h"}
+
 	smlal  = instruction{"smlal", 0x0e208000, "8h", "8b", "8b"}
 	smlal2 = instruction{"smlal2", 0x4e208000, "8h", "16b", "16b"}
 	sadalp = instruction{"sadalp", 0x4e606800, "4s", "8h", ""}
@@ -30,7 +33,9 @@ var (
 
 	scvtf  = instruction{"scvtf", 0x4e21d800, "4s", "4s", ""}
 	fmul   = instruction{"fmul", 0x6e20dc00, "4s", "4s", "4s"}
+	fdiv   = instruction{"fdiv", 0x6e20fc00, "4s", "4s", "4s"}
 	fadd   = instruction{"fadd", 0x4e20d400, "4s", "4s", "4s"}
+	fcvtzs = instruction{"fcvtzs", 0x4ea1b800, "4s", "4s", ""}
 	fcvtns = instruction{"fcvtns", 0x4e21a800, "4s", "4s", ""}
 
 	sqxtn   = instruction{"sqxtn", 0x0e614800, "4h", "4s", ""}
@@ -58,4 +63,10 @@ func (in instruction) encode(d v, operands ...int) (word uint32, text string) {
 		return word, fmt.Sprintf("%s, %s[%d]", text, register(m, element), i)
 	}
 	return word, text + ", " + register(m, in.m)
+}
+
+// load writes the load of a vector from the sum of two registers, which Go's assembler does not know either.
+func (e *emitter) load(x v, base, index r) {
+	word := 0x3ce06800 | uint32(index)<<16 | uint32(base)<<5 | uint32(x)
+	fmt.Fprintf(e, "\tWORD $0x%08x // ldr q%d, [x%d, x%d]\n", word, int(x), int(base), int(index))
 }

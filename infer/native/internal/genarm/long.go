@@ -86,7 +86,7 @@ func long(e *emitter, mr int) {
 	e.op("BNE", tap)
 
 	e.op("FLDPQ", at(32, start), pair(weight(0), weight(1)))
-	o.load(gemmClamp)
+	o.bounds(gemmClamp)
 	for n := 8; n > 2; n /= 2 { // each four sums into one
 		for i := range mr {
 			for j := 0; j < n; j += 2 {

@@ -6,7 +6,9 @@
 //	dot.go        the matrix product, with SDOT
 //	long.go       the matrix product, with SMULL and SMLAL
 //	depthwise.go  the 3x3 depthwise convolution, both ways
-//	elements.go   the mean over an image, the sum of two tensors
+//	taps.go       depthwise convolutions of any window, both ways
+//	elements.go   means, sums, products, tables
+//	pooling.go    means and maxima over windows
 //
 // Three files come of it: what needs the dot product, what stands in for it, and what both families use.
 package main
@@ -37,20 +39,26 @@ func files() map[string][]byte {
 	of := map[string][]byte{}
 	for name, write := range map[string]func(*emitter){
 		"dotprod_arm64.s": func(e *emitter) {
-			e.depthwiseOrder()
+			e.weavingTable()
 			for _, shape := range [][2]int{{4, 4}, {8, 2}, {1, 4}} {
 				dot(e, shape[0], shape[1])
 			}
 			depthwise(e, dotColumns)
+			dotTaps(e)
 		},
 		"neon_arm64.s": func(e *emitter) {
 			long(e, 2)
 			long(e, 1)
 			depthwise(e, longColumns)
+			longTaps(e)
 		},
 		"elements_arm64.s": func(e *emitter) {
 			mean(e)
 			add(e)
+			mul(e)
+			lookup(e)
+			averagePool(e)
+			maxPool(e)
 		},
 	} {
 		e := &emitter{}

@@ -70,7 +70,7 @@ func TestEncodings(t *testing.T) {
 		in, err := arm64asm.Decode(binary.LittleEndian.AppendUint32(nil, w.code))
 		if err != nil {
 			t.Errorf("%08x, %s: %v", w.code, w.text, err)
-		} else if got := arm64asm.GNUSyntax(in); got != w.text {
+		} else if got := strings.ReplaceAll(arm64asm.GNUSyntax(in), ",x", ", x"); got != w.text {
 			t.Errorf("%08x is %s, not %s", w.code, got, w.text)
 		}
 	}

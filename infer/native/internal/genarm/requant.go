@@ -6,8 +6,8 @@ type output struct {
 	zero, low, high v // 8 words: the output's zero point + 128; 16 bytes: the least and the largest output, + 128
 }
 
-// load fills them from a struct clamp at an offset from R0; R1 is used on the way.
-func (o output) load(offset int) {
+// bounds fills them from a struct clamp at an offset from R0; R1 is used on the way.
+func (o output) bounds(offset int) {
 	o.op("ADD", imm(offset), r(0), r(1))
 	o.op("VLD1R.P", at(2, 1), list("H8", o.zero))
 	o.op("VLD1R.P", at(1, 1), list("B16", o.low))
