@@ -26,7 +26,7 @@ type addArgs struct {
 type mulArgs struct {
 	a, b, out *byte
 	blocks    int
-	za, zb    [2]int16 // the zero points of a and b, + 128, twice
+	za, zb    [4]uint8 // the zero points of a and b, + 128, four times
 	factor    float32
 	clamp
 }
@@ -87,11 +87,11 @@ func (c *compiler) armMul(f *multiplier, a, b, out *buffer) func() {
 	if !f.float {
 		return nil
 	}
-	za, zb := int16(f.za)+flip, int16(f.zb)+flip
+	za, zb := uint8(f.za+flip), uint8(f.zb+flip)
 	return blocks(c, out, func(first, n int) call[mulArgs] {
 		return call[mulArgs]{mul16, &mulArgs{
 			a: &a.data[first], b: &b.data[first], out: &out.data[first], blocks: n * perBlock,
-			za: [2]int16{za, za}, zb: [2]int16{zb, zb}, factor: f.requant.Ratio(),
+			za: [4]uint8{za, za, za, za}, zb: [4]uint8{zb, zb, zb, zb}, factor: f.requant.Ratio(),
 			clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
 		}}
 	})

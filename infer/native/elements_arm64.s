@@ -141,14 +141,10 @@ TEXT ·mul16(SB), NOSPLIT, $0-8
 block4:
 	VLD1.P 16(R2), [V4.B16]
 	VLD1.P 16(R3), [V12.B16]
-	VUXTL V4.B8, V5.H8
-	VUXTL2 V4.B16, V6.H8
-	VSUB V20.H8, V5.H8, V5.H8
-	VSUB V20.H8, V6.H8, V6.H8
-	VUXTL V12.B8, V13.H8
-	VUXTL2 V12.B16, V14.H8
-	VSUB V21.H8, V13.H8, V13.H8
-	VSUB V21.H8, V14.H8, V14.H8
+	WORD $0x2e342085 // usubl v5.8h, v4.8b, v20.8b
+	WORD $0x6e342086 // usubl2 v6.8h, v4.16b, v20.16b
+	WORD $0x2e35218d // usubl v13.8h, v12.8b, v21.8b
+	WORD $0x6e35218e // usubl2 v14.8h, v12.16b, v21.16b
 	WORD $0x0e6dc0a0 // smull v0.4s, v5.4h, v13.4h
 	WORD $0x4e6dc0a1 // smull2 v1.4s, v5.8h, v13.8h
 	WORD $0x0e6ec0c2 // smull v2.4s, v6.4h, v14.4h

@@ -79,80 +79,12 @@ func (c *compiler) gemmKernel(m, channels int) gemmKernel {
 	return dotKernels[1]
 }
 
-// tapConv has the channels of a pixel for a tap: those that the output channels of a panel see, which are all of them but
-// for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
-func (c *compiler) tapConv(f *conv) func() {
-	c.pad(f, roundUp(f.c, chunk))
-	return c.gemm(f, f.taps(),
-		func(o, n int) (from, k int) {
-			from = f.group(o) / chunk * chunk
-			return from, f.group(min(o+n, f.oc)-1) + f.depth - from
-		},
-		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
-		func(o, tap, i int) int8 {
-			if i -= f.group(o); i < 0 || i >= f.depth {
-				return 0
-			}
-			if f.depthwise {
-				return f.weights[tap*f.oc+o]
-			}
-			return f.weights[(o*f.taps()+tap)*f.depth+i]
-		})
-}
-
-// rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
-// so at the border too, x is copied into the middle of an image of zero points first.
-func (c *compiler) rowConv(f *conv) func() {
-	reach := (f.kh-1)*f.dilation[0] + 1
-	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
-	row := f.kw * f.c
-	image := c.scratch(f.n*h*w*f.c + roundUp(row, chunk) - row)
-	c.late = append(c.late, func() {
-		for i := range image.data {
-			image.data[i] = f.inputZero
-		}
-	})
-	top, left := f.before[0], f.before[1]
-	high, wide := min(f.h, h-top), min(f.w, w-left)
-	if wide < 1 { // the windows see padding only
-		high = 0
-	}
-	fill := func() {
-		for n := range f.n {
-			for y := range high {
-				to := image.data[((n*h+top+y)*w+left)*f.c:]
-				from := f.x.data[(n*f.h+y)*f.w*f.x.stride:]
-				if f.x.stride == f.c {
-					copy(to[:wide*f.c], from)
-					continue
-				}
-				for x := range wide {
-					copy(to[x*f.c:][:f.c], from[x*f.x.stride:])
-				}
-			}
-		}
-	}
-	multiply := c.gemm(f, f.kh, func(int, int) (from, k int) { return 0, row },
-		func(m, ky int) int32 {
-			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
-			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*f.c)
-		},
-		func(o, ky, i int) int8 { return f.weights[(o*f.kh+ky)*row+i] })
-	if multiply == nil {
-		return nil
-	}
-	return func() {
-		fill()
-		multiply()
-	}
-}
-
-// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] *
-// weight(o,tap,i), where i goes over the k bytes from one on that the n channels from o see. It is nil where a sum of two
-// products may not fit into the 16 bits that the family neon has for it.
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
+// with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k. It is nil
+// where a sum of two products may not fit into the 16 bits that the family neon has for it.
 func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
-	at func(m, tap int) int32, weight func(o, tap, i int) int8) func() {
-	if c.kernels.family == Neon && !f.pairs(taps, see, weight) {
+	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
+	if c.kernels.family == Neon && !f.pairs(taps, weights) {
 		return nil
 	}
 	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
@@ -191,7 +123,7 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 				parts[kernel.rows] = cut(kernel.rows)
 			}
 			from, k := see(o, kernel.channels)
-			panel := c.panel(f, kernel, o, taps, k, func(o, tap, i int) int8 { return weight(o, tap, from+i) })
+			panel := c.panel(f, kernel, o, taps, from, k, weights)
 			for _, p := range parts[kernel.rows] {
 				calls = append(calls, call[gemmArgs]{kernel.run, &gemmArgs{
 					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
@@ -206,18 +138,20 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 	return share(c, &calls)
 }
 
-// panel packs the weights of a kernel's output channels from first: see gemmArgs.panel.
-func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, k int, weight func(o, tap, i int) int8) []byte {
+// panel packs the weights of a kernel's output channels from first, of k bytes of input beginning with one: see
+// gemmArgs.panel.
+func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
+	weights func(o, tap int) (from int, w []int8)) []byte {
 	all, step := kernel.channels, roundUp(k, kernel.step)
 	p := c.hooks.memory(all * (8 + taps*step))
 	for e := range min(all, f.oc-first) {
 		sum := int32(0)
 		for tap := range taps {
+			from, ws := weights(first+e, tap)
 			to := p[all*(8+tap*step):]
-			for i := range k {
-				w := weight(first+e, tap, i)
+			for i, w := range ws {
 				sum += int32(w)
-				to[kernel.place(all, step, e, i)] = byte(w)
+				to[kernel.place(all, step, e, from-begin+i)] = byte(w)
 			}
 		}
 		f.output.put(p, 4*e, 4*(all+e), first+e, f.bias[first+e]-f.signedZero()*sum)
@@ -230,13 +164,13 @@ func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ flip)) }
 
 // pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,
 // unless both weights are -128.
-func (f *conv) pairs(taps int, see func(o, n int) (from, k int), weight func(o, tap, i int) int8) bool {
+func (f *conv) pairs(taps int, weights func(o, tap int) (from int, w []int8)) bool {
 	const apart = chunk / 2
 	for o := range f.oc {
-		from, k := see(o, 1)
 		for tap := range taps {
-			for i := apart; i < k; i++ {
-				if i%chunk >= apart && weight(o, tap, from+i) == math.MinInt8 && weight(o, tap, from+i-apart) == math.MinInt8 {
+			from, w := weights(o, tap)
+			for i := range max(len(w)-apart, 0) {
+				if (from+i)%chunk < apart && w[i] == math.MinInt8 && w[i+apart] == math.MinInt8 {
 					return false
 				}
 			}

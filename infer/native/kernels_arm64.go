@@ -20,6 +20,7 @@ var (
 		mul:     (*compiler).armMul,
 		lookup:  (*compiler).armLookup,
 		pooling: (*compiler).windowPool,
+		narrow:  true,
 	}
 	neon = kernels{
 		family:  Neon,
@@ -30,6 +31,7 @@ var (
 		mul:     (*compiler).armMul,
 		lookup:  (*compiler).armLookup,
 		pooling: (*compiler).windowPool,
+		narrow:  true,
 	}
 )
 

@@ -107,14 +107,12 @@ func add(e *emitter) {
 
 // mul writes the product of two tensors less their zero points, scaled.
 func mul(e *emitter) {
-	const zeros, factor = v(20), v(22) // the zero points are 16 bits, twice
+	const zeros, factor = v(20), v(22) // the zero points are bytes, four times
 	e.pairwise("mul16", zeros, 3, func(o output) {
 		for t := range v(2) {
 			x := 4 + 8*t
-			e.wider(x, "B", x+1, x+2)
-			for i := range v(2) {
-				e.op("VSUB", (zeros + t).in("H8"), (x + 1 + i).in("H8"), (x + 1 + i).in("H8"))
-			}
+			e.do(usubl, x+1, x, zeros+t)
+			e.do(usubl2, x+2, x, zeros+t)
 		}
 		for i := range v(2) {
 			e.do(smullWords, 2*i, 5+i, 13+i)

@@ -28,6 +28,8 @@ var (
 	sadalp = instruction{"sadalp", 0x4e606800, "4s", "8h", ""}
 	saddw  = instruction{"saddw", 0x0e601000, "4s", "4s", "4h"}
 	saddw2 = instruction{"saddw2", 0x4e601000, "4s", "4s", "8h"}
+	usubl  = instruction{"usubl", 0x2e202000, "8h", "8b", "8b"}
+	usubl2 = instruction{"usubl2", 0x6e202000, "8h", "16b", "16b"}
 	mla    = instruction{"mla", 0x4ea09400, "4s", "4s", "4s"}
 	sshl   = instruction{"sshl", 0x4ea04400, "4s", "4s", "4s"}
 
