@@ -68,6 +68,14 @@ gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), e
 	  $(GO) test $(LINKED) -v -count=1 -timeout 30m -run 'GPU' ./infer/litert && \
 	  $(GO) test $(LINKED) -v -count=1 -run 'TestScripts/litert' ./cmd/mnet-edge
 
+CHECKS ?= 1200
+native-arm64: ## every test of the native engine under qemu as a Raspberry Pi 4 and 5; CHECKS=1200 shapes an operator
+	MNET_EMULATED=$(CHECKS) $(GO) test -v -count=1 -timeout 4h -run Emulated ./infer/native
+
+bench-arm64: ## instructions an inference on a Pi's processors, native and XNNPACK (counted by qemu, no latency)
+	TARGET=linux-arm64 bash native/fetch.sh native
+	$(GO) run ./bench/instructions
+
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 

@@ -50,6 +50,7 @@ require (
 // Tests.
 require (
 	github.com/rogpeppe/go-internal v1.16.0 // BSD-3-Clause: testscript, commands as typed
+	golang.org/x/arch v0.32.0 // BSD-3-Clause: a disassembler, against the generator's table of encodings
 	google.golang.org/protobuf v1.36.11 // BSD-3-Clause: an independent reading of TensorBoard's events
 	pgregory.net/rapid v1.3.0 // MPL-2.0: random cases that shrink
 )

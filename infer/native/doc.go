@@ -19,6 +19,7 @@
 //	avx2*.go      the families avx2 and avxvnni: what of it all they have, its products, inputs, depthwise convolutions
 //	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
 //	*_amd64.s     its kernels, written by internal/gen: go generate
+//	*_arm64.go    the families dotprod and neon; their kernels, *_arm64.s, are written by internal/genarm
 //
 // A result has the same bits as graph/interp's, whatever the family. Only the arithmetic differs, by Options.Rounding.
 //
@@ -34,3 +35,4 @@
 package native
 
 //go:generate go run ./internal/gen -out vnni_amd64.s -avx2 avx2_amd64.s
+//go:generate go run ./internal/genarm

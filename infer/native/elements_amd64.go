@@ -124,16 +124,3 @@ func (c *compiler) vnniLookup(table *[256]byte, x, out *buffer) func() {
 		return call[lookupArgs]{lookup64, &lookupArgs{x: &x.data[first], table: table, out: &out.data[first], blocks: n}}
 	})
 }
-
-// blocks returns the calls of a kernel that makes each 64 bytes of out from those at the same place of other buffers.
-func blocks[A any](c *compiler, out *buffer, each func(first, blocks int) call[A]) func() {
-	var calls []call[A]
-	c.late = append(c.late, func() {
-		all := out.size / bufferStep
-		size := c.split(all, 1)
-		for first := 0; first < all; first += size {
-			calls = append(calls, each(first*bufferStep, min(size, all-first)))
-		}
-	})
-	return share(c, &calls)
-}

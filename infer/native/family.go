@@ -21,6 +21,10 @@ const (
 	AVXVNNI Family = "avxvnni"
 	// AVX2 needs an amd64 processor with AVX2.
 	AVX2 Family = "avx2"
+	// Dotprod needs an arm64 processor with the dot product, as a Raspberry Pi 5 has.
+	Dotprod Family = "dotprod"
+	// Neon runs on every arm64 processor.
+	Neon Family = "neon"
 )
 
 // EnvFamily is the environment variable that names the family to use where Options does not.

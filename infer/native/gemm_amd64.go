@@ -74,82 +74,8 @@ func block(m int) (rows, widest int) {
 	return 8, 2
 }
 
-// tapConv has the channels of a pixel for a tap, four at a time: those that the output channels of a panel see, which are
-// all of them but for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
-func (c *compiler) tapConv(f *conv) func() {
-	c.pad(f, roundUp(f.c, 4))
-	return c.gemm(f, f.taps(),
-		func(o, n int) (from, k int) {
-			from = f.group(o) / 4 * 4
-			return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth-from, 4)
-		},
-		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
-		func(o, tap int) (from int, w []int8) {
-			at := (o*f.taps() + tap) * f.depth
-			if f.depthwise {
-				at = tap*f.oc + o
-			}
-			return f.group(o), f.weights[at:][:f.depth]
-		})
-}
-
-// rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
-// so at the border too, x is copied into the middle of an image of zero points first.
-func (c *compiler) rowConv(f *conv) func() {
-	reach := (f.kh-1)*f.dilation[0] + 1
-	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
-	pixel := f.c // bytes
-	if f.x.stride <= roundUp(f.c, 4) {
-		pixel = f.x.stride
-	}
-	row, k := f.kw*pixel, roundUp(f.kw*pixel, 4)
-	image := c.scratch(f.n*h*w*pixel + k - row)
-	c.late = append(c.late, func() {
-		for i := range image.data {
-			image.data[i] = f.inputZero
-		}
-	})
-	top, left := f.before[0], f.before[1]
-	high, wide := min(f.h, h-top), min(f.w, w-left)
-	if wide < 1 { // the windows see padding only
-		high = 0
-	}
-	fill := func() {
-		for n := range f.n {
-			for y := range high {
-				to := image.data[((n*h+top+y)*w+left)*pixel:]
-				from := f.x.data[(n*f.h+y)*f.w*f.x.stride:]
-				if f.x.stride == pixel {
-					copy(to[:wide*pixel], from)
-					continue
-				}
-				for x := range wide {
-					copy(to[x*pixel:][:pixel], from[x*f.x.stride:])
-				}
-			}
-		}
-	}
-	multiply := c.gemm(f, f.kh, func(int, int) (from, all int) { return 0, k },
-		func(m, ky int) int32 {
-			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
-			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
-		},
-		func(o, ky int) (from int, w []int8) {
-			w = f.weights[(o*f.kh+ky)*f.kw*f.c:][:f.kw*f.c]
-			if pixel == f.c {
-				return 0, w
-			}
-			spread := make([]int8, row)
-			for i, v := range w {
-				spread[i/f.c*pixel+i%f.c] = v
-			}
-			return 0, spread
-		})
-	return func() {
-		fill()
-		multiply()
-	}
-}
+// chunk is how many bytes of a pixel the kernels read at a time.
+const chunk = 4
 
 // gemmKernels[rows] are the kernels for 16, 32 and 64 output channels.
 var gemmKernels = map[int][3]func(*gemmArgs){

@@ -97,3 +97,24 @@ func average(sum []int32, pixel []byte, count int32) {
 		}
 	}
 }
+
+// table says which pixels each output pixel's window holds: how many, then which; and where in it that begins. It ends
+// early at a window that holds none.
+func (p *pooling) table() (table []int32, begins []int) {
+	for m := range p.pixels() {
+		at := len(table)
+		table = append(table, 0)
+		for ky := range p.kh {
+			for kx := range p.kw {
+				if i := p.input(m, ky, kx); i >= 0 {
+					table = append(table, int32(i))
+				}
+			}
+		}
+		if table[at] = int32(len(table) - at - 1); table[at] == 0 {
+			break
+		}
+		begins = append(begins, at)
+	}
+	return table, begins
+}

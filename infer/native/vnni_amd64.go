@@ -21,7 +21,7 @@ var avx512vnni = kernels{
 	add:     (*compiler).vnniAdd,
 	mul:     (*compiler).vnniMul,
 	lookup:  (*compiler).vnniLookup,
-	pooling: (*compiler).vnniPool,
+	pooling: (*compiler).windowPool,
 
 	narrow: true,
 }

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package native
 
 import (
@@ -24,7 +26,7 @@ func averagePool16(a *poolArgs)
 //go:noescape
 func maxPool16(a *poolArgs)
 
-func (c *compiler) vnniPool(p *pooling) func() { return c.poolCalls(averagePool16, maxPool16, p) }
+func (c *compiler) windowPool(p *pooling) func() { return c.poolCalls(averagePool16, maxPool16, p) }
 
 // poolCalls returns the calls of a pool, or nil.
 func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func() {
@@ -54,25 +56,4 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func(
 		}
 	})
 	return share(c, &calls)
-}
-
-// table says which pixels each output pixel's window holds: how many, then which; and where in it that begins. It ends
-// early at a window that holds none.
-func (p *pooling) table() (table []int32, begins []int) {
-	for m := range p.pixels() {
-		at := len(table)
-		table = append(table, 0)
-		for ky := range p.kh {
-			for kx := range p.kw {
-				if i := p.input(m, ky, kx); i >= 0 {
-					table = append(table, int32(i))
-				}
-			}
-		}
-		if table[at] = int32(len(table) - at - 1); table[at] == 0 {
-			break
-		}
-		begins = append(begins, at)
-	}
-	return table, begins
 }

@@ -1,0 +1,4 @@
+package native
+
+// assembler are this architecture's families, the fastest first.
+var assembler = []*kernels{&dotprod, &neon}

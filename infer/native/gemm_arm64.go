@@ -1,0 +1,180 @@
+package native
+
+import (
+	"math"
+	"unsafe"
+)
+
+// gemmArgs are the arguments of the kernels dotRxC and longRxC: R rows (output pixels) by C output channels at a time.
+type gemmArgs struct {
+	x      unsafe.Pointer // the arena
+	table  *int32         // [blocks][taps][R] offsets in it
+	panel  *byte          // [C] bias int32, [C] scale float32, [taps] weights
+	out    *byte          // of the first row, the panel's first channel
+	stride int            // bytes from row to row
+	blocks int
+	taps   int
+	chunks int // of 16 bytes of input that a tap sees
+	rest   int // what it sees beyond them: of dotRxC up to three times 4 bytes, of longRxC up to once 8
+	clamp
+}
+
+//go:noescape
+func dot4x16(a *gemmArgs)
+
+//go:noescape
+func dot8x8(a *gemmArgs)
+
+//go:noescape
+func dot1x16(a *gemmArgs)
+
+//go:noescape
+func long2x8(a *gemmArgs)
+
+//go:noescape
+func long1x8(a *gemmArgs)
+
+// chunk is how many bytes of a pixel the kernels read at a time, whether they need all or not.
+const chunk = 16
+
+// gemmKernel is one of them.
+type gemmKernel struct {
+	run            func(*gemmArgs)
+	rows, channels int
+	step           int                                   // what a tap is filled up to a multiple of with weights 0
+	place          func(channels, k, channel, i int) int // where in a tap of k bytes a panel has weight i of a channel
+}
+
+var (
+	dotKernels = map[int]gemmKernel{
+		4: {dot4x16, 4, 16, 4, dotPlace},
+		8: {dot8x8, 8, 8, 4, dotPlace},
+		1: {dot1x16, 1, 16, 4, dotPlace},
+	}
+	longKernels = map[int]gemmKernel{
+		2: {long2x8, 2, 8, 8, longPlace},
+		1: {long1x8, 1, 8, 8, longPlace},
+	}
+)
+
+// dotPlace has four inputs of each channel side by side: [k/4][channels][4].
+func dotPlace(channels, _, channel, i int) int { return (i/4*channels+channel)*4 + i%4 }
+
+// longPlace has 16 inputs of each channel side by side, and then the last 8: [k/16][channels][16], [channels][8].
+func longPlace(channels, k, channel, i int) int {
+	size := min(chunk, k-i/chunk*chunk)
+	return i/chunk*chunk*channels + channel*size + i%chunk
+}
+
+// gemmKernel is the kernel for m pixels and, at most, some output channels.
+func (c *compiler) gemmKernel(m, channels int) gemmKernel {
+	switch {
+	case c.kernels.family == Neon:
+		return longKernels[min(m, 2)]
+	case m >= 8 && channels <= 8:
+		return dotKernels[8]
+	case m >= 4:
+		return dotKernels[4]
+	}
+	return dotKernels[1]
+}
+
+// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
+// with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k. It is nil
+// where a sum of two products may not fit into the 16 bits that the family neon has for it.
+func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
+	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
+	if c.kernels.family == Neon && !f.pairs(taps, weights) {
+		return nil
+	}
+	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
+	type part struct {
+		first, blocks int
+		table         []int32
+	}
+	cut := func(rows int) (parts []part) {
+		blocks := f.pixels() / rows
+		for size := c.split(blocks, (f.oc+15)/16); blocks > 0; {
+			n := min(size, blocks)
+			blocks -= n
+			parts = append(parts, part{blocks * rows, n, nil})
+		}
+		if f.pixels()%rows != 0 {
+			parts = append(parts, part{f.pixels() - rows, 1, nil})
+		}
+		for i := range parts {
+			p := &parts[i]
+			for b := range p.blocks {
+				for tap := range taps {
+					for r := range rows {
+						p.table = append(p.table, at(p.first+b*rows+r, tap))
+					}
+				}
+			}
+		}
+		return parts
+	}
+	var calls []call[gemmArgs]
+	c.late = append(c.late, func() {
+		parts := map[int][]part{} // by the rows of a block
+		for o := 0; o < f.oc; {
+			kernel := c.gemmKernel(f.pixels(), f.oc-o)
+			if parts[kernel.rows] == nil {
+				parts[kernel.rows] = cut(kernel.rows)
+			}
+			from, k := see(o, kernel.channels)
+			panel := c.panel(f, kernel, o, taps, from, k, weights)
+			for _, p := range parts[kernel.rows] {
+				calls = append(calls, call[gemmArgs]{kernel.run, &gemmArgs{
+					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
+					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
+					blocks: p.blocks, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
+					rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
+				}})
+			}
+			o += kernel.channels
+		}
+	})
+	return share(c, &calls)
+}
+
+// panel packs the weights of a kernel's output channels from first, of k bytes of input beginning with one: see
+// gemmArgs.panel.
+func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
+	weights func(o, tap int) (from int, w []int8)) []byte {
+	all, step := kernel.channels, roundUp(k, kernel.step)
+	p := c.hooks.memory(all * (8 + taps*step))
+	for e := range min(all, f.oc-first) {
+		sum := int32(0)
+		for tap := range taps {
+			from, ws := weights(first+e, tap)
+			to := p[all*(8+tap*step):]
+			for i, w := range ws {
+				sum += int32(w)
+				to[kernel.place(all, step, e, from-begin+i)] = byte(w)
+			}
+		}
+		f.output.put(p, 4*e, 4*(all+e), first+e, f.bias[first+e]-f.signedZero()*sum)
+	}
+	return p
+}
+
+// signedZero is the zero point of x. The kernels take q + 128 back to q, as both factors of their products are signed.
+func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ flip)) }
+
+// pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,
+// unless both weights are -128.
+func (f *conv) pairs(taps int, weights func(o, tap int) (from int, w []int8)) bool {
+	const apart = chunk / 2
+	for o := range f.oc {
+		for tap := range taps {
+			from, w := weights(o, tap)
+			for i := range max(len(w)-apart, 0) {
+				if (from+i)%chunk < apart && w[i] == math.MinInt8 && w[i+apart] == math.MinInt8 {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

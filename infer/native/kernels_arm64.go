@@ -1,0 +1,56 @@
+package native
+
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"mnet-edge/quant"
+)
+
+// The families dotprod and neon: which calls of kernels make up an operator. They differ in the matrix product and in
+// the depthwise convolution. Both round as XNNPACK does; in TFLite's arithmetic, and for windows that no kernel here has,
+// the portable kernels stand in.
+
+var (
+	dotprod = kernels{
+		family:  Dotprod,
+		runs:    func() bool { return cpuid.CPU.Supports(cpuid.ASIMDDP) },
+		conv:    (*compiler).armConv,
+		mean:    (*compiler).armMean,
+		add:     (*compiler).armAdd,
+		mul:     (*compiler).armMul,
+		lookup:  (*compiler).armLookup,
+		pooling: (*compiler).windowPool,
+		narrow:  true,
+	}
+	neon = kernels{
+		family:  Neon,
+		runs:    func() bool { return true }, // Go takes it for granted
+		conv:    (*compiler).armConv,
+		mean:    (*compiler).armMean,
+		add:     (*compiler).armAdd,
+		mul:     (*compiler).armMul,
+		lookup:  (*compiler).armLookup,
+		pooling: (*compiler).windowPool,
+		narrow:  true,
+	}
+)
+
+// armConv returns what computes f with assembler kernels, or nil.
+func (c *compiler) armConv(f *conv) func() {
+	if c.rounding != quant.Float32 {
+		return nil
+	}
+	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.oc == f.c // each channel is made of one
+	dense := f.depth == f.c && !f.depthwise                          // of all
+	switch {
+	case apart && f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2:
+		return c.depthwise3x3(f)
+	case apart:
+		return c.depthwiseTaps(f)
+	case dense && f.dilation[1] == 1 && (f.c < 16 && f.kw > 1 || f.x.stride < roundUp(f.c, chunk)):
+		return c.rowConv(f)
+	case f.x.stride >= roundUp(f.c, chunk):
+		return c.tapConv(f)
+	}
+	return nil
+}
