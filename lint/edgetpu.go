@@ -42,7 +42,15 @@ func edgeTPUTypes(n *graph.Node) string {
 	if _, q := n.Op.(graph.Quantize); q && n.In[0].Type.DType == graph.Float32 {
 		return "it takes float32, which stays on the CPU: convert with int8 input"
 	}
-	return want("int8", "uint8")(n)
+	if reason := want("int8", "uint8")(n); reason != "" {
+		return reason
+	}
+	if slices.Contains(weighted, n.Op.Name()) {
+		if d := n.In[1].Type.DType; d != graph.Int8 && d != graph.UInt8 {
+			return fmt.Sprintf("%v weights: want int8 or uint8", d)
+		}
+	}
+	return ""
 }
 
 func innermost3(n *graph.Node) string {

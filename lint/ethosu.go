@@ -43,7 +43,7 @@ var ethosURules = []Rule{
 
 func eightBitWeights(n *graph.Node) string {
 	for i, v := range n.In[1:] {
-		if !v.Constant() {
+		if !static(v) {
 			return fmt.Sprintf("weight %q is computed", v.Name)
 		}
 		if d := v.Type.DType; i == 0 && d != graph.Int8 && d != graph.UInt8 {

@@ -22,6 +22,15 @@ func data(n *graph.Node) []*graph.Value {
 	return append(slices.Clone(in), n.Out)
 }
 
+// static reports whether a value is known before the model runs: a constant, or one that is only turned to float32.
+func static(v *graph.Value) bool {
+	if v.Def != nil {
+		_, ok := v.Def.Op.(graph.Dequantize)
+		return ok && v.Def.In[0].Constant()
+	}
+	return v.Constant()
+}
+
 // kindOf is a tensor's type as rules tell them apart: "float32", "int8", "int16 without quantization".
 func kindOf(t graph.Type) string {
 	if t.DType == graph.Float32 || t.Quant != nil {

@@ -18,12 +18,15 @@ var xnnpackRules = []Rule{
 	{"xnnpack-float-only", XNNPACK, Refused, "float32 where it has no integer kernel", xnnpackSource("CheckTensorFloatType"),
 		[]string{"average_pool", "softmax", "hard_swish", "activate"}, floatOnly},
 	{"xnnpack-type", XNNPACK, Refused, "float32, or int8 or uint8 with a scale", xnnpackSource("CheckTensorFloatOrQUInt8Type"),
-		nil, want("float32", "int8", "uint8")},
+		nil, xnnpackTypes},
 	{"xnnpack-mixed", XNNPACK, Refused, "inputs and result of one type", xnnpackSource("VisitBinaryNode, VisitConv2DNode"),
 		[]string{"conv2d", "depthwise_conv2d", "fully_connected", "add", "sub", "mul"}, oneKind},
 	{"xnnpack-rank", XNNPACK, Refused, "at most 6 dimensions", xnnpackSource("CheckTensorShape") + "; XNN_MAX_TENSOR_DIMS", nil, rank(6)},
 	{"xnnpack-shape", XNNPACK, Refused, "shapes that are constants", xnnpackSource("VisitReshapeNode, CheckTensorStaticAllocation"), ofComputed, computedShape},
 	{"xnnpack-weights", XNNPACK, Refused, "weights and bias that are constants", xnnpackSource("CheckTensorStaticAllocation"), weighted, constantWeights},
+	{"xnnpack-int4", XNNPACK, Refused, "weights of 8 bits where activations are integers", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, int4Weights},
+	{"xnnpack-dynamic", XNNPACK, Refused, "float32 weights of a depthwise convolution whose activations are", xnnpackSource("VisitDepthwiseConv2DNode"),
+		[]string{"depthwise_conv2d"}, dynamicWeights},
 	{"xnnpack-symmetric", XNNPACK, Refused, "int8 weights with zero point 0", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, symmetricWeights},
 	{"xnnpack-add-scale", XNNPACK, Refused, "scale of each input over the result's in [2^-10, 2^8)", xnnpackSource("VisitBinaryNode"),
 		[]string{"add", "sub"}, addScales},
@@ -48,9 +51,31 @@ func floatOnly(n *graph.Node) string {
 	return ""
 }
 
+// xnnpackTypes lets pass what makes float32 of float16 weights: XNNPACK takes them as they are.
+func xnnpackTypes(n *graph.Node) string {
+	if _, ok := n.Op.(graph.Dequantize); ok && n.In[0].Type.DType == graph.Float16 && n.In[0].Constant() {
+		return ""
+	}
+	return want("float32", "int8", "uint8")(n)
+}
+
+func int4Weights(n *graph.Node) string {
+	if n.In[1].Type.DType == graph.Int4 && n.In[0].Type.DType != graph.Float32 {
+		return fmt.Sprintf("int4 weights and %v activations", n.In[0].Type.DType)
+	}
+	return ""
+}
+
+func dynamicWeights(n *graph.Node) string {
+	if w := n.In[1].Type.DType; w != graph.Float32 && n.In[0].Type.DType == graph.Float32 {
+		return fmt.Sprintf("%v weights and float32 activations", w)
+	}
+	return ""
+}
+
 func constantWeights(n *graph.Node) string {
 	for _, v := range n.In[1:] {
-		if !v.Constant() {
+		if !static(v) {
 			return fmt.Sprintf("weight %q is computed", v.Name)
 		}
 	}

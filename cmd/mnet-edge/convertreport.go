@@ -29,8 +29,8 @@ type conversionReport struct {
 // newReport begins the files that are asked for.
 func newReport(c *cli.Context, scheme convert.Scheme) (r conversionReport, err error) {
 	picture := c.String("report-picture")
-	if scheme == convert.Float32 && (picture != "" || c.String("report") != "") {
-		return r, usagef("--report and --report-picture are about quantization: convert with --int8")
+	if !scheme.Integer() && (picture != "" || c.String("report") != "") {
+		return r, usagef("--report and --report-picture are about activations that become integers: convert with --int8, say")
 	}
 	r.format = strings.ToLower(strings.TrimPrefix(filepath.Ext(picture), "."))
 	if picture != "" && r.format != "png" && r.format != "svg" {
@@ -56,12 +56,14 @@ func (r conversionReport) write(c *cli.Context, f *floatModel, split dataset.Spl
 	if r.page == nil && r.picture == nil {
 		return nil
 	}
-	some := split.Limit(rangeSamples)
-	ranges, err := convert.Ranges(c.Context, result.Graph, calibrationSamples(c, f, &some))
-	if err != nil {
-		return err
+	q := report.Quantization{Convert: made, Result: result}
+	if split.N > 0 { // ranges that came with the checkpoint need no samples
+		some := split.Limit(rangeSamples)
+		var err error
+		if q.Ranges, err = convert.Ranges(c.Context, result.Graph, calibrationSamples(c, f, &some)); err != nil {
+			return err
+		}
 	}
-	q := report.Quantization{Convert: made, Result: result, Ranges: ranges}
 	if err := r.page.write(q.HTML); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package tflitec_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,11 +43,11 @@ func TestProfile(t *testing.T) {
 	profiler := tflitec.New().(infer.Profiler)
 	for name, b := range vectorModels(t) {
 		for _, delegate := range []string{tflitec.XNNPACK, tflitec.None} {
-			if strings.Contains(name, "forms") && delegate == tflitec.XNNPACK {
-				continue // of its many results nobody reads: see TestUnread
-			}
 			t.Run(name+" "+delegate, func(t *testing.T) {
 				s, err := profiler.Open(b, infer.Options{Delegate: delegate})
+				if errors.Is(err, infer.ErrModel) || errors.Is(err, infer.ErrUnavailable) {
+					t.Skipf("not run: %v", err) // an operator that the library lacks; for XNNPACK a result that nobody reads
+				}
 				if err != nil {
 					t.Fatal(err)
 				}
