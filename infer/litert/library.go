@@ -74,7 +74,7 @@ type rankedType struct {
 	element    int32
 	rank       uint32 // its bit 7 says that there are strides
 	dimensions [8]int32
-	strides    [8]uint32
+	_          [8]uint32 // the strides
 }
 
 const _ = -uint(unsafe.Sizeof(envOption{}) - 24) // fails to compile should the structs have another size than LiteRT's

@@ -25,7 +25,7 @@ const (
 // Version is the LiteRT whose functions and structs library.go declares. The library itself does not tell.
 const Version = "2.3.0"
 
-type runtime struct{ dir string }
+type runtime struct{}
 
 // New returns the runtime with the libraries that PathEnv names or sharedlib.Find finds, if any.
 func New() infer.Runtime { return runtime{} }
@@ -35,7 +35,7 @@ func (runtime) Name() string { return CPU }
 func (runtime) Version() string { return Version }
 
 // Devices looks for the libraries but loads none. Whether there is an adapter for the GPU accelerator, only Open tells.
-func (r runtime) Devices() []devices.Device {
+func (runtime) Devices() []devices.Device {
 	ds := []devices.Device{{Name: CPU, Kind: devices.CPU}, {Name: GPU, Kind: devices.GPU}}
 	for i := range ds {
 		if _, err := find(ds[i].Name); err != nil {
@@ -65,7 +65,7 @@ func find(delegate string) (path string, err error) {
 }
 
 // Open takes the delegates "litert" and "gpu". "" is the CPU.
-func (r runtime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
+func (runtime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 	bytes = withoutSignatures(bytes)
 	g, err := infer.Decode(bytes)
 	if err != nil {

@@ -10,15 +10,13 @@ import (
 
 // event is ProfiledEventData.
 type event struct {
-	tag      uintptr
+	_        uintptr // its name
 	kind     int32
 	_        int32
-	start    uint64 // µs
-	elapsed  uint64 // µs
-	memory   [6]uintptr
+	_        [2]uint64  // start and duration, µs
+	_        [6]uintptr // memory before and after
 	metadata [2]uint64
-	source   int32
-	_        int32
+	_        [2]int32 // its source
 }
 
 const (
