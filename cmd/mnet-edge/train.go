@@ -90,7 +90,8 @@ func trainAction(c *cli.Context) error {
 	t.Row("best epoch", fmt.Sprintf("%d of %d", result.BestEpoch, result.Epochs))
 	t.Row("validation top-1", fmt.Sprintf("%.2f %% (the epoch was chosen by it)", 100*result.ValTop1))
 	t.Row("test top-1", fmt.Sprintf("%.2f %% of %d", 100*result.TestTop1, result.TestN))
-	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.0f s in all", result.ImagesPerSecond, result.Backend, result.Seconds))
+	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.1f %% of the time waiting for data, %.0f s in all",
+		result.ImagesPerSecond, result.Backend, 100*result.WaitShare, result.Seconds))
 	t.Render()
 	say(c, "next: mnet-edge convert --int8 %s", result.Run)
 	return nil
