@@ -38,7 +38,7 @@ var testInput = model.Input{Mean: 128, Std: 64}
 
 func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, evalBatch int) *trainer {
 	t.Helper()
-	tr, err := newTrainer(be, spec, testInput, r, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil)
+	tr, err := newTrainer(be, spec, testInput, r, 1, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,8 @@ func differentiated[T float32 | float64](t *testing.T, tr *trainer, w model.Weig
 	build func(weights map[string]*Node, pixels, labels *Node) map[string]*Node) map[string][]T {
 	t.Helper()
 	dtype := dtypes.FromGenericsType[T]()
-	p, err := tr.compile("gradients", len(labels), func(g *Graph, pixels, labels *Node) []*Node {
+	devices := max(1, tr.devices)
+	p, err := tr.compileFor(devices, "gradients", len(labels), func(g *Graph, pixels, labels *Node) []*Node {
 		grads := build(tr.parameters(g, dtype), pixels, labels)
 		var out []*Node
 		for _, p := range tr.params {
@@ -73,20 +74,24 @@ func differentiated[T float32 | float64](t *testing.T, tr *trainer, w model.Weig
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs, err := tr.batch(p, pixels, labels)
+	batch, err := tr.batch(p, pixels, labels)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range tr.params {
-		data := make([]T, p.Count())
-		for i, v := range p.toDevice(w[p.Name].Data) {
-			data[i] = T(v)
+	var inputs []compute.Buffer
+	for d := range devices {
+		inputs = append(inputs, batch[2*d:2*d+2]...)
+		for _, p := range tr.params {
+			data := make([]T, p.Count())
+			for i, v := range p.toDevice(w[p.Name].Data) {
+				data[i] = T(v)
+			}
+			b, err := tr.backend.BufferFromFlatData(compute.DeviceNum(d), data, shapes.Make(dtype, p.shape...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs = append(inputs, b)
 		}
-		b, err := tr.backend.BufferFromFlatData(0, data, shapes.Make(dtype, p.shape...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs = append(inputs, b)
 	}
 	out, err := p.exec.Execute(inputs, nil, 0)
 	if err != nil {
@@ -203,7 +208,7 @@ func polynomials(x []float64, rows int) []float64 {
 // such flip moves a BN gradient by 1e-2 of its norm. 1e-8 of the norm holds even for the gammas in front of a depthwise
 // convolution, whose gradients the next BN makes nearly zero.
 func TestBackendsAgree(t *testing.T) {
-	xla, err := openPlugin(BackendXLA, "")
+	xla, err := openPlugin(BackendXLA, "", 0)
 	if err != nil {
 		t.Skip("no XLA to compare with: ", err)
 	}

@@ -36,6 +36,7 @@ func trainCommand() *cli.Command {
 			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
+			devicesFlag(),
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
@@ -116,7 +117,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
+		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
 	if config.Out == "" {
