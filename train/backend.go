@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
@@ -29,7 +30,8 @@ const (
 const PluginEnv = "MNET_PJRT"
 
 // FindPlugin returns the path of the PJRT plugin for backend (BackendXLA or BackendCUDA): what PluginEnv says, else
-// where sharedlib.Find finds its file. The error says where it looked.
+// where sharedlib.Find finds its file, or, of the one for CUDA, where JAX has it in the Python environment that is active. The
+// error says where it looked.
 func FindPlugin(backend string) (string, error) {
 	name := pluginCPU
 	if backend == BackendCUDA {
@@ -42,10 +44,39 @@ func FindPlugin(backend string) (string, error) {
 		return filepath.Abs(path)
 	}
 	path, err := sharedlib.Find(name)
-	if err != nil {
+	if err == nil {
+		return path, nil
+	}
+	if backend != BackendCUDA {
 		return "", fmt.Errorf("train: %w: %w", err, ErrBackend)
 	}
-	return path, nil
+	for _, dir := range jaxFolders() {
+		path := filepath.Join(dir, name)
+		if s, err := os.Stat(path); err == nil && s.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("train: %w, nor JAX's in an active Python environment: %w", err, ErrBackend)
+}
+
+// jaxFolders are the folders where JAX's packages for CUDA, jax-cuda13-pjrt and its like, put the plugin: jax_plugins/xla_cudaNN of the
+// site-packages of the Python environment that VIRTUAL_ENV or CONDA_PREFIX names, and of PYTHONPATH. Newest CUDA first.
+func jaxFolders() []string {
+	var sites []string
+	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
+		if prefix := os.Getenv(variable); prefix != "" {
+			found, _ := filepath.Glob(filepath.Join(prefix, "lib", "python3*", "site-packages")) // fails on a malformed pattern only
+			sites = append(sites, found...)
+		}
+	}
+	sites = append(sites, filepath.SplitList(os.Getenv("PYTHONPATH"))...)
+	var dirs []string
+	for _, site := range sites {
+		found, _ := filepath.Glob(filepath.Join(site, "jax_plugins", "xla_cuda*"))
+		slices.Reverse(found) // Glob sorts
+		dirs = append(dirs, found...)
+	}
+	return dirs
 }
 
 // checkPlugin reports that the plugin c insists on is not there.
@@ -64,7 +95,11 @@ func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 		be, err = openGo()
 		return be, BackendGo, "", err
 	case BackendAuto:
-		be, err = openPlugin(BackendXLA, c.Plugin)
+		if c.Devices > 1 { // the Go backend has one
+			be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
+			return be, "xla:cpu", "", err
+		}
+		be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
 		if err == nil {
 			return be, "xla:cpu", "", nil
 		}
@@ -72,10 +107,10 @@ func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 		be, err = openGo()
 		return be, BackendGo, note, err
 	case BackendCUDA:
-		be, err = openPlugin(BackendCUDA, c.Plugin)
+		be, err = openPlugin(BackendCUDA, c.Plugin, c.Devices)
 		return be, "xla:cuda", "", err
 	default:
-		be, err = openPlugin(BackendXLA, c.Plugin)
+		be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
 		return be, "xla:cpu", "", err
 	}
 }
@@ -88,8 +123,9 @@ func openGo() (compute.Backend, error) {
 	return be, nil
 }
 
-// openPlugin starts XLA with the plugin at path, or the one FindPlugin finds.
-func openPlugin(backend, path string) (compute.Backend, error) {
+// openPlugin starts XLA with the plugin at path, or the one FindPlugin finds, and makes sure of that many devices (0: one). On a CPU
+// they are as many as one asks for, and share the processors.
+func openPlugin(backend, path string, devices int) (compute.Backend, error) {
 	var err error
 	if path == "" {
 		path, err = FindPlugin(backend)
@@ -99,9 +135,17 @@ func openPlugin(backend, path string) (compute.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	be, err := openXLA(path)
+	options := map[string]any{}
+	if backend == BackendXLA && devices > 1 {
+		options["cpu_device_count"] = int64(devices)
+	}
+	be, err := openXLA(path, options)
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w: %w", path, err, ErrBackend)
+	}
+	if has := be.NumDevices(); has < devices {
+		be.Finalize()
+		return nil, fmt.Errorf("train: %d devices wanted, %s has %d: %w", devices, path, has, ErrBackend)
 	}
 	return be, nil
 }

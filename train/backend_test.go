@@ -12,7 +12,9 @@ import (
 func TestFindPlugin(t *testing.T) {
 	root := t.TempDir()
 	t.Chdir(root)
-	t.Setenv(PluginEnv, "")
+	for _, variable := range []string{PluginEnv, "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH"} {
+		t.Setenv(variable, "")
+	}
 	if _, err := FindPlugin(BackendCUDA); !errors.Is(err, ErrBackend) || !strings.Contains(err.Error(), pluginCUDA) {
 		t.Errorf("no plugin anywhere: error %v, want ErrBackend naming the file", err)
 	}
@@ -36,6 +38,30 @@ func TestFindPlugin(t *testing.T) {
 	if got, err := FindPlugin(BackendCUDA); err != nil || filepath.Base(got) != pluginCUDA || !strings.Contains(got, "native") {
 		t.Errorf("in a source tree: %q, error %v, want %s", got, err, inTree)
 	}
+
+	// Without one beside the program or in a source tree: JAX's, of the newest CUDA, in the Python environment that is active.
+	t.Chdir(t.TempDir())
+	site := filepath.Join(root, "venv", "lib", "python3.12", "site-packages")
+	for _, version := range []string{"xla_cuda12", "xla_cuda13"} {
+		dir := filepath.Join(site, "jax_plugins", version)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		touch(filepath.Join(dir, pluginCUDA))
+	}
+	t.Setenv("PYTHONPATH", "")
+	t.Setenv("CONDA_PREFIX", "")
+	t.Setenv("VIRTUAL_ENV", filepath.Join(root, "venv"))
+	jax := filepath.Join(site, "jax_plugins", "xla_cuda13", pluginCUDA)
+	if got, err := FindPlugin(BackendCUDA); err != nil || got != jax {
+		t.Errorf("in a Python environment: %q, error %v, want %s", got, err, jax)
+	}
+	t.Setenv("VIRTUAL_ENV", "")
+	t.Setenv("PYTHONPATH", site)
+	if got, err := FindPlugin(BackendCUDA); err != nil || got != jax {
+		t.Errorf("on PYTHONPATH: %q, error %v, want %s", got, err, jax)
+	}
+	t.Setenv("PYTHONPATH", "")
 
 	named := touch(filepath.Join(root, pluginCUDA))
 	t.Setenv(PluginEnv, named)

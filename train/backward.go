@@ -38,7 +38,8 @@ func (n *net) gradients(pixels, labels *Node, smoothing float64) (loss, correct 
 	p := &pass{net: n, grads: map[string]*Node{}}
 	logits, dLogits := p.forward(pixels, labels, smoothing, &loss)
 	p.backward(dLogits)
-	return loss, hits(logits, labels), p.grads
+	p.sumGradients()
+	return n.across(loss)[0], n.across(hits(logits, labels))[0], p.grads
 }
 
 // forward runs the net and returns its logits (N, Classes) and the loss's gradient there.
@@ -65,7 +66,7 @@ func (p *pass) forward(pixels, labels *Node, smoothing float64, loss **Node) (lo
 			lp.read = keep(rows(Concatenate(taps(x, p.spec.Padding, l), 3)))
 			lp.x = imagesOf(Dot(lp.read, w).Product(), x)
 		}
-		lp.moments = sumMoments(lp.x)
+		lp.moments = p.sumMoments(lp.x)
 		p.batch[l.BN] = lp.moments
 		lp.inverse = Reciprocal(Sqrt(AddScalar(lp.variance, model.BNEpsilon)))
 		lp.scale = Mul(p.weights[l.BN+".weight"], lp.inverse)
@@ -76,8 +77,9 @@ func (p *pass) forward(pixels, labels *Node, smoothing float64, loss **Node) (lo
 			x = MaxScalar(x, 0)
 		}
 	}
-	*loss = ReduceAllMean(crossEntropy(logits, labels, smoothing))
-	return logits, crossEntropyGradient(logits, labels, smoothing)
+	share := 1 / float64(max(1, p.devices))
+	*loss = MulScalar(ReduceAllMean(crossEntropy(logits, labels, smoothing)), share)
+	return logits, MulScalar(crossEntropyGradient(logits, labels, smoothing), share)
 }
 
 // backward goes from the logits' gradient (N, Classes) to those of all weights.
@@ -120,8 +122,9 @@ func (p *pass) normalizeGradient(l layerPass, d *Node) *Node {
 		d = Where(GreaterThan(affine(l.x, l.scale, l.shift), ScalarZero(d.Graph(), d.DType())), d, ZerosLike(d))
 	}
 	g := keep(d)
-	beta := ReduceSum(rows(g), 0)
-	gamma := Mul(l.inverse, Sub(ReduceSum(rows(Mul(g, l.x)), 0), Mul(l.mean, beta)))
+	sums := p.across(ReduceSum(rows(g), 0), ReduceSum(rows(Mul(g, l.x)), 0))
+	beta := sums[0]
+	gamma := Mul(l.inverse, Sub(sums[1], Mul(l.mean, beta)))
 	p.grads[l.BN+".bias"], p.grads[l.BN+".weight"] = beta, gamma
 	perValue := MulScalar(l.scale, -1/float64(l.count))
 	a := Mul(perValue, Mul(l.inverse, gamma))
@@ -193,12 +196,12 @@ func crossEntropyGradient(logits, labels *Node, smoothing float64) *Node {
 	return MulScalar(Sub(softmax, target), 1/float64(d[0]))
 }
 
-// sumMoments is batchMoments with plain sums.
-func sumMoments(x *Node) moments {
+// sumMoments is batchMoments with plain sums, and of the batch that all devices have together.
+func (n *net) sumMoments(x *Node) moments {
 	r := rows(x)
-	count := r.Shape().Dimensions[0]
-	mean := MulScalar(ReduceSum(r, 0), 1/float64(count))
-	squares := MulScalar(ReduceSum(Mul(r, r), 0), 1/float64(count))
+	count := r.Shape().Dimensions[0] * max(1, n.devices)
+	sums := n.across(ReduceSum(r, 0), ReduceSum(Mul(r, r), 0))
+	mean, squares := MulScalar(sums[0], 1/float64(count)), MulScalar(sums[1], 1/float64(count))
 	return moments{mean, MaxScalar(Sub(squares, Mul(mean, mean)), 0), count}
 }
 

@@ -37,8 +37,9 @@ type Config struct {
 	Data        string  `json:"data"`         // recorded only: the data as the user named it
 	Limit       int     `json:"limit"`        // recorded only: how many images the caller kept, 0 for all
 
-	Backend string `json:"backend"` // "auto", "xla", "cuda" or "go"; "": "auto"
-	Plugin  string `json:"plugin"`  // PJRT plugin's file; "": FindPlugin looks for it
+	Backend string `json:"backend"`           // "auto", "xla", "cuda" or "go"; "": "auto"
+	Plugin  string `json:"plugin"`            // PJRT plugin's file; "": FindPlugin looks for it
+	Devices int    `json:"devices,omitempty"` // that share each batch, of the backend's; 0: one
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
@@ -115,7 +116,7 @@ func (c Config) check() error {
 	}
 	switch c.Backend {
 	case BackendAuto, BackendXLA, BackendCUDA, BackendGo:
-		return nil
+		return c.checkDevices()
 	}
 	return refuse("backend %q: want %s, %s, %s or %s", c.Backend, BackendAuto, BackendXLA, BackendCUDA, BackendGo)
 }

@@ -27,6 +27,7 @@ type net struct {
 	weights map[string]*Node
 	batch   map[string]moments // filled by a training pass: the statistics of this batch, by BN's name
 	train   bool
+	devices int // that share the batch; 0: one
 }
 
 // moments are a batch's per-channel mean and biased variance, (C) each, over count values a channel.

@@ -8,6 +8,6 @@ import (
 	"github.com/gomlx/compute"
 )
 
-func openXLA(string) (compute.Backend, error) {
+func openXLA(string, map[string]any) (compute.Backend, error) {
 	return nil, errors.New("this program was built without cgo, which XLA needs")
 }

@@ -70,7 +70,7 @@ func TestFoldedLogits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := p.exec.Execute(append(inputs, tr.weights...), nil, 0)
+	out, err := p.exec.Execute(append(inputs, tr.weights()...), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 		if r.c.QAT != "" {
 			t, err = newQuantizedTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start), start.Ranges, &r.train)
 		} else {
-			t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
+			t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
 		}
 		done <- err
 	}()

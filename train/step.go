@@ -22,23 +22,26 @@ type trainer struct {
 
 	ranges map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
 
-	weights []compute.Buffer // one a param
-	momenta []compute.Buffer // one a trainable param, in the params' order
+	devices int // that share a step's batch; 0: one; see devices.go
+
+	state [][]compute.Buffer // on each device the same: the weights, one a param, then the momenta, one a trainable param
 
 	step, eval *program
 }
 
-// program is a compiled graph with its batch size.
+// program is a compiled graph with its batch size and the number of devices that share it.
 type program struct {
-	graph *Graph
-	exec  compute.Executable
-	batch int
+	graph   *Graph
+	exec    compute.Executable
+	batch   int
+	devices int
 }
 
 // newTrainer puts weights and momenta (nil: zero) on the device and compiles the training step for recipe.Batch images
 // and the evaluation for evalBatch.
-func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, evalBatch int, weights, momenta model.Weights) (*trainer, error) {
-	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec)}
+// Devices share the step.
+func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, devices, evalBatch int, weights, momenta model.Weights) (*trainer, error) {
+	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), devices: devices}
 	if err := t.upload(weights, momenta); err != nil {
 		t.close()
 		return nil, err
@@ -52,7 +55,7 @@ func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, e
 
 // compileBoth compiles the step for the recipe's batch and the evaluation for evalBatch.
 func (t *trainer) compileBoth(evalBatch int) (err error) {
-	if t.step, err = t.compile("step", t.recipe.Batch, t.buildStep); err == nil {
+	if t.step, err = t.compileFor(max(1, t.devices), "step", t.recipe.Batch, t.buildStep); err == nil {
 		t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
 	}
 	return err
@@ -60,10 +63,12 @@ func (t *trainer) compileBoth(evalBatch int) (err error) {
 
 // close gives the device's memory back.
 func (t *trainer) close() {
-	for _, b := range append(t.weights, t.momenta...) {
-		b.Finalize()
+	for _, state := range t.state {
+		for _, b := range state {
+			b.Finalize()
+		}
 	}
-	t.weights, t.momenta = nil, nil
+	t.state = nil
 	for _, p := range []*program{t.step, t.eval} {
 		if p != nil {
 			p.graph.Finalize()
@@ -73,14 +78,22 @@ func (t *trainer) close() {
 
 // compile builds a graph over one batch of pixels and labels and compiles it.
 func (t *trainer) compile(name string, batch int, build func(g *Graph, pixels, labels *Node) []*Node) (p *program, err error) {
+	return t.compileFor(1, name, batch, build)
+}
+
+// compileFor is compile for devices that run the program together, each on an equal part of the batch.
+func (t *trainer) compileFor(devices int, name string, batch int, build func(g *Graph, pixels, labels *Node) []*Node) (p *program, err error) {
 	defer recovered(&err)
 	g := NewGraph(t.backend, name)
-	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch, t.spec.Size, t.spec.Size, 3))
-	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch))
+	if err := share(g, devices); err != nil {
+		return nil, err
+	}
+	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.spec.Size, t.spec.Size, 3))
+	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch/devices))
 	if err := g.Compile(build(g, pixels, labels)...); err != nil {
 		return nil, fmt.Errorf("train: compiling the %s: %w", name, err)
 	}
-	return &program{g, g.Executable(), batch}, nil
+	return &program{g, g.Executable(), batch, devices}, nil
 }
 
 // parameters adds an input for each of t's params to the graph.
@@ -129,7 +142,7 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 // Net C and quantization-aware runs are differentiated by GoMLX.
 func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node, grads map[string]*Node) {
 	if t.spec.Net == model.NetD && t.ranges == nil {
-		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
+		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}, devices: t.devices}
 		loss, correct, grads = n.gradients(pixels, labels, t.recipe.LabelSmoothing)
 		return n, loss, correct, grads
 	}
@@ -183,26 +196,35 @@ func (t *trainer) buildEval(g *Graph, pixels, labels *Node) []*Node {
 // step and how many images were right. After an error the trainer's weights are gone.
 func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
 	defer recovered(&err)
-	inputs, err := t.batch(t.step, pixels, labels)
+	batch, err := t.batch(t.step, pixels, labels)
 	if err != nil {
 		return 0, 0, err
 	}
-	lr, err := t.backend.BufferFromFlatData(0, []float32{float32(rate)}, shapes.Make(dtypes.Float32))
-	if err != nil {
-		return 0, 0, fmt.Errorf("train: %w", err)
+	var inputs []compute.Buffer
+	for d, state := range t.state {
+		lr, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), []float32{float32(rate)}, shapes.Make(dtypes.Float32))
+		if err != nil {
+			return 0, 0, fmt.Errorf("train: %w", err)
+		}
+		inputs = append(append(inputs, batch[2*d], batch[2*d+1], lr), state...)
 	}
-	inputs = append(append(append(inputs, lr), t.weights...), t.momenta...)
 	donate := make([]bool, len(inputs))
 	for i := range donate {
 		donate[i] = true
 	}
 	outputs, err := t.step.exec.Execute(inputs, donate, 0)
 	if err != nil {
-		t.weights, t.momenta = nil, nil
+		t.state = nil
 		return 0, 0, fmt.Errorf("train: step: %w", err)
 	}
-	state := outputs[2:]
-	t.weights, t.momenta = state[:len(t.params):len(t.params)], state[len(t.params):]
+	each := len(outputs) / t.step.devices
+	for d := range t.state {
+		t.state[d] = outputs[d*each+2 : (d+1)*each : (d+1)*each]
+		if d > 0 { // the first device's sums are everyone's
+			outputs[d*each].Finalize()
+			outputs[d*each+1].Finalize()
+		}
+	}
 	return readSums(outputs[0], outputs[1])
 }
 
@@ -223,7 +245,8 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	outputs, err := t.eval.exec.Execute(append(inputs, t.weights...), append([]bool{true, true}, make([]bool, len(t.weights))...), 0)
+	weights := t.weights()
+	outputs, err := t.eval.exec.Execute(append(inputs, weights...), append([]bool{true, true}, make([]bool, len(weights))...), 0)
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("train: evaluation: %w", err)
 	}
@@ -237,22 +260,28 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 	return loss, correct, predicted[:n], err
 }
 
-// batch copies one batch to the device.
+// batch copies one batch to the program's devices, an equal part to each: for each device its pixels and its labels.
 func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([]compute.Buffer, error) {
 	size := t.spec.Size
 	if len(labels) != p.batch || len(pixels) != p.batch*size*size*3 {
 		return nil, fmt.Errorf("train: batch of %d labels and %d bytes of pixels, the %s takes %d images of %dx%d",
 			len(labels), len(pixels), p.graph.Name(), p.batch, size, size)
 	}
-	x, err := t.backend.BufferFromFlatData(0, pixels, shapes.Make(dtypes.Uint8, p.batch, size, size, 3))
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+	part := p.batch / p.devices
+	var buffers []compute.Buffer
+	for d := range p.devices {
+		from, to := d*part, (d+1)*part
+		x, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), pixels[from*size*size*3:to*size*size*3], shapes.Make(dtypes.Uint8, part, size, size, 3))
+		if err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		y, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), labels[from:to], shapes.Make(dtypes.Int32, part))
+		if err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		buffers = append(buffers, x, y)
 	}
-	y, err := t.backend.BufferFromFlatData(0, labels, shapes.Make(dtypes.Int32, p.batch))
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
-	}
-	return []compute.Buffer{x, y}, nil
+	return buffers, nil
 }
 
 // readSums reads and releases the two scalars both programs begin their outputs with.
@@ -271,46 +300,65 @@ func readSums(loss, correct compute.Buffer) (float64, int, error) {
 	return float64(l[0]), int(c[0]), nil
 }
 
-// upload puts weights and momenta (nil: zero) on the device.
+// weights and momenta are the first device's.
+func (t *trainer) weights() []compute.Buffer { return t.state[0][:len(t.params)] }
+func (t *trainer) momenta() []compute.Buffer { return t.state[0][len(t.params):] }
+
+// upload puts weights and momenta (nil: zero) on each device.
 func (t *trainer) upload(weights, momenta model.Weights) error {
-	if err := t.setWeights(weights); err != nil {
-		return err
-	}
-	for _, p := range t.params {
-		if !p.Trainable {
-			continue
-		}
-		m := make([]float32, p.Count())
-		if momenta != nil {
-			m = p.toDevice(momenta[p.Name].Data)
-		}
-		b, err := t.put(p, m)
-		if err != nil {
+	t.state = make([][]compute.Buffer, max(1, t.devices))
+	for d := range t.state {
+		if err := t.putWeights(d, weights); err != nil {
 			return err
 		}
-		t.momenta = append(t.momenta, b)
+		for _, p := range t.params {
+			if !p.Trainable {
+				continue
+			}
+			m := make([]float32, p.Count())
+			if momenta != nil {
+				m = p.toDevice(momenta[p.Name].Data)
+			}
+			b, err := t.put(d, p, m)
+			if err != nil {
+				return err
+			}
+			t.state[d] = append(t.state[d], b)
+		}
 	}
 	return nil
 }
 
-// setWeights replaces the weights on the device.
+// setWeights replaces the weights on each device.
 func (t *trainer) setWeights(weights model.Weights) error {
-	for _, b := range t.weights {
-		b.Finalize()
-	}
-	t.weights = nil
-	for _, p := range t.params {
-		b, err := t.put(p, p.toDevice(weights[p.Name].Data))
-		if err != nil {
+	for d, state := range t.state {
+		for _, b := range state[:len(t.params)] {
+			b.Finalize()
+		}
+		t.state[d] = nil
+		momenta := state[len(t.params):]
+		if err := t.putWeights(d, weights); err != nil {
 			return err
 		}
-		t.weights = append(t.weights, b)
+		t.state[d] = append(t.state[d], momenta...)
 	}
 	return nil
 }
 
-func (t *trainer) put(p param, data []float32) (compute.Buffer, error) {
-	b, err := t.backend.BufferFromFlatData(0, data, shapes.Make(dtypes.Float32, p.shape...))
+// putWeights adds the weights to a device's state.
+func (t *trainer) putWeights(device int, weights model.Weights) error {
+	for _, p := range t.params {
+		b, err := t.put(device, p, p.toDevice(weights[p.Name].Data))
+		if err != nil {
+			return err
+		}
+		t.state[device] = append(t.state[device], b)
+	}
+	return nil
+}
+
+func (t *trainer) put(device int, p param, data []float32) (compute.Buffer, error) {
+	b, err := t.backend.BufferFromFlatData(compute.DeviceNum(device), data, shapes.Make(dtypes.Float32, p.shape...))
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w", p.Name, err)
 	}
@@ -328,13 +376,13 @@ func (t *trainer) download() (weights, momenta model.Weights, err error) {
 	}
 	weights, momenta = model.Weights{}, model.Weights{}
 	for i, p := range t.params {
-		if weights[p.Name], err = get(p, t.weights[i]); err != nil {
+		if weights[p.Name], err = get(p, t.weights()[i]); err != nil {
 			return nil, nil, err
 		}
 		if !p.Trainable {
 			continue
 		}
-		if momenta[p.Name], err = get(p, t.momenta[len(momenta)]); err != nil {
+		if momenta[p.Name], err = get(p, t.momenta()[len(momenta)]); err != nil {
 			return nil, nil, err
 		}
 	}

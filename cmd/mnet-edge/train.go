@@ -36,6 +36,7 @@ func trainCommand() *cli.Command {
 			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
+			devicesFlag(),
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
@@ -90,7 +91,8 @@ func trainAction(c *cli.Context) error {
 	t.Row("best epoch", fmt.Sprintf("%d of %d", result.BestEpoch, result.Epochs))
 	t.Row("validation top-1", fmt.Sprintf("%.2f %% (the epoch was chosen by it)", 100*result.ValTop1))
 	t.Row("test top-1", fmt.Sprintf("%.2f %% of %d", 100*result.TestTop1, result.TestN))
-	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.0f s in all", result.ImagesPerSecond, result.Backend, result.Seconds))
+	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.1f %% of the time waiting for data, %.0f s in all",
+		result.ImagesPerSecond, result.Backend, 100*result.WaitShare, result.Seconds))
 	t.Render()
 	say(c, "next: mnet-edge convert --int8 %s", result.Run)
 	return nil
@@ -115,7 +117,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Out: c.String("out"),
+		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
 	if config.Out == "" {
