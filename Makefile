@@ -90,9 +90,9 @@ bench-litert: native ## Invoke through infer/litert against LiteRT's Python inte
 	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/overhead-litert ./bench/overhead
 	bin/overhead-litert -delegate litert .venv-litert/bin/python bench/overhead/peer.py
 
-WIDTH ?= 1
-BATCH ?= 64
-bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1 BATCH=64
+WIDTH ?= 1,0.25
+BATCH ?= 128
+bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1,0.25 BATCH=128
 	@test -x .venv-train/bin/python || python3 -m venv .venv-train
 	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train

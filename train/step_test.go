@@ -286,6 +286,49 @@ func TestGradientsAreDerivatives(t *testing.T) {
 	}
 }
 
+// On XLA, whose sums over pixels are shared among threads, a step gives the same bits every time.
+func TestStepRepeats(t *testing.T) {
+	xla, err := openPlugin(BackendXLA, "", 0)
+	if err != nil {
+		t.Skip("no XLA: ", err)
+	}
+	defer xla.Finalize()
+	r, err := Preset(PresetSeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Batch = 64
+	spec := model.DefaultSpec(model.NetD)
+	spec.Width = 0.125
+	w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5)))
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), r.Batch, spec)
+	tr := testTrainer(t, xla, spec, r, 2)
+	var first [2]model.Weights
+	for range 4 {
+		for _, b := range tr.state[0] {
+			b.Finalize()
+		}
+		if err := tr.upload(w, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, _, err := tr.Step(pixels, labels, 0.1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		weights, momenta, err := tr.download()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first[0] == nil {
+			first = [2]model.Weights{weights, momenta}
+		}
+		if !reflect.DeepEqual([2]model.Weights{weights, momenta}, first) {
+			t.Fatal("the same three steps gave other weights")
+		}
+	}
+}
+
 // A batch that is not full counts only its own images.
 func TestEvalPartialBatch(t *testing.T) {
 	r, err := Preset(PresetFast)
