@@ -112,6 +112,17 @@ bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it b
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
 
+DATA   ?= cifar10
+LIMIT  ?= 0
+EPOCHS ?= 5
+bench-thirdparty: build ## infer against LiteRT's Python interpreter, models of the TensorFlow converter (pip); DATA=cifar10-images.zip LIMIT=1000
+	@test -x $(LITERT) || python3 -m venv .venv-litert
+	@$(LITERT) -c 'import ai_edge_litert, numpy' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
+	@test -x .venv-train/bin/python || python3 -m venv .venv-train
+	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
+	@CGO_ENABLED=0 $(GO) build -o bin/bench-thirdparty ./bench/thirdparty
+	bin/bench-thirdparty -litert $(LITERT) -tensorflow .venv-train/bin/python -data '$(DATA)' -limit $(LIMIT) -epochs $(EPOCHS) $(MODELS)
+
 COLD_MODEL ?= builtin/model.tflite
 bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite
 	@test -x $(LITERT) || python3 -m venv .venv-litert

@@ -56,10 +56,11 @@ func (tr tree) zip() []byte {
 	return b.Bytes()
 }
 
-func (tr tree) tarGz() []byte {
+func (tr tree) tarGz() []byte { return gzipped(tr.tar()) }
+
+func (tr tree) tar() []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	w := tar.NewWriter(z)
+	w := tar.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(tr)) {
 		h := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(tr[name])), Typeflag: tar.TypeReg}
 		if strings.HasSuffix(name, "/") {
@@ -69,7 +70,6 @@ func (tr tree) tarGz() []byte {
 		w.Write(tr[name])
 	}
 	w.Close()
-	z.Close()
 	return b.Bytes()
 }
 

@@ -15,9 +15,12 @@ import (
 	"mnet-edge/infer"
 )
 
+// BenchVersion is that of Bench's JSON.
+const BenchVersion = 1
+
 // Bench compares models, delegates and thread counts. All is relative to the first row.
 type Bench struct {
-	Version  int        `json:"version"` // of this format: 1
+	Version  int        `json:"version"` // BenchVersion
 	Measured time.Time  `json:"measured"`
 	Host     string     `json:"host"` // CPU model and cores
 	Data     string     `json:"data"` // set and split the accuracy is about

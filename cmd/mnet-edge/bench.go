@@ -26,6 +26,7 @@ func benchCommand() *cli.Command {
 3. Where threads stop paying:       mnet-edge bench --threads 1,2,4 int8.tflite
 4. A page with pictures to show:    mnet-edge bench --profile --html bench.html float32.tflite int8.tflite
 5. For a spreadsheet:               mnet-edge bench --csv float32.tflite int8.tflite > bench.csv
+6. On a Raspberry Pi, from here:    mnet-edge bench --on pi@raspberrypi --html pi.html float32.tflite int8.tflite
 
 Latency is measured in rounds that go through the rows forwards and backwards in turn, so that all rows share the
 machine's good and bad moments. Speed-up and drop are against the first row.`,
@@ -41,7 +42,7 @@ machine's good and bad moments. Speed-up and drop are against the first row.`,
 			&cli.BoolFlag{Name: "markdown", Usage: "print a Markdown table"},
 			&cli.StringFlag{Name: "html", Usage: "also write a page with pictures to `FILE`"},
 			jsonFlag(),
-		}, modelFlags()...), measureFlags(1024, 1)...),
+		}, append(modelFlags(), remoteFlags()...)...), measureFlags(1024, 1)...),
 		Action: benchAction,
 	}
 }
@@ -65,16 +66,12 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	models, err := openAll(c)
-	defer func() {
-		for _, m := range models {
-			m.session.Close()
-		}
-	}()
-	if err != nil {
-		return err
+	var b *report.Bench
+	if c.IsSet("on") {
+		b, err = benchOnRemote(c)
+	} else {
+		b, err = benchHere(c, opts)
 	}
-	b, err := compare(c, models, opts)
 	if err != nil {
 		return err
 	}
@@ -92,6 +89,20 @@ func benchAction(c *cli.Context) error {
 		b.Text(w)
 	}
 	return nil
+}
+
+// benchHere compares the models on this machine.
+func benchHere(c *cli.Context, opts infer.MeasureOptions) (*report.Bench, error) {
+	models, err := openAll(c)
+	defer func() {
+		for _, m := range models {
+			m.session.Close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	return compare(c, models, opts)
 }
 
 // openAll opens every model on every delegate with every number of threads.
@@ -129,7 +140,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	var sessions []infer.Session
 	var inputs [][]byte
 	verifiers := map[string]*infer.Verifier{} // by model
-	b := &report.Bench{Version: 1, Measured: time.Now().UTC(), Host: report.HostText(host)}
+	b := &report.Bench{Version: report.BenchVersion, Measured: time.Now().UTC(), Host: report.HostText(host)}
 	for _, m := range models {
 		set := sets[m.Height]
 		if set == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,11 +17,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/builtin"
+	"mnet-edge/report"
 )
 
 // A command with --on runs on another machine, by the system's ssh and the mnet-edge that is installed there. The files that its
 // flags and arguments name go along, each once: they stay in a folder of the other machine, by their sha256. What the
-// command prints there is what it prints here, and its exit code is the exit code.
+// command prints there is what it prints here, and its exit code is the exit code. bench has a report of numbers brought back
+// and writes it here, in the form asked for.
 
 // remoteFolder is where files are kept, below the home folder there.
 const remoteFolder = ".cache/mnet-edge/on"
@@ -49,13 +52,56 @@ type remote struct {
 
 // onRemote runs the command of c on the machine that --on names. files are its arguments.
 func onRemote(c *cli.Context, files []string) error {
+	r, err := newRemote(c)
+	if err != nil {
+		return err
+	}
+	return r.call(c, files, c.App.Writer)
+}
+
+// benchOnRemote is bench's comparison as the machine that --on names measured it. Its models have the names they have here.
+func benchOnRemote(c *cli.Context) (*report.Bench, error) {
+	r, err := newRemote(c)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = r.call(c, c.Args().Slice(), &out)
+	if exit := remoteExit(0); errors.As(err, &exit) && c.Bool("json") {
+		_, err := c.App.Writer.Write(out.Bytes()) // what was wrong, as an object
+		return nil, errors.Join(exit, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b report.Bench
+	if err := json.Unmarshal(out.Bytes(), &b); err != nil {
+		return nil, fmt.Errorf("%w: its report: %w", errRemote, err)
+	}
+	if b.Version != report.BenchVersion {
+		return nil, fmt.Errorf("%w: its mnet-edge writes reports of format %d, this one reads %d", errRemote, b.Version, report.BenchVersion)
+	}
+	for i := range b.Rows {
+		if local, ok := r.send[b.Rows[i].Model]; ok {
+			b.Rows[i].Model = local
+		}
+	}
+	return &b, nil
+}
+
+func newRemote(c *cli.Context) (*remote, error) {
 	r := &remote{host: c.String("on"), ssh: strings.Fields(os.Getenv(sshEnv)), send: map[string]string{}}
 	if len(r.ssh) == 0 {
 		r.ssh = []string{"ssh"}
 	}
-	if strings.HasPrefix(r.host, "-") {
-		return usagef("--on %q: want USER@HOST", r.host)
+	if r.host == "" || strings.HasPrefix(r.host, "-") {
+		return nil, usagef("--on %q: want USER@HOST", r.host)
 	}
+	return r, nil
+}
+
+// call brings the files over and runs the command of c there. out takes what it prints.
+func (r *remote) call(c *cli.Context, files []string, out io.Writer) error {
 	command, err := r.command(c, files)
 	if err != nil {
 		return err
@@ -63,23 +109,27 @@ func onRemote(c *cli.Context, files []string) error {
 	if err := r.sendFiles(c); err != nil {
 		return err
 	}
-	return r.run(c.Context, fmt.Sprintf("cd %s && exec %s", remoteFolder, strings.Join(command, " ")), c.App.Reader, c.App.Writer, c.App.ErrWriter)
+	return r.run(c.Context, fmt.Sprintf("cd %s && exec %s", remoteFolder, strings.Join(command, " ")), c.App.Reader, out, c.App.ErrWriter)
 }
 
 // command is the command line for the other machine's shell, with the names that files have there.
 func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
 	words := []string{quote(c.String("on-binary")), c.Command.Name}
-	flags := c.LocalFlagNames()
-	if c.Command.Name == "infer" && c.String("model") == "" {
+	flags, here := c.LocalFlagNames(), []string{"on", "on-binary"}
+	switch {
+	case c.Command.Name == "bench":
+		words, here = append(words, "--json"), append(here, "json", "csv", "markdown", "html")
+	case c.String("model") == "":
 		flags = append(flags, "model")
 	}
 	slices.Sort(flags)
 	for _, name := range slices.Compact(flags) {
+		if slices.Contains(here, name) {
+			continue
+		}
 		value := fmt.Sprint(c.Value(name))
 		var err error
 		switch name {
-		case "on", "on-binary":
-			continue
 		case "model":
 			if value = modelPath(c); value != builtin.Name {
 				value, err = r.file(value)

@@ -308,6 +308,7 @@ func TestDecodeLabels(t *testing.T) {
 		{labelsFile, "a\x1b[2J\n", zip.Store, "not plain text"},
 		{labelsFile, "\xff\n", zip.Store, "not plain text"},
 		{labelsFile, strings.Repeat("a", 1<<24), zip.Deflate, "more than 1048576 bytes"},
+		{labelsFile, strings.Repeat("\n", 1<<20), zip.Deflate, "1048576 lines: want at most 65536"},
 		{"../" + labelsFile, "a", zip.Store, "labels.txt: not in the archive"},
 	} {
 		b := bytes.NewBuffer(slices.Clone(model))
@@ -389,7 +390,7 @@ func survives(t testing.TB, b []byte) bool {
 	t.Helper()
 	before := allocated()
 	g, err := Decode(b)
-	if used := allocated() - before; used > 64*uint64(len(b))+1<<21 { // labels may unpack to 1 MB
+	if used := allocated() - before; used > 64*uint64(len(b))+1<<22 { // labels may unpack to 1 MB, in 65536 lines
 		t.Fatalf("%d bytes allocated for a file of %d", used, len(b))
 	}
 	if err != nil {
@@ -415,11 +416,4 @@ func allocated() uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, m := range seeds(f) {
-		f.Add(m)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) { survives(t, b) })
 }

@@ -3,6 +3,7 @@ package tflite
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -24,8 +25,11 @@ const (
 	labelsFile   = "labels.txt"
 )
 
-// maxLabels bounds a file of labels, in bytes.
-const maxLabels = 1 << 20
+// Bounds of a file of labels: a few hundred bytes of archive can claim millions of lines.
+const (
+	maxLabels     = 1 << 20 // bytes
+	maxLabelLines = 1 << 16
+)
 
 // checkMeta reports what a file could not keep.
 func checkMeta(g *graph.Graph) error {
@@ -54,6 +58,9 @@ func checkNormalization(mean, std []float32) error {
 
 // checkLabels holds labels to what a text file with one a line can keep.
 func checkLabels(labels []string) error {
+	if len(labels) > maxLabelLines {
+		return fmt.Errorf("%d labels: want at most %d", len(labels), maxLabelLines)
+	}
 	size := 0
 	for i, l := range labels {
 		if !utf8.ValidString(l) || strings.ContainsFunc(l, unicode.IsControl) {
@@ -220,20 +227,27 @@ func readLabels(model []byte, name string) ([]string, error) {
 	if i < 0 {
 		return nil, errors.New("not in the archive behind the model")
 	}
+	size := z.File[i].UncompressedSize64 // the reader holds the archive to it
+	if size > maxLabels {
+		return nil, fmt.Errorf("more than %d bytes", maxLabels)
+	}
 	r, err := z.File[i].Open()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxLabels+1))
-	if err != nil {
+	text := make([]byte, size)
+	if _, err := io.ReadFull(r, text); err != nil {
 		return nil, err
 	}
-	if len(text) > maxLabels {
-		return nil, fmt.Errorf("more than %d bytes", maxLabels)
+	if _, err := r.Read(make([]byte, 1)); err != io.EOF { // more than was claimed, or another checksum
+		return nil, cmp.Or(err, zip.ErrFormat)
 	}
 	if len(text) == 0 {
 		return nil, nil
+	}
+	if n := bytes.Count(text, []byte("\n")); n > maxLabelLines {
+		return nil, fmt.Errorf("%d lines: want at most %d", n, maxLabelLines)
 	}
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	for i, l := range lines {

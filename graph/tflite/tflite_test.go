@@ -268,6 +268,7 @@ func TestEncodeRefuses(t *testing.T) {
 		`activate "x" has no form`: func(g *graph.Graph) { g.Apply("x", graph.Activate{}, g.Inputs[0]) },
 		"0 outputs":                func(g *graph.Graph) { g.Outputs = nil },
 		"not plain text":           func(g *graph.Graph) { g.Meta.Labels = []string{"a", "b\nc"} },
+		"65537 labels":             func(g *graph.Graph) { g.Meta.Labels = make([]string, maxLabelLines+1) },
 		"bytes of labels":          func(g *graph.Graph) { g.Meta.Labels = []string{strings.Repeat("a", maxLabels)} },
 		"1 means and 0":            func(g *graph.Graph) { g.Meta.Mean = []float32{1} },
 		"standard deviation 0":     func(g *graph.Graph) { g.Meta.Mean, g.Meta.Std = []float32{1}, []float32{0} },
