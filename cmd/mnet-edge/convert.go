@@ -279,7 +279,11 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 		}
 		data = config.Data
 	}
-	set, err := openData(c, data, f.Height)
+	o := dataset.Options{Size: f.Height, TrainLimit: c.Int("calib-samples"), TestLimit: c.Int("eval")}
+	if o.TestLimit == 0 {
+		o.TestLimit = -1
+	}
+	set, err := openSome(c, data, o)
 	if err == nil && set.Train.N == 0 {
 		err = fmt.Errorf("%w: %s has no training images", convert.ErrCalibration, data)
 	}
@@ -296,8 +300,7 @@ func conversionData(c *cli.Context, input string, f *floatModel, r convert.Recip
 	if err != nil || !r.Scheme.Integer() {
 		return set, nil, err
 	}
-	split := set.Train.Limit(c.Int("calib-samples"))
-	return set, calibrationSamples(c, f, &split), nil
+	return set, calibrationSamples(c, f, &set.Train), nil
 }
 
 // calibrationSamples are the images of a split as the float network sees them.
@@ -325,11 +328,10 @@ func measureDrop(c *cli.Context, f *floatModel, encoded []byte, set *dataset.Set
 	if c.Int("eval") == 0 || set.Test.N == 0 {
 		return nil
 	}
-	split := set.Test.Limit(c.Int("eval"))
 	var top1 [2]float64
 	var err error
 	for i, b := range [][]byte{f.encoded, encoded} {
-		if top1[i], err = top1Of(c, b, set, &split); err != nil {
+		if top1[i], err = top1Of(c, b, set, &set.Test); err != nil {
 			return err
 		}
 	}
