@@ -34,14 +34,15 @@ const firstLook = 8
 // calibrate runs the float network over the samples and gives each activation the range that the recipe's observer
 // chooses. The input's range is not observed where the normalization says what a pixel of 0 and of 255 becomes.
 func calibrate(c *conversion) error {
-	seen, curve, err := c.observe()
-	if err != nil {
+	var err error
+	if c.seen, err = c.observe(); err != nil {
 		return err
 	}
-	choose := Observers[c.recipe.Observer]
+	choose, curve := Observers[c.recipe.Observer], c.seen.curve
 	for i, v := range activations(c.g) {
-		r := choose(seen[i])
-		if err := finite([]float32{seen[i].Seen.Min, seen[i].Seen.Max, r.Min, r.Max}); err != nil {
+		h := c.seen.values[i]
+		r := choose(h)
+		if err := finite([]float32{h.Seen.Min, h.Seen.Max, r.Min, r.Max}); err != nil {
 			return fmt.Errorf("activation %q: %w", v.Name, err)
 		}
 		v.Range = &r
@@ -66,44 +67,74 @@ func activations(g *graph.Graph) []*graph.Value {
 	return vs
 }
 
-// observe gives the histogram of each activation over the samples, and the convergence curve of the ranges (nil where
-// a trial has observed before).
-func (c *conversion) observe() ([]*Histogram, []Moved, error) {
+// observation is what runs of the float network showed.
+type observation struct {
+	values []*Histogram      // of each of the activations
+	curve  []Moved           // of their ranges; nil in a trial
+	taps   map[int]*tapMeans // of each node with weights, by its place, over the refining samples; nil if nobody wants them
+}
+
+// mostCounted bounds the samples whose values are counted. The smallest and the largest values are those of all samples;
+// the shape of what lies between is plain from fewer.
+const mostCounted = 128
+
+// observe runs the float network over the samples.
+func (c *conversion) observe() (*observation, error) {
 	if c.memo != nil && c.memo.seen[c.recipe.Equalize] != nil {
-		return c.memo.seen[c.recipe.Equalize], nil, nil
+		return c.memo.seen[c.recipe.Equalize], nil
 	}
 	values := activations(c.g)
-	place := map[*graph.Value]int{}
+	o := &observation{values: histograms(len(values))}
+	counted, refining := evenly(mostCounted, len(c.samples)), evenly(len(c.refining()), len(c.samples))
+	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
 	}
+	if c.memo != nil || c.recipe.CorrectBias == On {
+		o.taps = map[int]*tapMeans{}
+		for i, n := range c.g.Nodes {
+			if weighted(n) {
+				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(refining))}
+				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
+			}
+		}
+	}
 	var part [][]*Histogram // of each hand
+	offset := 0
 	crew, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
-		part[h.index][place[v]].Observe(data.([]float32))
+		x, at := data.([]float32), offset+h.at
+		_, count := counted[at]
+		part[h.index][place[v]].observe(x, count)
+		if k, ok := refining[at]; ok {
+			for _, t := range readers[v] {
+				t.add(k, x)
+			}
+		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	total := histograms(len(values))
 	choose := Observers[c.recipe.Observer]
-	var curve []Moved
 	var before []graph.Interval
 	for from, to := 0, 0; from < len(c.samples); from = to {
 		to = min(max(firstLook, 2*from), len(c.samples))
-		part = part[:0]
+		if c.memo != nil {
+			to = len(c.samples) // nobody looks at the curve
+		}
+		part, offset = part[:0], from
 		for range crew.hand {
 			part = append(part, histograms(len(values)))
 		}
 		if err := crew.feed(c.samples[from:to]); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, p := range part {
 			for i, h := range p {
-				total[i].Merge(h)
+				o.values[i].Merge(h)
 			}
 		}
 		ranges := make([]graph.Interval, len(values))
-		for i, h := range total {
+		for i, h := range o.values {
 			ranges[i] = choose(h)
 		}
 		m := Moved{Samples: to}
@@ -114,12 +145,12 @@ func (c *conversion) observe() ([]*Histogram, []Moved, error) {
 				m.Worst, m.Layer = d, values[i].Name
 			}
 		}
-		curve, before = append(curve, m), ranges
+		o.curve, before = append(o.curve, m), ranges
 	}
 	if c.memo != nil {
-		c.memo.seen[c.recipe.Equalize] = total
+		c.memo.seen[c.recipe.Equalize] = o
 	}
-	return total, curve, nil
+	return o, nil
 }
 
 func histograms(n int) []*Histogram {

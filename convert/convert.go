@@ -71,6 +71,7 @@ type conversion struct {
 	float       *graph.Graph                  // the network as calibrated, before it becomes integers
 	twin        map[*graph.Value]*graph.Value // in float, of a value of g
 	calibration *Calibration
+	seen        *observation // what calibration rests on
 	trials      []Trial
 	memo        *memo // in a trial; else nil
 	layers      []LayerReport

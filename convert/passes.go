@@ -216,9 +216,10 @@ func floats(v *graph.Value) []float32 {
 }
 
 func finite(slices ...[]float32) error {
+	const infinite = 0xff << 23
 	for _, s := range slices {
 		for i, x := range s {
-			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			if math.Float32bits(x)&infinite == infinite {
 				return fmt.Errorf("value %v at %d", x, i)
 			}
 		}

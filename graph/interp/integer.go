@@ -113,7 +113,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 		return f.convRef, nil
 	}
 	if hasWide && f.depth == f.c {
-		return f.wide(), nil
+		return f.wide(c), nil
 	}
 	return f.packed(), nil
 }

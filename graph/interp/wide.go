@@ -1,5 +1,10 @@
 package interp
 
+import (
+	"runtime"
+	"sync"
+)
+
 // Kernels for processors with wide registers, the same bits: the sums of 32 output channels of up to eight pixels stay in
 // registers while all taps go by. A lane of a register sees the float32 operations that dotFloat has for its channel, in
 // the same order, each rounded on its own; int32 sums are exact in any order.
@@ -7,8 +12,8 @@ package interp
 // block is the number of output channels computed together, mostPixels of pixels.
 const block, mostPixels = 4 * lanes, 8
 
-// dot adds a stretch of taps to the sums of some pixels.
-type dot[X, S any] struct {
+// dotLoop adds a stretch of taps to the sums of some pixels.
+type dotLoop[X, S any] struct {
 	pixels int
 	// sum is (pixels, block); x the first pixel's inputs, those of the next step bytes further; w (n, block) of four bytes.
 	run func(sum *S, x *X, step, n int, w *X)
@@ -17,9 +22,9 @@ type dot[X, S any] struct {
 // blocked is a convolution without groups, whose inputs and weights are X, its sums S.
 type blocked[X, S any] struct {
 	window
-	x, w  []X         // w is (blocks, kh*kw*depth/unit, block, unit)
-	unit  int         // taps in four bytes
-	dots  []dot[X, S] // for the most pixels first
+	x, w  []X             // w is (blocks, kh*kw*depth/unit, block, unit)
+	unit  int             // taps in four bytes
+	dots  []dotLoop[X, S] // for the most pixels first
 	spans []span
 	sum   []S // (mostPixels, block)
 }
@@ -27,14 +32,12 @@ type blocked[X, S any] struct {
 // span is a run of output positions of a row whose windows meet the data with the same taps kx.
 type span struct{ from, to, kx0, kx1 int }
 
-func newBlocked[X, S any](g window, x []X, unit int, dots []dot[X, S]) *blocked[X, S] {
+func newBlocked[X, S any](g window, x []X, unit int, dots []dotLoop[X, S]) *blocked[X, S] {
 	if g.kh == 1 && g.kw == 1 && g.stride == [2]int{1, 1} && g.before == [2]int{} {
 		pixels := g.n * g.h * g.w // in one row: an input for each output
 		g.n, g.h, g.oh, g.w, g.ow = 1, 1, 1, pixels, pixels
 	}
-	depth := g.kh * g.kw * g.depth
-	b := &blocked[X, S]{window: g, x: x, unit: unit, dots: dots, sum: make([]S, mostPixels*block),
-		w: make([]X, (g.oc+block-1)/block*block*depth)}
+	b := &blocked[X, S]{window: g, x: x, unit: unit, dots: dots, sum: make([]S, mostPixels*block)}
 	for at := range g.ow {
 		kx0, kx1 := g.taps(1, at)
 		if last := len(b.spans) - 1; last >= 0 && b.spans[last].kx0 == kx0 && b.spans[last].kx1 == kx1 {
@@ -46,9 +49,28 @@ func newBlocked[X, S any](g window, x []X, unit int, dots []dot[X, S]) *blocked[
 	return b
 }
 
-// weight is the place in w of the weight of output channel o at tap k.
-func (b *blocked[X, S]) weight(o, k int) int {
-	return o/block*block*b.kh*b.kw*b.depth + (k/b.unit*block+o%block)*b.unit + k%b.unit
+// pack lays weights (oc, kh*kw, depth) out for w; of what they lack to the window's depth it makes zeros.
+func pack[W, X, S any](b *blocked[X, S], weights []W, depth int, as func(W) X) []X {
+	taps := b.kh * b.kw
+	size := block * taps * b.depth
+	packed := make([]X, (b.oc+block-1)/block*size)
+	var group sync.WaitGroup
+	share := max((b.oc/block+runtime.GOMAXPROCS(0))/runtime.GOMAXPROCS(0), 1) * block // channels a processor takes
+	for from := 0; from < b.oc; from += share {
+		group.Go(func() {
+			for o := from; o < min(from+share, b.oc); o++ {
+				to := packed[o/block*size+o%block*b.unit:]
+				for tap := range taps {
+					for i, w := range weights[(o*taps+tap)*depth:][:depth] {
+						k := tap*b.depth + i
+						to[k/b.unit*block*b.unit+k%b.unit] = as(w)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	return packed
 }
 
 // run computes every sum from what begin sets it to. end gets those of some neighbouring pixels, (pixels, block), the first
@@ -113,14 +135,9 @@ func forSums(v []float32) (blocks [][]float32) {
 }
 
 // wide returns convRef's equal for a convolution without groups.
-func (f *floatConv) wide() func() {
+func (f *floatConv) wide(c *compiler) func() {
 	b := newBlocked(f.window, f.x, 1, floatDots())
-	depth := len(f.w) / f.oc
-	for o := range f.oc {
-		for k, w := range f.w[o*depth : (o+1)*depth] {
-			b.w[b.weight(o, k)] = w
-		}
-	}
+	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.depth, func(w float32) float32 { return w }) })
 	bias := forSums(f.bias)
 	begin := func(sum []float32, _ int) { clear(sum) }
 	end := func(sum []float32, first, at, pixels int) {
@@ -144,18 +161,13 @@ func (f *floatConv) wide() func() {
 // wide returns convRef's equal for a convolution without groups. A 32-bit lane takes the products of two neighbouring
 // taps at once: inputs less the zero point are within ±255, so that both fit. To an odd number of channels comes one of
 // zeros.
-func (f *intConv) wide() func() {
+func (f *intConv) wide(c *compiler) func() {
 	even := f.window
 	even.c += f.c % 2
 	even.depth += f.c % 2
 	centred := make([]int16, f.n*f.h*f.window.w*even.c)
 	b := newBlocked(even, centred, 2, intDots())
-	depth := len(f.w) / f.oc
-	for o := range f.oc {
-		for i, w := range f.w[o*depth : (o+1)*depth] {
-			b.w[b.weight(o, i/f.depth*even.depth+i%f.depth)] = int16(w)
-		}
-	}
+	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.depth, func(w int8) int16 { return int16(w) }) })
 	begin := func(sum []int32, first int) {
 		bias := f.bias[first:min(first+block, f.oc)]
 		for at := 0; at < len(sum); at += block {

@@ -8,18 +8,18 @@ var (
 	hasWider = hasWide && cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW)
 )
 
-func floatDots() []dot[float32, float32] {
+func floatDots() []dotLoop[float32, float32] {
 	if hasWider {
-		return []dot[float32, float32]{{8, dotFloat8}, {4, dotFloat4}, {1, dotFloat1}}
+		return []dotLoop[float32, float32]{{8, dotFloat8}, {4, dotFloat4}, {1, dotFloat1}}
 	}
-	return []dot[float32, float32]{{2, dotFloat2Narrow}, {1, dotFloat1Narrow}}
+	return []dotLoop[float32, float32]{{2, dotFloat2Narrow}, {1, dotFloat1Narrow}}
 }
 
-func intDots() []dot[int16, int32] {
+func intDots() []dotLoop[int16, int32] {
 	if hasWider {
-		return []dot[int16, int32]{{8, dotInt8}, {4, dotInt4}, {1, dotInt1}}
+		return []dotLoop[int16, int32]{{8, dotInt8}, {4, dotInt4}, {1, dotInt1}}
 	}
-	return []dot[int16, int32]{{2, dotInt2Narrow}, {1, dotInt1Narrow}}
+	return []dotLoop[int16, int32]{{2, dotInt2Narrow}, {1, dotInt1Narrow}}
 }
 
 // Each dotFloat adds, k by k, x[p*step/4+k] * w[k][o] to sum[p][o] for its pixels p, 32 channels o and k < n; each product
@@ -81,3 +81,8 @@ func finishInt(out *int8, sum *int32, ratio *float32, n int, lo, hi float32, zer
 //
 //go:noescape
 func centre(out *int16, x *int8, n int, zero int16)
+
+// extremesWide: ends[0][i] is the least order(x[16k+i]) for 16k < n, ends[1][i] the largest; n is a multiple of 16 and > 0.
+//
+//go:noescape
+func extremesWide(ends *[2][16]int32, x *float32, n int)

@@ -399,3 +399,29 @@ loop:
 	JNZ  loop
 	VZEROUPPER
 	RET
+
+// func extremesWide(ends *[2][16]int32, x *float32, n int)
+TEXT ·extremesWide(SB), NOSPLIT, $0-24
+	MOVQ ends+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	SHRQ $4, CX
+	VMOVDQU32 (SI), Z0
+	VPSRAD $31, Z0, Z2
+	VPSRLD $1, Z2, Z2
+	VPXORD Z2, Z0, Z0
+	VMOVDQA32 Z0, Z1
+loop:
+	VMOVDQU32 (SI), Z3
+	VPSRAD $31, Z3, Z2
+	VPSRLD $1, Z2, Z2
+	VPXORD Z2, Z3, Z3
+	VPMINSD Z3, Z0, Z0
+	VPMAXSD Z3, Z1, Z1
+	ADDQ $64, SI
+	DECQ CX
+	JNZ  loop
+	VMOVDQU32 Z0, (DI)
+	VMOVDQU32 Z1, 64(DI)
+	VZEROUPPER
+	RET
