@@ -9,12 +9,12 @@ import (
 )
 
 // mostRefining bounds the samples that bias correction and adaptive rounding look at.
-const mostRefining = 128
+const mostRefining = 64
 
 // refining is those samples, fewer in a trial.
 func (c *conversion) refining() [][]float32 {
 	if c.memo != nil {
-		return spread(c.samples, mostRefining/4)
+		return spread(c.samples, mostRefining/2)
 	}
 	return spread(c.samples, mostRefining)
 }

@@ -76,7 +76,7 @@ type observation struct {
 
 // mostCounted bounds the samples whose values are counted. The smallest and the largest values are those of all samples;
 // the shape of what lies between is plain from fewer.
-const mostCounted = 128
+const mostCounted = 64
 
 // observe runs the float network over the samples.
 func (c *conversion) observe() (*observation, error) {
@@ -101,7 +101,7 @@ func (c *conversion) observe() (*observation, error) {
 	}
 	var part [][]*Histogram // of each hand
 	offset := 0
-	crew, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
+	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
 		_, count := counted[at]
 		part[h.index][place[v]].observe(x, count)

@@ -183,7 +183,7 @@ func (t *trials) try(r Recipe) (*tried, error) {
 func (t *trials) run(r Recipe) (noise float64, err error) {
 	r.FloatIO = false // the integers inside are the same
 	g, _ := duplicate(t.c.g)
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, packs: t.c.packs}
 	if err := trial.apply(nil); err != nil {
 		return 0, err
 	}
@@ -207,7 +207,7 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	crew, err := newCrew(c.ctx, g, nil)
+	crew, err := newCrew(c.ctx, c.packs, g, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -70,10 +70,9 @@ type hand struct {
 	at    int // the input being run
 }
 
-// newCrew prepares machines for g. tap, if not nil, sees every value that a hand computes.
-func newCrew(ctx context.Context, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) (*crew, error) {
+// newCrew prepares machines for g, which share packs. tap, if not nil, sees every value that a hand computes.
+func newCrew(ctx context.Context, packs *interp.Packs, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) (*crew, error) {
 	c := &crew{ctx: ctx}
-	packs := new(interp.Packs)
 	var err error
 	for i := range runtime.GOMAXPROCS(0) {
 		h := &hand{index: i}

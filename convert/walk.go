@@ -66,7 +66,7 @@ func centred(data any, q *quant.Params) []int16 {
 // step runs one node over all samples.
 func (w *walk) step(n *graph.Node) error {
 	g := alone(n, n.Op)
-	crew, err := newCrew(w.c.ctx, g, nil)
+	crew, err := newCrew(w.c.ctx, w.c.packs, g, nil)
 	if err != nil {
 		return err
 	}
