@@ -74,9 +74,9 @@ type observation struct {
 	taps   map[int]*tapMeans // of each node with weights, by its place, over the refining samples; nil if nobody wants them
 }
 
-// mostCounted bounds the samples whose values are counted. The smallest and the largest values are those of all samples;
-// the shape of what lies between is plain from fewer.
-const mostCounted = 64
+// countedSamples is how many samples' values are counted one by one. Of more samples, so many times as many, the counts take
+// a stretch of values in turn; the smallest and the largest are always those of all.
+const countedSamples = 128
 
 // observe runs the float network over the samples.
 func (c *conversion) observe() (*observation, error) {
@@ -85,7 +85,7 @@ func (c *conversion) observe() (*observation, error) {
 	}
 	values := activations(c.g)
 	o := &observation{values: histograms(len(values))}
-	counted, refining := evenly(mostCounted, len(c.samples)), evenly(len(c.refining()), len(c.samples))
+	share, refining := (len(c.samples)+countedSamples-1)/countedSamples, evenly(len(c.refining()), len(c.samples))
 	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
@@ -103,8 +103,7 @@ func (c *conversion) observe() (*observation, error) {
 	offset := 0
 	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
-		_, count := counted[at]
-		part[h.index][place[v]].observe(x, count)
+		part[h.index][place[v]].observe(x, at, share)
 		if k, ok := refining[at]; ok {
 			for _, t := range readers[v] {
 				t.add(k, x)

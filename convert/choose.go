@@ -27,7 +27,7 @@ const (
 	// with one scale a channel.
 	outOfBalance = 25
 	fewestHeld   = 4 // samples to choose by
-	mostHeld     = 256
+	mostHeld     = 128
 )
 
 // candidate is a way to do one step, with the runs that its trial takes, in units of the samples that a trial sees.
@@ -51,8 +51,9 @@ var candidates = []candidate{
 	{"observer", "entropy", 1.5},
 }
 
-// surely is what the first three candidates and the plain recipe take: samples are as many as that leaves room for.
-const surely = 3 + 1.5 + 4 + 1.5
+// surely is what the plain recipe and the first three candidates take, in runs of the trials' samples. These are as many as
+// fit into sureShare of the budget; the rest is for what may come of it.
+const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
 
 // choose is the pass that decides what the recipe leaves open. It tries one choice after the other on a copy of the
 // network, keeps what pays on samples held out, and changes nothing but the recipe. With too few samples to hold any
@@ -129,7 +130,7 @@ func newTrials(c *conversion) (*trials, error) {
 			t.fit = append(t.fit, x)
 		}
 	}
-	most := int(min(t.left/surely/max(work(c.g), 1), mostHeld))
+	most := int(min(sureShare*t.left/surely/max(work(c.g), 1), mostHeld))
 	if min(len(t.held), most) < fewestHeld {
 		return nil, nil
 	}
@@ -156,6 +157,9 @@ func (t *trials) worthTrying(p candidate, best *tried) bool {
 		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
 			return false
 		}
+	}
+	if (p.choice == "percentile" || p.choice == "entropy") && best.Recipe.Observer == "minmax" {
+		return false // where mse clips too much, they do
 	}
 	before := t.left
 	t.spend(p.runs)

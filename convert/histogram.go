@@ -36,20 +36,28 @@ func NewHistogram() *Histogram {
 //
 // It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
 // processor could predict.
-func (h *Histogram) Observe(values []float32) { h.observe(values, true) }
+func (h *Histogram) Observe(values []float32) { h.observe(values, 0, 1) }
 
-// observe is Observe, or, where not to count, no more than Seen.
-func (h *Histogram) observe(values []float32, count bool) {
+// observe is Observe, but of the values it counts only every share-th stretch, from stretch turn (mod share) on.
+func (h *Histogram) observe(values []float32, turn, share int) {
 	if len(values) == 0 {
 		return
 	}
 	lo, hi := interp.Extremes(values)
 	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
-	if !count || finite([]float32{lo, hi}) != nil {
+	if finite([]float32{lo, hi}) != nil {
 		return
 	}
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
+	const stretch = 64
+	for from := turn % share * stretch; from < len(values); from += share * stretch {
+		h.add(values[from:min(from+stretch, len(values))], inverse)
+	}
+}
+
+// add counts values that fit, inverse being the reciprocal of a bin's width.
+func (h *Histogram) add(values []float32, inverse float32) {
 	for i, x := range values {
 		// The product is exact but for results far inside the first bin.
 		b := math.Float32bits(x * inverse)

@@ -73,7 +73,7 @@ const maxTaps = 2304
 // roundWork is about how many multiply-accumulates roundWeights takes, each counted as often as one in a run of the network
 // fits into its time: its loops use no wide registers.
 func roundWork(g *graph.Graph) (macs float64) {
-	const scalar = 16
+	const scalar = 12
 	for _, n := range g.Nodes {
 		if _, depthwise := n.Op.(graph.DepthwiseConv2D); weighted(n) && !depthwise {
 			channels := lastDim(n.Out)
