@@ -122,7 +122,7 @@ type tried struct {
 // that there are too few, or no budget.
 func newTrials(c *conversion) (*trials, error) {
 	const one = 8
-	t := &trials{c: c, memo: &memo{map[Choice]*graph.Graph{}, map[Choice]*observation{}}, left: c.recipe.budget()}
+	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
 	for i, x := range c.samples {
 		if i%one == one/2 {
 			t.held = append(t.held, x)
@@ -135,17 +135,23 @@ func newTrials(c *conversion) (*trials, error) {
 		return nil, nil
 	}
 	t.held, t.fit = spread(t.held, most), spread(t.fit, most)
-	var err error
-	if t.want, err = c.outputs(t.held); err != nil {
-		return nil, err
+	t.spend(3)
+	return t, t.measureFloat()
+}
+
+func newMemo() *memo { return &memo{map[Choice]*graph.Graph{}, map[Choice]*observation{}} }
+
+// measureFloat runs the float network over the samples held out.
+func (t *trials) measureFloat() (err error) {
+	if t.want, err = t.c.outputs(t.held); err != nil {
+		return err
 	}
 	for _, y := range t.want {
 		for _, v := range y {
 			t.signal += float64(float64(v) * float64(v))
 		}
 	}
-	t.spend(3)
-	return t, nil
+	return nil
 }
 
 // spend takes so many runs of the trials' samples from the budget.
@@ -176,7 +182,9 @@ func (t *trials) worthTrying(p candidate, best *tried) bool {
 // try converts a copy of the network as r says, and notes how far its outputs are from the float network's.
 func (t *trials) try(r Recipe) (*tried, error) {
 	trial := Trial{Recipe: r, OutputSNR: -MaxDB}
-	noise, err := t.run(r)
+	r.FloatIO = false // the integers inside are the same
+	got, err := t.outputs(r)
+	noise := t.noise(got)
 	if err == nil {
 		trial.OutputSNR = decibels(t.signal, noise)
 	}
@@ -184,24 +192,25 @@ func (t *trials) try(r Recipe) (*tried, error) {
 	return &tried{trial, noise, len(t.c.trials) - 1}, err
 }
 
-func (t *trials) run(r Recipe) (noise float64, err error) {
-	r.FloatIO = false // the integers inside are the same
+// outputs converts a copy of the network as r says and runs it over the samples held out.
+func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := duplicate(t.c.g)
 	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, packs: t.c.packs}
 	if err := trial.apply(nil); err != nil {
-		return 0, err
+		return nil, err
 	}
-	got, err := trial.outputs(t.held)
-	if err != nil {
-		return 0, err
-	}
+	return trial.outputs(t.held)
+}
+
+// noise is the squared error of outputs.
+func (t *trials) noise(got [][]float32) (sum float64) {
 	for i, y := range got {
 		for k, v := range y {
 			d := float64(v) - float64(t.want[i][k])
-			noise += float64(d * d)
+			sum += float64(d * d)
 		}
 	}
-	return noise, nil
+	return sum
 }
 
 // outputs is what the graph gives for each sample, as real numbers.

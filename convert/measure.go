@@ -21,6 +21,7 @@ type LayerReport struct {
 	BiasHeadroom  float64 `json:"bias_headroom_bits"` // bits left between the largest bias and the limit of what holds it
 	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
 	OutputMax     float32 `json:"output_max"`
+	Alone         *Alone  `json:"alone,omitempty"` // what EachAlone found, where it was asked
 }
 
 // MaxDB bounds reported ratios: JSON has no infinity.

@@ -68,6 +68,9 @@ type Recipe struct {
 	CorrectBias  Choice `json:"correct_bias,omitempty"`   // Off, On
 	RoundWeights Choice `json:"round_weights,omitempty"`  // Off (to the nearest), On (to what the layer's sums want)
 
+	// KeepFloat names layers that stay float32, between DEQUANTIZE and QUANTIZE.
+	KeepFloat []string `json:"keep_float,omitempty"`
+
 	// Budget is the work that choosing may take, in multiply-accumulates; 0 stands for DefaultBudget, less for none.
 	Budget float64 `json:"budget_macs,omitempty"`
 }

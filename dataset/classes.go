@@ -52,6 +52,7 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 	}
 
 	// One pass over both splits gives one progress bar, and the first bad image in one order.
+	trainTotal, testTotal := len(trainPics), len(testPics)
 	trainPics, trainIndex := wantedPictures(trainPics, o.TrainLimit)
 	testPics, testIndex := wantedPictures(testPics, o.TestLimit)
 	pics := append(trainPics, testPics...)
@@ -76,7 +77,8 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 		return nil, err
 	}
 	set.Train, set.Test = all.slice(0, len(trainPics)), all.slice(len(trainPics), all.N)
-	set.Train.Index, set.Test.Index = trainIndex, testIndex
+	set.Train.Index, set.Train.total = trainIndex, trainTotal
+	set.Test.Index, set.Test.total = testIndex, testTotal
 	set.Lossy = d.notes()
 	return set, nil
 }

@@ -17,6 +17,21 @@ type Split struct {
 	Labels  []uint16 // (N), index into Set.Classes
 	Names   []string // (N) where the images have names (class folders), else nil
 	Index   []int    // (N) their places in the source's split; nil where it is whole
+	total   int      // images that split has, where Index is not nil
+}
+
+// Of is the number of images in the split that these were taken from.
+func (s *Split) Of() int {
+	if s.Index == nil {
+		return s.N
+	}
+	return s.total
+}
+
+// Digest is the SHA-256, in hex, of the pixels.
+func (s *Split) Digest() string {
+	sum := sha256.Sum256(s.Pixels)
+	return hex.EncodeToString(sum[:])
 }
 
 // Image returns the pixels of image i, (H, W, 3), sharing memory with the split.
@@ -116,7 +131,7 @@ func (s *Set) Holdout(seed uint64, n int) (train, val Split) {
 func (s *Split) pick(index []int) Split {
 	size := s.H * s.W * 3
 	out := Split{N: len(index), H: s.H, W: s.W, Pixels: make([]byte, len(index)*size), Labels: make([]uint16, len(index)),
-		Index: make([]int, len(index))}
+		Index: make([]int, len(index)), total: s.Of()}
 	if s.Names != nil {
 		out.Names = make([]string, len(index))
 	}
