@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
 )
 
 // Calibration tells what the ranges rest on, and whether that was enough.
@@ -13,6 +14,8 @@ type Calibration struct {
 	Samples  int     `json:"samples"`
 	Curve    []Moved `json:"curve"`  // for growing numbers of samples
 	Enough   bool    `json:"enough"` // the last doubling moved the ranges by less than EnoughMoved
+
+	Warnings []string `json:"warnings,omitempty"` // what makes the samples doubtful
 }
 
 // Moved says how far the ranges of the first Samples samples are from those of half as many. A range's movement is the
@@ -53,9 +56,35 @@ func calibrate(c *conversion) error {
 	c.calibration = &Calibration{
 		Observer: c.recipe.Observer, Samples: len(c.samples),
 		Curve: curve, Enough: len(curve) > 1 && curve[len(curve)-1].Mean < EnoughMoved,
+		Warnings: c.doubts(),
 	}
 	c.float, c.twin = duplicate(c.g)
 	return nil
+}
+
+// fewSamples is the number under which samples are called few.
+const fewSamples = 32
+
+// doubts says what is wrong with samples that can be used and should not be.
+func (c *conversion) doubts() (all []string) {
+	if n := len(c.samples); n < fewSamples {
+		all = append(all, fmt.Sprintf("%d calibration samples are few: ranges are steady from some hundred on", n))
+	}
+	constant := 0
+	for _, x := range c.samples {
+		if lo, hi := interp.Extremes(x); lo == hi {
+			constant++
+		}
+	}
+	if constant > 0 {
+		all = append(all, fmt.Sprintf("%d of %d calibration samples are of one value throughout", constant, len(c.samples)))
+	}
+	for _, v := range activations(c.g) {
+		if v.Range.Min == 0 && v.Range.Max == 0 {
+			all = append(all, fmt.Sprintf("%q was 0 throughout: its range is empty, and its scale a stand-in", v.Name))
+		}
+	}
+	return all
 }
 
 // activations are the values that a run computes, inputs included.

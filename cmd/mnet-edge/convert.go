@@ -272,6 +272,9 @@ func encodeCheckpoint(c *cli.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := (convert.Record{Recipe: result.Recipe, Card: card(path)}).Attach(result.Graph); err != nil {
+		return nil, err
+	}
 	return tflite.Encode(result.Graph)
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -93,6 +95,7 @@ func (j *job) convert(recipe convert.Recipe, r *report.Convert) (*convert.Result
 	if j.set == nil {
 		return result, encoded, nil
 	}
+	j.warn(result.Calibration)
 	if err := measureDrop(j.c, j.float, encoded, j.set, r); err != nil {
 		return nil, nil, err
 	}
@@ -110,6 +113,19 @@ func (j *job) convert(recipe convert.Recipe, r *report.Convert) (*convert.Result
 		r.Verification, err = j.verify(encoded)
 	}
 	return result, encoded, err
+}
+
+// warn says what makes the calibration images doubtful, and adds to it what only the labels show.
+func (j *job) warn(cal *convert.Calibration) {
+	if cal == nil {
+		return
+	}
+	if s := &j.set.Train; len(j.set.Classes) > 1 && !slices.ContainsFunc(s.Labels, func(l uint16) bool { return l != s.Labels[0] }) {
+		cal.Warnings = append(cal.Warnings, fmt.Sprintf("all %d calibration images are of one class, %s", s.N, j.set.Classes[s.Labels[0]]))
+	}
+	for _, w := range cal.Warnings {
+		say(j.c, "warning: %s", w)
+	}
 }
 
 // run converts the float model, and puts into the file how.
@@ -136,7 +152,7 @@ func (j *job) graph() (*graph.Graph, error) {
 		return nil, err
 	}
 	g.Meta = j.float.Graph.Meta
-	g.Meta.Extra = nil
+	g.Meta.Extra = maps.Clone(g.Meta.Extra)
 	return g, nil
 }
 
@@ -148,16 +164,23 @@ func (j *job) record(result *convert.Result) convert.Record {
 		t := &j.set.Train
 		r.Samples = &convert.Samples{Data: j.set.Name, Count: t.N, Of: t.Of(), SHA256: t.Digest()}
 	}
-	if !isModelFile(j.input) {
-		if b, err := os.ReadFile(filepath.Join(runFolder(j.input), "card.md")); err == nil && len(b) <= maxCard {
-			r.Card = string(b)
-		}
+	if float, err := convert.RecordOf(j.float.Graph); err == nil && float != nil {
+		r.Card = float.Card
 	}
 	return r
 }
 
 // maxCard bounds the model card that goes into a file, in bytes.
 const maxCard = 64 << 10
+
+// card is the model card of the run that a checkpoint belongs to, "" where it has none.
+func card(input string) string {
+	b, err := os.ReadFile(filepath.Join(runFolder(input), "card.md"))
+	if err != nil || len(b) > maxCard || !utf8.Valid(b) {
+		return ""
+	}
+	return string(b)
+}
 
 // matches reports images other than those a record was made with.
 func (j *job) matches(record *convert.Record) error {
@@ -204,7 +227,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 		if err := measureDrop(j.c, j.float, bytes, j.set, r); err != nil {
 			return nil, nil, err
 		}
-		say(j.c, "%s in float32: %.2f points lost", strings.Join(recipe.KeepFloat, ", "), *r.DropPoints)
+		say(j.c, "%d layers in float32, the last %s: %.2f points lost", len(recipe.KeepFloat), l.Name, *r.DropPoints)
 		if *r.DropPoints <= points {
 			return next, bytes, nil
 		}
