@@ -181,14 +181,6 @@ func activation(op graph.Op) graph.Activation {
 	return graph.Linear
 }
 
-// withActivation is the operator with another activation fused into it.
-func withActivation(op graph.Op, act graph.Activation) graph.Op {
-	if op, ok := op.(graph.Activated); ok {
-		return op.WithActivation(act)
-	}
-	return op
-}
-
 // forChannels calls f for every element of a tensor with its index along axis.
 func forChannels(shape []int, axis int, f func(channel, at int)) {
 	outer, inner := 1, 1
