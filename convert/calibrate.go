@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
 )
 
 // Calibration tells what the ranges rest on, and whether that was enough.
@@ -13,6 +14,8 @@ type Calibration struct {
 	Samples  int     `json:"samples"`
 	Curve    []Moved `json:"curve"`  // for growing numbers of samples
 	Enough   bool    `json:"enough"` // the last doubling moved the ranges by less than EnoughMoved
+
+	Warnings []string `json:"warnings,omitempty"` // what makes the samples doubtful
 }
 
 // Moved says how far the ranges of the first Samples samples are from those of half as many. A range's movement is the
@@ -34,14 +37,15 @@ const firstLook = 8
 // calibrate runs the float network over the samples and gives each activation the range that the recipe's observer
 // chooses. The input's range is not observed where the normalization says what a pixel of 0 and of 255 becomes.
 func calibrate(c *conversion) error {
-	seen, curve, err := c.observe()
-	if err != nil {
+	var err error
+	if c.seen, err = c.observe(); err != nil {
 		return err
 	}
-	choose := Observers[c.recipe.Observer]
+	choose, curve := Observers[c.recipe.Observer], c.seen.curve
 	for i, v := range activations(c.g) {
-		r := choose(seen[i])
-		if err := finite([]float32{seen[i].Seen.Min, seen[i].Seen.Max, r.Min, r.Max}); err != nil {
+		h := c.seen.values[i]
+		r := choose(h)
+		if err := finite([]float32{h.Seen.Min, h.Seen.Max, r.Min, r.Max}); err != nil {
 			return fmt.Errorf("activation %q: %w", v.Name, err)
 		}
 		v.Range = &r
@@ -52,9 +56,35 @@ func calibrate(c *conversion) error {
 	c.calibration = &Calibration{
 		Observer: c.recipe.Observer, Samples: len(c.samples),
 		Curve: curve, Enough: len(curve) > 1 && curve[len(curve)-1].Mean < EnoughMoved,
+		Warnings: c.doubts(),
 	}
 	c.float, c.twin = duplicate(c.g)
 	return nil
+}
+
+// fewSamples is the number under which samples are called few.
+const fewSamples = 32
+
+// doubts says what is wrong with samples that can be used and should not be.
+func (c *conversion) doubts() (all []string) {
+	if n := len(c.samples); n < fewSamples {
+		all = append(all, fmt.Sprintf("%d calibration samples are few: ranges are steady from some hundred on", n))
+	}
+	constant := 0
+	for _, x := range c.samples {
+		if lo, hi := interp.Extremes(x); lo == hi {
+			constant++
+		}
+	}
+	if constant > 0 {
+		all = append(all, fmt.Sprintf("%d of %d calibration samples are of one value throughout", constant, len(c.samples)))
+	}
+	for _, v := range activations(c.g) {
+		if v.Range.Min == 0 && v.Range.Max == 0 {
+			all = append(all, fmt.Sprintf("%q was 0 throughout: its range is empty, and its scale a stand-in", v.Name))
+		}
+	}
+	return all
 }
 
 // activations are the values that a run computes, inputs included.
@@ -66,44 +96,73 @@ func activations(g *graph.Graph) []*graph.Value {
 	return vs
 }
 
-// observe gives the histogram of each activation over the samples, and the convergence curve of the ranges (nil where
-// a trial has observed before).
-func (c *conversion) observe() ([]*Histogram, []Moved, error) {
+// observation is what runs of the float network showed.
+type observation struct {
+	values []*Histogram      // of each of the activations
+	curve  []Moved           // of their ranges; nil in a trial
+	taps   map[int]*tapMeans // of each node with weights, by its place, over the refining samples; nil if nobody wants them
+}
+
+// countedSamples is how many samples' values are counted one by one. Of more samples, so many times as many, the counts take
+// a stretch of values in turn; the smallest and the largest are always those of all.
+const countedSamples = 128
+
+// observe runs the float network over the samples.
+func (c *conversion) observe() (*observation, error) {
 	if c.memo != nil && c.memo.seen[c.recipe.Equalize] != nil {
-		return c.memo.seen[c.recipe.Equalize], nil, nil
+		return c.memo.seen[c.recipe.Equalize], nil
 	}
 	values := activations(c.g)
-	place := map[*graph.Value]int{}
+	o := &observation{values: histograms(len(values))}
+	share, refining := (len(c.samples)+countedSamples-1)/countedSamples, evenly(len(c.refining()), len(c.samples))
+	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
 	}
+	if c.memo != nil || c.recipe.CorrectBias == On {
+		o.taps = map[int]*tapMeans{}
+		for i, n := range c.g.Nodes {
+			if weighted(n) {
+				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(refining))}
+				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
+			}
+		}
+	}
 	var part [][]*Histogram // of each hand
-	crew, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
-		part[h.index][place[v]].Observe(data.([]float32))
+	offset := 0
+	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+		x, at := data.([]float32), offset+h.at
+		part[h.index][place[v]].observe(x, at, share)
+		if k, ok := refining[at]; ok {
+			for _, t := range readers[v] {
+				t.add(k, x)
+			}
+		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	total := histograms(len(values))
 	choose := Observers[c.recipe.Observer]
-	var curve []Moved
 	var before []graph.Interval
 	for from, to := 0, 0; from < len(c.samples); from = to {
 		to = min(max(firstLook, 2*from), len(c.samples))
-		part = part[:0]
+		if c.memo != nil {
+			to = len(c.samples) // nobody looks at the curve
+		}
+		part, offset = part[:0], from
 		for range crew.hand {
 			part = append(part, histograms(len(values)))
 		}
 		if err := crew.feed(c.samples[from:to]); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, p := range part {
 			for i, h := range p {
-				total[i].Merge(h)
+				o.values[i].Merge(h)
 			}
 		}
 		ranges := make([]graph.Interval, len(values))
-		for i, h := range total {
+		for i, h := range o.values {
 			ranges[i] = choose(h)
 		}
 		m := Moved{Samples: to}
@@ -114,12 +173,12 @@ func (c *conversion) observe() ([]*Histogram, []Moved, error) {
 				m.Worst, m.Layer = d, values[i].Name
 			}
 		}
-		curve, before = append(curve, m), ranges
+		o.curve, before = append(o.curve, m), ranges
 	}
 	if c.memo != nil {
-		c.memo.seen[c.recipe.Equalize] = total
+		c.memo.seen[c.recipe.Equalize] = o
 	}
-	return total, curve, nil
+	return o, nil
 }
 
 func histograms(n int) []*Histogram {

@@ -1,8 +1,6 @@
 package convert
 
 import (
-	"fmt"
-
 	"mnet-edge/graph"
 	"mnet-edge/quant"
 )
@@ -15,13 +13,47 @@ type Trial struct {
 	Refused   string  `json:"refused,omitempty"` // why the recipe can't be followed for this network
 }
 
-// The budget is one of work, not of time, so that every machine spends it alike and picks the same.
+// DefaultBudget is the work that trials may take, in multiply-accumulates of the network's runs. It is one of work and not of
+// time, so that every machine spends it alike and picks the same.
+const DefaultBudget = 20e9
+
+// BudgetSecond is the work that a second of budget stands for, on every machine: about what two cores with AVX-512 do.
+const BudgetSecond = 40e9
+
 const (
-	trialWork    = 16e9 // multiply-accumulates that the networks' runs may take in all trials together
-	trialRuns    = 12   // how often a trial sample is run, over all trials
-	roundingWork = 2e9  // multiply-accumulates up to which adaptive rounding is tried
-	worthwhile   = 0.95 // a choice is made when it leaves less than this share of the error
+	// A choice is made when it leaves less than this share of the error.
+	worthwhile = 0.95
+	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
+	// with one scale a channel.
+	outOfBalance = 25
+	fewestHeld   = 4 // samples to choose by
+	mostHeld     = 128
 )
+
+// candidate is a way to do one step, with the runs that its trial takes, in units of the samples that a trial sees.
+type candidate struct {
+	option string
+	choice Choice
+	runs   float64
+}
+
+// candidates stand in the order in which they most often pay: bias correction first, since errors of the mean, which it
+// takes away, hide what the others do. A trial runs the integer network; with other factors of equalization also the float
+// one.
+var candidates = []candidate{
+	{"correct_bias", On, 1.5},
+	{"equalize", ByActivations, 4},
+	{"observer", "mse", 1.5},
+	{"round_weights", On, 2},
+	{"equalize", ByWeights, 4},
+	{"equalize", ByBoth, 4},
+	{"observer", "percentile", 1.5},
+	{"observer", "entropy", 1.5},
+}
+
+// surely is what the plain recipe and the first three candidates take, in runs of the trials' samples. These are as many as
+// fit into sureShare of the budget; the rest is for what may come of it.
+const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
 
 // choose is the pass that decides what the recipe leaves open. It tries one choice after the other on a copy of the
 // network, keeps what pays on samples held out, and changes nothing but the recipe. With too few samples to hold any
@@ -37,46 +69,30 @@ func choose(c *conversion) error {
 		c.recipe = plain
 		return nil
 	}
-	best, least := -1, 0.0
-	try := func(r Recipe) error {
-		noise, err := t.run(r)
-		if err != nil && (best < 0 || c.ctx.Err() != nil) {
+	best, err := t.try(plain)
+	if err != nil {
+		return err
+	}
+	for _, p := range candidates {
+		o := optionNamed(p.option)
+		if *o.field(&c.recipe) != "" || !t.worthTrying(p, best) {
+			continue
+		}
+		r := best.Recipe
+		*o.field(&r) = p.choice
+		trial, err := t.try(r)
+		if err != nil && c.ctx.Err() != nil {
 			return err
 		}
 		if err != nil {
-			c.trials = append(c.trials, Trial{Recipe: r, OutputSNR: -MaxDB, Refused: err.Error()})
-			return nil
-		}
-		if best < 0 || noise < worthwhile*least {
-			best, least = len(c.trials), noise
-		}
-		c.trials = append(c.trials, Trial{Recipe: r, OutputSNR: decibels(t.signal, noise)})
-		return nil
-	}
-	if err := try(plain); err != nil {
-		return err
-	}
-	for _, o := range options {
-		if *o.field(&c.recipe) != "" || !c.affordable(o) {
-			continue
-		}
-		from := c.trials[best].Recipe
-		for _, choice := range o.choices[1:] {
-			r := from
-			*o.field(&r) = choice
-			if err := try(r); err != nil {
-				return fmt.Errorf("%s %s: %w", o.name, choice, err)
-			}
+			c.trials[len(c.trials)-1].Refused = err.Error()
+		} else if trial.noise < worthwhile*best.noise {
+			best = trial
 		}
 	}
-	c.trials[best].Picked = true
-	c.recipe = c.trials[best].Recipe
+	c.trials[best.at].Picked = true
+	c.recipe = best.Recipe
 	return nil
-}
-
-// affordable reports whether a choice is worth a trial: adaptive rounding has its own budget.
-func (c *conversion) affordable(o option) bool {
-	return o.name != "round_weights" || roundWork(c.g) < roundingWork
 }
 
 // trials are what the trials share.
@@ -86,18 +102,27 @@ type trials struct {
 	want      [][]float32 // the float network's outputs for held
 	signal    float64
 	memo      *memo
+	left      float64 // of the budget
 }
 
 // memo keeps what trials with the same equalization have in common.
 type memo struct {
 	graph map[Choice]*graph.Graph // equalized
-	seen  map[Choice][]*Histogram // of its activations
+	seen  map[Choice]*observation // of its activations
 }
 
-// newTrials divides the samples: one in eight is held out. nil means that there are too few.
+// tried is a trial that went through.
+type tried struct {
+	Trial
+	noise float64 // squared error of the outputs
+	at    int     // in conversion.trials
+}
+
+// newTrials divides the samples: one in eight is held out, and of the others as many serve to choose ranges. nil means
+// that there are too few, or no budget.
 func newTrials(c *conversion) (*trials, error) {
 	const one = 8
-	t := &trials{c: c, memo: &memo{map[Choice]*graph.Graph{}, map[Choice][]*Histogram{}}}
+	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
 	for i, x := range c.samples {
 		if i%one == one/2 {
 			t.held = append(t.held, x)
@@ -105,42 +130,87 @@ func newTrials(c *conversion) (*trials, error) {
 			t.fit = append(t.fit, x)
 		}
 	}
-	if len(t.held) < 4 {
+	most := int(min(sureShare*t.left/surely/max(work(c.g), 1), mostHeld))
+	if min(len(t.held), most) < fewestHeld {
 		return nil, nil
 	}
-	most := int(min(max(trialWork/trialRuns/max(work(c.g), 1), 128), 1024))
-	t.fit, t.held = spread(t.fit, most), spread(t.held, most/2)
-	var err error
-	if t.want, err = c.outputs(t.held); err != nil {
-		return nil, err
+	t.held, t.fit = spread(t.held, most), spread(t.fit, most)
+	t.spend(3)
+	return t, t.measureFloat()
+}
+
+func newMemo() *memo { return &memo{map[Choice]*graph.Graph{}, map[Choice]*observation{}} }
+
+// measureFloat runs the float network over the samples held out.
+func (t *trials) measureFloat() (err error) {
+	if t.want, err = t.c.outputs(t.held); err != nil {
+		return err
 	}
 	for _, y := range t.want {
 		for _, v := range y {
 			t.signal += float64(float64(v) * float64(v))
 		}
 	}
-	return t, nil
+	return nil
 }
 
-// run converts a copy of the network as r says and gives the squared error of its outputs.
-func (t *trials) run(r Recipe) (noise float64, err error) {
+// spend takes so many runs of the trials' samples from the budget.
+func (t *trials) spend(runs float64) { t.left -= runs * float64(len(t.fit)) * work(t.c.g) }
+
+// worthTrying reports whether a candidate may pay and the budget still holds its trial, which it then takes.
+func (t *trials) worthTrying(p candidate, best *tried) bool {
+	if p.choice == ByWeights || p.choice == ByBoth {
+		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
+			return false
+		}
+	}
+	if (p.choice == "percentile" || p.choice == "entropy") && best.Recipe.Observer == "minmax" {
+		return false // where mse clips too much, they do
+	}
+	before := t.left
+	t.spend(p.runs)
+	if p.option == "round_weights" {
+		t.left -= 2 * roundWork(t.c.g) // here and, if it is picked, once more
+	}
+	if t.left < 0 {
+		t.left = before
+		return false
+	}
+	return true
+}
+
+// try converts a copy of the network as r says, and notes how far its outputs are from the float network's.
+func (t *trials) try(r Recipe) (*tried, error) {
+	trial := Trial{Recipe: r, OutputSNR: -MaxDB}
 	r.FloatIO = false // the integers inside are the same
+	got, err := t.outputs(r)
+	noise := t.noise(got)
+	if err == nil {
+		trial.OutputSNR = decibels(t.signal, noise)
+	}
+	t.c.trials = append(t.c.trials, trial)
+	return &tried{trial, noise, len(t.c.trials) - 1}, err
+}
+
+// outputs converts a copy of the network as r says and runs it over the samples held out.
+func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := duplicate(t.c.g)
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, packs: t.c.packs}
 	if err := trial.apply(nil); err != nil {
-		return 0, err
+		return nil, err
 	}
-	got, err := trial.outputs(t.held)
-	if err != nil {
-		return 0, err
-	}
+	return trial.outputs(t.held)
+}
+
+// noise is the squared error of outputs.
+func (t *trials) noise(got [][]float32) (sum float64) {
 	for i, y := range got {
 		for k, v := range y {
 			d := float64(v) - float64(t.want[i][k])
-			noise += float64(d * d)
+			sum += float64(d * d)
 		}
 	}
-	return noise, nil
+	return sum
 }
 
 // outputs is what the graph gives for each sample, as real numbers.
@@ -150,7 +220,7 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	crew, err := newCrew(c.ctx, g, nil)
+	crew, err := newCrew(c.ctx, c.packs, g, nil)
 	if err != nil {
 		return nil, err
 	}

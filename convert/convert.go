@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
 )
 
 // ErrCalibration marks calibration data that can't be used; the error says why.
@@ -37,7 +38,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
-	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r}
+	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, packs: new(interp.Packs)}
 	if g.Level == graph.Ranged && !r.Scheme.Integer() {
 		g.Level = graph.Folded // the ranges that came with it are of no use here
 	}
@@ -71,9 +72,11 @@ type conversion struct {
 	float       *graph.Graph                  // the network as calibrated, before it becomes integers
 	twin        map[*graph.Value]*graph.Value // in float, of a value of g
 	calibration *Calibration
+	seen        *observation // what calibration rests on
 	trials      []Trial
 	memo        *memo // in a trial; else nil
 	layers      []LayerReport
+	packs       *interp.Packs // of everything that runs here
 }
 
 // apply runs the passes that the recipe wants and the graph has not passed yet.

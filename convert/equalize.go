@@ -201,12 +201,12 @@ func (c *conversion) equalizeActivations() error {
 		_, depthwise := l.second.Op.(graph.DepthwiseConv2D)
 		top := 0.0
 		for _, p := range peaks[k] {
-			top = max(top, p.most)
+			top = max(top, float64(p.most))
 		}
 		s := make([]float64, l.channels)
 		for i := range s {
 			s[i] = 1
-			if p := peaks[k][i].most; p > 0 {
+			if p := float64(peaks[k][i].most); p > 0 {
 				if s[i] = p / top; !depthwise {
 					s[i] = math.Sqrt(math.Sqrt(s[i]))
 				}
@@ -219,7 +219,7 @@ func (c *conversion) equalizeActivations() error {
 }
 
 // peak is the largest magnitude and the smallest value of a channel.
-type peak struct{ most, least float64 }
+type peak struct{ most, least float32 }
 
 // channelPeaks runs the network over some samples and gives the peaks of each link's channels.
 func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
@@ -228,15 +228,17 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		watch[l.first.Out] = k
 	}
 	var part [][][]peak // of each hand
-	crew, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
+	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		k, ok := watch[v]
 		if !ok {
 			return
 		}
-		ps := part[h.index][k]
-		for i, x := range data.([]float32) {
-			p := &ps[i%len(ps)]
-			p.most, p.least = max(p.most, math.Abs(float64(x))), min(p.least, float64(x))
+		ps, values := part[h.index][k], data.([]float32)
+		for at := 0; at < len(values); at += len(ps) {
+			for i, x := range values[at:][:len(ps)] {
+				p := &ps[i]
+				p.most, p.least = max(p.most, abs(x)), min(p.least, x)
+			}
 		}
 	})
 	if err != nil {
@@ -247,7 +249,7 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		for k, l := range all {
 			ps[k] = make([]peak, l.channels)
 			for i := range ps[k] {
-				ps[k][i].least = math.Inf(1)
+				ps[k][i].least = float32(math.Inf(1))
 			}
 		}
 		part = append(part, ps)
@@ -267,7 +269,7 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 }
 
 // peakSamples bounds the samples that channelPeaks looks at.
-const peakSamples = 128
+const peakSamples = 64
 
 // absorb moves what a channel never falls below into the next layer's bias, so that the channel's range begins at 0:
 // equalization can leave biases that are large against the weights. It is the same function only where the next layer
@@ -291,7 +293,7 @@ func (c *conversion) absorb() error {
 		first, second := make([]float32, l.channels), make([]float64, b2.Type.Elements())
 		least := make([]float64, l.channels)
 		for i, b := range floats(b1) {
-			if p := peaks[k][i].least; p > 0 && !math.IsInf(p, 1) {
+			if p := float64(peaks[k][i].least); p > 0 && !math.IsInf(p, 1) {
 				least[i] = p
 			}
 			first[i] = float32(float64(b) - least[i])

@@ -140,7 +140,7 @@ func Example_schemes() {
 	// float16                  66.9 dB
 	// dynamic range            39.3 dB
 	// int8                     35.6 dB
-	// int16x8                  42.6 dB
+	// int16x8                  42.5 dB
 	// int4                     26.4 dB
 	//   and adaptive rounding  29.7 dB
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
 )
 
 // histogramBins is how many bins each sign of a Histogram has: eight for each step of an int8 that spans them.
@@ -35,17 +36,28 @@ func NewHistogram() *Histogram {
 //
 // It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
 // processor could predict.
-func (h *Histogram) Observe(values []float32) {
+func (h *Histogram) Observe(values []float32) { h.observe(values, 0, 1) }
+
+// observe is Observe, but of the values it counts only every share-th stretch, from stretch turn (mod share) on.
+func (h *Histogram) observe(values []float32, turn, share int) {
 	if len(values) == 0 {
 		return
 	}
-	lo, hi := extremes(values)
+	lo, hi := interp.Extremes(values)
 	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
 	if finite([]float32{lo, hi}) != nil {
 		return
 	}
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
+	const stretch = 64
+	for from := turn % share * stretch; from < len(values); from += share * stretch {
+		h.add(values[from:min(from+stretch, len(values))], inverse)
+	}
+}
+
+// add counts values that fit, inverse being the reciprocal of a bin's width.
+func (h *Histogram) add(values []float32, inverse float32) {
 	for i, x := range values {
 		// The product is exact but for results far inside the first bin.
 		b := math.Float32bits(x * inverse)
@@ -56,24 +68,6 @@ func (h *Histogram) Observe(values []float32) {
 }
 
 const signBit = 1 << 31
-
-// extremes are the smallest and the largest value, or values that are not finite where there is one: the bits of a
-// float32, those of a negative one inverted below the sign, are in the order of the numbers.
-func extremes(values []float32) (lo, hi float32) {
-	order := func(b int32) int32 { return b ^ int32(uint32(b>>31)>>1) } // its own inverse
-	least, most := int32(math.MaxInt32), int32(math.MinInt32)
-	for _, x := range values {
-		k := order(int32(math.Float32bits(x)))
-		least, most = min(least, k), max(most, k)
-	}
-	if lo = math.Float32frombits(uint32(order(least))); lo == 0 {
-		lo = 0 // not -0
-	}
-	if hi = math.Float32frombits(uint32(order(most))); hi == 0 {
-		hi = 0
-	}
-	return lo, hi
-}
 
 // expOf is the exponent of the narrowest bins that reach the magnitude.
 func expOf(magnitude float32) int {

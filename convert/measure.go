@@ -21,6 +21,7 @@ type LayerReport struct {
 	BiasHeadroom  float64 `json:"bias_headroom_bits"` // bits left between the largest bias and the limit of what holds it
 	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
 	OutputMax     float32 `json:"output_max"`
+	Alone         *Alone  `json:"alone,omitempty"` // what EachAlone found, where it was asked
 }
 
 // MaxDB bounds reported ratios: JSON has no infinity.
@@ -93,7 +94,7 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	parts := make([]map[*graph.Value]difference, len(samples))
 	var held []map[*graph.Value][]float32 // the float values of a hand's sample
 	// A hand of each crew takes a sample: the float run first, then the int8 run compares.
-	floats, err := newCrew(c.ctx, c.float, func(h *hand, twin *graph.Value, data any) {
+	floats, err := newCrew(c.ctx, c.packs, c.float, func(h *hand, twin *graph.Value, data any) {
 		if v := back[twin]; v != nil {
 			held[h.index][v] = append(held[h.index][v][:0], data.([]float32)...)
 		}
@@ -101,7 +102,7 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	if err != nil {
 		return nil, err
 	}
-	ints, err := newCrew(c.ctx, c.g, func(h *hand, v *graph.Value, data any) {
+	ints, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		if x := held[h.index][v]; x != nil {
 			switch y := data.(type) {
 			case []int8:

@@ -7,11 +7,15 @@ import (
 	"mnet-edge/graph"
 )
 
-// islands are the nodes that stay float32 because no integer kernel computes them. Without Recipe.Partial the first of
-// them is the error.
+// islands are the nodes that stay float32, because the recipe names them or because no integer kernel computes them.
+// Without Recipe.Partial the first of the latter is the error.
 func (c *conversion) islands() (map[*graph.Node]bool, error) {
 	kept := map[*graph.Node]bool{}
 	for _, n := range c.g.Nodes {
+		if slices.Contains(c.recipe.KeepFloat, n.Out.Name) {
+			kept[n] = true
+			continue
+		}
 		err := graph.IntegerForm(n.Op, c.recipe.Scheme.activation())
 		switch {
 		case err == nil:

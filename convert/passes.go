@@ -181,14 +181,6 @@ func activation(op graph.Op) graph.Activation {
 	return graph.Linear
 }
 
-// withActivation is the operator with another activation fused into it.
-func withActivation(op graph.Op, act graph.Activation) graph.Op {
-	if op, ok := op.(graph.Activated); ok {
-		return op.WithActivation(act)
-	}
-	return op
-}
-
 // forChannels calls f for every element of a tensor with its index along axis.
 func forChannels(shape []int, axis int, f func(channel, at int)) {
 	outer, inner := 1, 1
@@ -216,9 +208,10 @@ func floats(v *graph.Value) []float32 {
 }
 
 func finite(slices ...[]float32) error {
+	const infinite = 0xff << 23
 	for _, s := range slices {
 		for i, x := range s {
-			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			if math.Float32bits(x)&infinite == infinite {
 				return fmt.Errorf("value %v at %d", x, i)
 			}
 		}

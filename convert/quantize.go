@@ -248,30 +248,58 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	}
 	axis, _ := outputAxis(n.Op)
 	scales, most := make([]float32, shape[axis]), weightMost(d)
-	forChannels(shape, axis, func(channel, at int) {
-		scales[channel] = max(scales[channel], abs(weights[at]))
+	first, step, taps := channelLayout(shape, axis)
+	err := parallel(c.ctx, len(scales), func(o int) {
+		var largest float32
+		for at := o * first; at < o*first+taps*step; at += step {
+			largest = max(largest, abs(weights[at]))
+		}
+		scales[o] = max(quant.Symmetric(largest, most), least(o))
 	})
-	for i, largest := range scales {
-		scales[i] = max(quant.Symmetric(largest, most), least(i))
+	if err != nil {
+		return report, err
 	}
 	q := quant.PerChannel(scales, axis)
 	if !c.recipe.perChannel(n.Op) {
 		q = quant.PerTensor(slices.Max(scales), 0)
 	}
-	integers, alive := make([]int8, len(weights)), make([]bool, len(scales))
-	var signal, noise float64
-	forChannels(shape, axis, func(channel, at int) {
-		s, _ := q.At(channel)
-		r := quant.Quantize(weights[at], s, 0, -most, most)
-		integers[at] = int8(r)
-		alive[channel] = alive[channel] || r != 0
-		e := float64(weights[at]) - float64(quant.Dequantize(r, s, 0))
-		signal += float64(float64(weights[at]) * float64(weights[at]))
-		noise += float64(e * e)
+	integers, alive, parts := make([]int8, len(weights)), make([]bool, len(scales)), make([]difference, len(scales))
+	err = parallel(c.ctx, len(scales), func(o int) {
+		s, _ := q.At(o)
+		var d difference
+		for at := o * first; at < o*first+taps*step; at += step {
+			r := quant.Quantize(weights[at], s, 0, -most, most)
+			integers[at] = int8(r)
+			alive[o] = alive[o] || r != 0
+			e := float64(weights[at]) - float64(quant.Dequantize(r, s, 0))
+			d.signal += float64(float64(weights[at]) * float64(weights[at]))
+			d.noise += float64(e * e)
+		}
+		parts[o] = d
 	})
+	if err != nil {
+		return report, err
+	}
+	var total difference
+	for _, d := range parts {
+		total.add(d)
+	}
 	n.SetInput(1, graph.Const(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, integers))
-	report.WeightSNR, report.DeadChannels = decibels(signal, noise), countFalse(alive)
+	report.WeightSNR, report.DeadChannels = decibels(total.signal, total.noise), countFalse(alive)
 	return report, nil
+}
+
+// channelLayout says where a layer's weights of shape lie: those of output channel o, counted along axis, are the taps
+// from o*first on, step apart.
+func channelLayout(shape []int, axis int) (first, step, taps int) {
+	all := 1
+	for _, d := range shape {
+		all *= d
+	}
+	if taps = all / shape[axis]; axis == 0 {
+		return taps, 1, taps
+	}
+	return 1, shape[axis], taps
 }
 
 // weightMost is the largest integer of a weight of type d; its negative is the smallest.

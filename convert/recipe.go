@@ -67,6 +67,12 @@ type Recipe struct {
 	Equalize     Choice `json:"equalize,omitempty"`       // Off, ByActivations, ByWeights, ByBoth
 	CorrectBias  Choice `json:"correct_bias,omitempty"`   // Off, On
 	RoundWeights Choice `json:"round_weights,omitempty"`  // Off (to the nearest), On (to what the layer's sums want)
+
+	// KeepFloat names layers that stay float32, between DEQUANTIZE and QUANTIZE.
+	KeepFloat []string `json:"keep_float,omitempty"`
+
+	// Budget is the work that choosing may take, in multiply-accumulates; 0 stands for DefaultBudget, less for none.
+	Budget float64 `json:"budget_macs,omitempty"`
 }
 
 // option is one choice of a recipe.
@@ -76,8 +82,6 @@ type option struct {
 	choices []Choice // the plainest first
 }
 
-// options stand in the order in which they are decided: bias correction first, since errors of the mean, which it
-// takes away, hide what the others do.
 var options = []option{
 	{"correct_bias", func(r *Recipe) *Choice { return &r.CorrectBias }, []Choice{Off, On}},
 	{"equalize", func(r *Recipe) *Choice { return &r.Equalize }, []Choice{Off, ByActivations, ByWeights, ByBoth}},
@@ -92,6 +96,18 @@ func (r *Recipe) fill(pick func(choices []Choice) Choice) {
 			*f = pick(o.choices)
 		}
 	}
+}
+
+// budget is the work that choosing may take.
+func (r Recipe) budget() float64 {
+	if r.Budget == 0 {
+		return DefaultBudget
+	}
+	return max(r.Budget, 0)
+}
+
+func optionNamed(name string) option {
+	return options[slices.IndexFunc(options, func(o option) bool { return o.name == name })]
 }
 
 func plainest(choices []Choice) Choice { return choices[0] }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -280,7 +281,7 @@ func checkTrials(t *testing.T, res *Result) {
 		}
 		if trial.Picked {
 			picked++
-			if trial.Recipe != res.Recipe {
+			if !reflect.DeepEqual(trial.Recipe, res.Recipe) {
 				t.Errorf("picked %+v, followed %+v", trial.Recipe, res.Recipe)
 			}
 		}
@@ -302,7 +303,7 @@ func TestChooseKeepsTo(t *testing.T) {
 			t.Errorf("tried %+v", trial.Recipe)
 		}
 	}
-	if res := convertTo(t, c, Recipe{}); res.Recipe != plain.with(func(r *Recipe) { r.Scheme = Int8 }) || res.Trials != nil {
+	if res := convertTo(t, c, Recipe{}); !reflect.DeepEqual(res.Recipe, plain.with(func(r *Recipe) { r.Scheme = Int8 })) || res.Trials != nil {
 		t.Errorf("of 8 samples: %+v, %d trials", res.Recipe, len(res.Trials))
 	}
 }

@@ -25,7 +25,8 @@ import (
 func roundWeights(c *conversion) error {
 	return c.eachLayer(c.refining(), func(n *graph.Node, x [][]int16) error {
 		wanted, ok := c.twin[n.Out]
-		if !ok || !ungrouped(n) {
+		_, conv := n.Op.(graph.Conv2D)
+		if v := newView(n); !ok || conv && !v.square {
 			return nil
 		}
 		_, depthwise := n.Op.(graph.DepthwiseConv2D)
@@ -69,24 +70,20 @@ func roundWeights(c *conversion) error {
 // maxTaps bounds H, which is 42 MB at 3 x 3 x 256: the weights of filters with more taps stay at the nearest.
 const maxTaps = 2304
 
-// roundWork is about how many multiply-accumulates roundWeights takes.
+// roundWork is about how many multiply-accumulates roundWeights takes, each counted as often as one in a run of the network
+// fits into its time: its loops use no wide registers.
 func roundWork(g *graph.Graph) (macs float64) {
+	const scalar = 12
 	for _, n := range g.Nodes {
 		if _, depthwise := n.Op.(graph.DepthwiseConv2D); weighted(n) && !depthwise {
 			channels := lastDim(n.Out)
 			taps := n.In[1].Type.Elements() / channels
 			if taps <= maxTaps {
-				macs += float64(taps * taps * (maxPatchRows + channels))
+				macs += scalar * float64(taps*taps) * float64(maxPatchRows/2+channels)
 			}
 		}
 	}
 	return macs
-}
-
-// ungrouped reports whether every filter of a convolution sees all channels, or one.
-func ungrouped(n *graph.Node) bool {
-	_, conv := n.Op.(graph.Conv2D)
-	return !conv || lastDim(n.In[1]) == lastDim(n.In[0])
 }
 
 // settle moves the taps weights q[first], q[first+step], ... of one output channel, of scale s, between the integers
@@ -142,38 +139,23 @@ type patches struct {
 const maxPatchInputs, maxPatchRows = 1 << 22, 4096
 
 func newPatches(n *graph.Node, x [][]int16) *patches {
-	in, out, w := n.In[0].Type.Shape, n.Out.Type.Shape, n.In[1].Type.Shape
-	images, h, width, channels := n.In[0].Type.Elements()/lastDim(n.In[1]), 1, 1, lastDim(n.In[1]) // fully connected
-	oh, ow, kh, kw := 1, 1, 1, 1
-	window := graph.Dense(1, graph.Valid)
-	switch op := n.Op.(type) {
-	case graph.Conv2D:
-		window = op.Window
-	case graph.DepthwiseConv2D:
-		window = op.Window
-	}
-	var before [2]int
-	if _, fully := n.Op.(graph.FullyConnected); !fully {
-		images, h, width, channels, oh, ow, kh, kw = in[0], in[1], in[2], in[3], out[1], out[2], w[1], w[2]
-		_, before[0] = window.Out(0, h, kh)
-		_, before[1] = window.Out(1, width, kw)
-	}
-	p := &patches{depth: kh * kw * channels}
-	total := len(x) * images * oh * ow
+	v := newView(n)
+	p := &patches{depth: v.taps()}
+	total := len(x) * v.positions()
 	every := max((total+maxPatchRows-1)/maxPatchRows, (total*p.depth+maxPatchInputs-1)/maxPatchInputs, 1)
 	for at := every / 2; at < total; at += every {
-		column, row := at%ow, at/ow%oh
-		image, sample := at/(ow*oh)%images, at/(ow*oh)/images
+		column, row := at%v.ow, at/v.ow%v.oh
+		image, sample := at/(v.ow*v.oh)%v.images, at/v.positions()
 		patch := make([]int16, p.depth)
-		for ky := range kh {
-			for kx := range kw {
-				y := row*window.Stride[0] - before[0] + ky*window.Dilation[0]
-				x0 := column*window.Stride[1] - before[1] + kx*window.Dilation[1]
-				if y < 0 || y >= h || x0 < 0 || x0 >= width {
+		for ky := range v.kh {
+			for kx := range v.kw {
+				y := row*v.stride[0] - v.before[0] + ky*v.dilation[0]
+				x0 := column*v.stride[1] - v.before[1] + kx*v.dilation[1]
+				if y < 0 || y >= v.h || x0 < 0 || x0 >= v.w {
 					continue
 				}
-				from := x[sample][((image*h+y)*width+x0)*channels:][:channels]
-				copy(patch[(ky*kw+kx)*channels:], from)
+				from := x[sample][((image*v.h+y)*v.w+x0)*v.c:][:v.c]
+				copy(patch[(ky*v.kw+kx)*v.c:], from)
 			}
 		}
 		p.rows = append(p.rows, patch)
@@ -181,21 +163,28 @@ func newPatches(n *graph.Node, x [][]int16) *patches {
 	return p
 }
 
-// correlate computes row j of H, (taps, taps), of the inputs first, first+step, ... of each patch: sums of integers, and
-// so exact.
+// correlate computes row j of H, (taps, taps), from the diagonal on, and with it column j, of the inputs first,
+// first+step, ... of each patch: sums of integers, and so exact. No sum of maxPatchRows products leaves int32.
 func (p *patches) correlate(h []float64, j, first, step, taps int) {
-	sum := make([]int64, taps)
+	sum := make([]int32, taps-j)
 	for _, patch := range p.rows {
-		a := int64(patch[first+j*step])
+		a := int32(patch[first+j*step])
 		if a == 0 {
 			continue
 		}
+		if step == 1 {
+			other := patch[first+j : first+taps][:len(sum)]
+			for k, b := range other {
+				sum[k] += a * int32(b)
+			}
+			continue
+		}
 		for k := range sum {
-			sum[k] += a * int64(patch[first+k*step])
+			sum[k] += a * int32(patch[first+(j+k)*step])
 		}
 	}
 	for k, s := range sum {
-		h[j*taps+k] = float64(s)
+		h[j*taps+j+k], h[(j+k)*taps+j] = float64(s), float64(s)
 	}
 }
 

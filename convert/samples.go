@@ -41,10 +41,20 @@ func spread(samples [][]float32, n int) [][]float32 {
 		return samples
 	}
 	some := make([][]float32, n)
-	for i := range some {
-		some[i] = samples[(2*i+1)*len(samples)/(2*n)]
+	for at, i := range evenly(n, len(samples)) {
+		some[i] = samples[at]
 	}
 	return some
+}
+
+// evenly is the places, out of total, of at most n things spread evenly, and which of them is at each.
+func evenly(n, total int) map[int]int {
+	places := map[int]int{}
+	n = min(n, total)
+	for i := range n {
+		places[(2*i+1)*total/(2*n)] = i
+	}
+	return places
 }
 
 // crew runs one graph over many inputs, a machine for each processor.
@@ -60,16 +70,16 @@ type hand struct {
 	at    int // the input being run
 }
 
-// newCrew prepares machines for g. tap, if not nil, sees every value that a hand computes.
-func newCrew(ctx context.Context, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) (*crew, error) {
+// newCrew prepares machines for g, which share packs. tap, if not nil, sees every value that a hand computes.
+func newCrew(ctx context.Context, packs *interp.Packs, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) (*crew, error) {
 	c := &crew{ctx: ctx}
+	var err error
 	for i := range runtime.GOMAXPROCS(0) {
 		h := &hand{index: i}
-		opts := interp.Options{Rounding: quant.Float32} // XNNPACK's, which most will run
+		opts := interp.Options{Rounding: quant.Float32, Packs: packs} // XNNPACK's, which most will run
 		if tap != nil {
 			opts.Tap = func(v *graph.Value, data any) { tap(h, v, data) }
 		}
-		var err error
 		if h.Machine, err = interp.New(g, opts); err != nil {
 			return nil, err
 		}

@@ -52,6 +52,9 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 	}
 
 	// One pass over both splits gives one progress bar, and the first bad image in one order.
+	trainTotal, testTotal := len(trainPics), len(testPics)
+	trainPics, trainIndex := wantedPictures(trainPics, o.TrainLimit)
+	testPics, testIndex := wantedPictures(testPics, o.TestLimit)
 	pics := append(trainPics, testPics...)
 	all := Split{N: len(pics), H: o.Size, W: o.Size, Labels: make([]uint16, len(pics)), Names: make([]string, len(pics))}
 	if all.Pixels, err = o.pixels(all.N); err != nil {
@@ -74,8 +77,25 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 		return nil, err
 	}
 	set.Train, set.Test = all.slice(0, len(trainPics)), all.slice(len(trainPics), all.N)
+	set.Train.Index, set.Train.total = trainIndex, trainTotal
+	set.Test.Index, set.Test.total = testIndex, testTotal
 	set.Lossy = d.notes()
 	return set, nil
+}
+
+// wantedPictures is those that Options.TrainLimit or TestLimit asks for, with their places; nil for all of them.
+func wantedPictures(pics []picture, limit int) (some []picture, index []int) {
+	switch {
+	case limit < 0:
+		return nil, []int{}
+	case limit == 0 || limit >= len(pics):
+		return pics, nil
+	}
+	index = spread(limit, len(pics))
+	for _, i := range index {
+		some = append(some, pics[i])
+	}
+	return some, index
 }
 
 // pictures lists the images of a split, by class and path, and its classes, by name.

@@ -16,6 +16,22 @@ type Split struct {
 	Pixels  []byte   // (N, H, W, 3), 0..255
 	Labels  []uint16 // (N), index into Set.Classes
 	Names   []string // (N) where the images have names (class folders), else nil
+	Index   []int    // (N) their places in the source's split; nil where it is whole
+	total   int      // images that split has, where Index is not nil
+}
+
+// Of is the number of images in the split that these were taken from.
+func (s *Split) Of() int {
+	if s.Index == nil {
+		return s.N
+	}
+	return s.total
+}
+
+// Digest is the SHA-256, in hex, of the pixels.
+func (s *Split) Digest() string {
+	sum := sha256.Sum256(s.Pixels)
+	return hex.EncodeToString(sum[:])
 }
 
 // Image returns the pixels of image i, (H, W, 3), sharing memory with the split.
@@ -41,11 +57,24 @@ func (s *Split) Limit(n int) Split {
 	if n <= 0 || n >= s.N {
 		return *s
 	}
+	return s.pick(spread(n, s.N))
+}
+
+// wanted is Limit by the rule of Options.
+func (s *Split) wanted(limit int) Split {
+	if limit < 0 {
+		return s.pick(nil)
+	}
+	return s.Limit(limit)
+}
+
+// spread is the middles of n equal stretches of total places.
+func spread(n, total int) []int {
 	index := make([]int, n)
 	for i := range index {
-		index[i] = int((2*int64(i) + 1) * int64(s.N) / (2 * int64(n)))
+		index[i] = int((2*int64(i) + 1) * int64(total) / (2 * int64(n)))
 	}
-	return s.pick(index)
+	return index
 }
 
 // Holdout divides Train into a part to learn from and a part of n images to choose by (stopping, learning rate, the
@@ -101,13 +130,17 @@ func (s *Set) Holdout(seed uint64, n int) (train, val Split) {
 // pick copies the images of the given indices, in their order.
 func (s *Split) pick(index []int) Split {
 	size := s.H * s.W * 3
-	out := Split{N: len(index), H: s.H, W: s.W, Pixels: make([]byte, len(index)*size), Labels: make([]uint16, len(index))}
+	out := Split{N: len(index), H: s.H, W: s.W, Pixels: make([]byte, len(index)*size), Labels: make([]uint16, len(index)),
+		Index: make([]int, len(index)), total: s.Of()}
 	if s.Names != nil {
 		out.Names = make([]string, len(index))
 	}
 	for to, from := range index {
 		copy(out.Pixels[to*size:], s.Image(from))
-		out.Labels[to] = s.Labels[from]
+		out.Labels[to], out.Index[to] = s.Labels[from], from
+		if s.Index != nil {
+			out.Index[to] = s.Index[from]
+		}
 		if s.Names != nil {
 			out.Names[to] = s.Names[from]
 		}

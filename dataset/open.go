@@ -20,6 +20,10 @@ type Options struct {
 	Size   int // height and width wanted, pixels, 1..1024; 0 stands for 32
 	Limits Limits
 
+	// TrainLimit and TestLimit say how many images of a split are wanted, spread evenly as by Split.Limit: 0 all, less than 0
+	// none. Of pictures in class folders no others are decoded.
+	TrainLimit, TestLimit int
+
 	// Progress, if set, is told how far the present step is: bytes of a download, then images decoded. Calls never overlap; done
 	// falls back, and total changes, when a step begins. A download of unknown length has total = -1.
 	Progress func(done, total int)
@@ -61,9 +65,10 @@ func Open(ctx context.Context, data string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := set.check(); err != nil {
+	if err := set.check(o.TrainLimit != 0); err != nil {
 		return nil, within(data, err)
 	}
+	set.Train, set.Test = set.Train.wanted(o.TrainLimit), set.Test.wanted(o.TestLimit)
 	set.SHA256 = set.hash()
 	return set, nil
 }
@@ -107,8 +112,8 @@ func (s *source) set(ctx context.Context, o Options) (*Set, error) {
 		trainFolder, testFolder)
 }
 
-// check holds the set to what the rest of the program may rely on.
-func (s *Set) check() error {
+// check holds the set to what the rest of the program may rely on; limited says that only some training images were read.
+func (s *Set) check(limited bool) error {
 	if s.Train.N+s.Test.N == 0 {
 		return refuse("no images")
 	}
@@ -124,7 +129,7 @@ func (s *Set) check() error {
 		return within("test labels", err)
 	}
 	for class, n := range test {
-		if n > 0 && train[class] == 0 && s.Train.N > 0 {
+		if n > 0 && train[class] == 0 && s.Train.N > 0 && !limited {
 			return refuse("class %q has test images and no training images", s.Classes[class])
 		}
 	}

@@ -127,4 +127,6 @@ type Convert struct {
 	Top1        *float64       `json:"top1"`
 	DropPoints  *float64       `json:"drop_points"` // percentage points lost against float
 	Layers      any            `json:"layers"`
+
+	Verification *infer.Verification `json:"verification,omitempty"` // where it was asked for
 }

@@ -56,7 +56,7 @@ was taken from; what does best is picked, and named.`,
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
 			jsonFlag(),
-		}, append(reportFlags(), metadataFlags()...)...),
+		}, append(append(recoveryFlags(), reportFlags()...), metadataFlags()...)...),
 		Action: convertAction,
 	}
 }
@@ -65,7 +65,11 @@ was taken from; what does best is picked, and named.`,
 const auto = "auto"
 
 func convertAction(c *cli.Context) error {
-	recipe, err := recipeOf(c)
+	record, err := followed(c)
+	if err != nil {
+		return err
+	}
+	recipe, err := recipeOf(c, record)
 	if err != nil {
 		return err
 	}
@@ -91,26 +95,24 @@ func convertAction(c *cli.Context) error {
 	result := &convert.Result{Graph: float.Graph}
 	encoded := float.encoded
 	if recipe.Scheme != convert.Float32 {
-		set, samples, err := conversionData(c, input, float, recipe)
-		if err != nil {
+		j := &job{c: c, input: input, float: float}
+		if j.known, err = given(c); err != nil {
 			return err
 		}
-		if set != nil {
-			calibrated = set.Train.Limit(c.Int("calib-samples"))
+		if j.set, j.samples, err = conversionData(c, input, float, recipe); err != nil {
+			return err
 		}
-		if result, err = convert.Run(c.Context, float.Graph, recipe, samples, nil); err != nil {
+		if j.set != nil {
+			calibrated = j.set.Train
+		}
+		if err := j.matches(record); err != nil {
+			return err
+		}
+		if result, encoded, err = j.convert(recipe, &r); err != nil {
 			if errors.Is(err, graph.ErrNoIntegerForm) {
 				err = withHint(err, "keep such operators in float32: --partial")
 			}
 			return err
-		}
-		if encoded, err = tflite.Encode(result.Graph); err != nil {
-			return err
-		}
-		if set != nil {
-			if err := measureDrop(c, float, encoded, set, &r); err != nil {
-				return err
-			}
 		}
 		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
 	}
@@ -133,7 +135,11 @@ func convertAction(c *cli.Context) error {
 	return nil
 }
 
-func recipeOf(c *cli.Context) (convert.Recipe, error) {
+// recipeOf is what the flags ask for, or the record that --recipe names.
+func recipeOf(c *cli.Context, record *convert.Record) (convert.Recipe, error) {
+	if record != nil {
+		return record.Recipe, nil
+	}
 	choice := func(flag string) convert.Choice {
 		if s := c.String(flag); s != auto {
 			return s
@@ -142,7 +148,7 @@ func recipeOf(c *cli.Context) (convert.Recipe, error) {
 	}
 	r := convert.Recipe{PerTensor: c.Bool("per-tensor"), PerChannelFC: c.Bool("per-channel-fc"), Partial: c.Bool("partial"),
 		Observer: choice("calibrator"), Equalize: choice("equalize"),
-		CorrectBias: choice("correct-bias"), RoundWeights: choice("round-weights")}
+		CorrectBias: choice("correct-bias"), RoundWeights: choice("round-weights"), Budget: budget(c)}
 	var flags []string
 	for _, s := range convert.Schemes {
 		if flags = append(flags, "--"+string(s)); !c.Bool(string(s)) {
@@ -266,6 +272,9 @@ func encodeCheckpoint(c *cli.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := (convert.Record{Recipe: result.Recipe, Card: card(path)}).Attach(result.Graph); err != nil {
+		return nil, err
+	}
 	return tflite.Encode(result.Graph)
 }
 
@@ -279,7 +288,11 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 		}
 		data = config.Data
 	}
-	set, err := openData(c, data, f.Height)
+	o := dataset.Options{Size: f.Height, TrainLimit: c.Int("calib-samples"), TestLimit: c.Int("eval")}
+	if o.TestLimit == 0 {
+		o.TestLimit = -1
+	}
+	set, err := openSome(c, data, o)
 	if err == nil && set.Train.N == 0 {
 		err = fmt.Errorf("%w: %s has no training images", convert.ErrCalibration, data)
 	}
@@ -296,8 +309,7 @@ func conversionData(c *cli.Context, input string, f *floatModel, r convert.Recip
 	if err != nil || !r.Scheme.Integer() {
 		return set, nil, err
 	}
-	split := set.Train.Limit(c.Int("calib-samples"))
-	return set, calibrationSamples(c, f, &split), nil
+	return set, calibrationSamples(c, f, &set.Train), nil
 }
 
 // calibrationSamples are the images of a split as the float network sees them.
@@ -325,16 +337,19 @@ func measureDrop(c *cli.Context, f *floatModel, encoded []byte, set *dataset.Set
 	if c.Int("eval") == 0 || set.Test.N == 0 {
 		return nil
 	}
-	split := set.Test.Limit(c.Int("eval"))
-	var top1 [2]float64
-	var err error
-	for i, b := range [][]byte{f.encoded, encoded} {
-		if top1[i], err = top1Of(c, b, set, &split); err != nil {
+	if r.FloatTop1 == nil {
+		float, err := top1Of(c, f.encoded, set, &set.Test)
+		if err != nil {
 			return err
 		}
+		r.FloatTop1 = &float
 	}
-	drop := 100 * (top1[0] - top1[1])
-	r.FloatTop1, r.Top1, r.DropPoints = &top1[0], &top1[1], &drop
+	top1, err := top1Of(c, encoded, set, &set.Test)
+	if err != nil {
+		return err
+	}
+	drop := 100 * (*r.FloatTop1 - top1)
+	r.Top1, r.DropPoints = &top1, &drop
 	return nil
 }
 
@@ -399,6 +414,10 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 	}
 	if r.Top1 != nil {
 		t.Row("top-1", fmt.Sprintf("%.2f %%, float %.2f %%: %.2f points lost, on %d test images", 100**r.Top1, 100**r.FloatTop1, *r.DropPoints, c.Int("eval")))
+	}
+	aloneRows(t, result.Layers)
+	if r.Verification != nil {
+		verificationRows(t, r.Verification)
 	}
 	t.Render()
 	say(c, "next: mnet-edge infer --model %s photo.png", r.Output)

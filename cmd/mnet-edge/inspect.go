@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/builtin"
+	"mnet-edge/convert"
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/lint"
@@ -191,9 +192,15 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		if path == builtin.Name {
 			fmt.Fprintln(w, builtin.Card)
 		}
-		err := graph.Fprint(w, g)
+		if err := graph.Fprint(w, g); err != nil {
+			return err
+		}
 		printLint(w, verdicts)
-		return err
+		return printRecord(w, g)
+	}
+	record, err := convert.RecordOf(g)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return writeJSON(w, struct {
 		Model     string         `json:"model"`
@@ -205,7 +212,9 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		Outputs   []string       `json:"outputs"`
 		Labels    []string       `json:"labels"`
 		Lint      []lint.Verdict `json:"lint"`
-	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels, verdicts})
+
+		Conversion *convert.Record `json:"conversion,omitempty"`
+	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels, verdicts, record})
 }
 
 func countOps(g *graph.Graph) map[string]int {

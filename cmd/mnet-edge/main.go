@@ -51,6 +51,7 @@ const (
 	exitDiverged    = 4 // training diverged
 	exitIO          = 5 // disk full, permission, no connection
 	exitDelegate    = 6 // the delegate asked for is not what ran (--strict)
+	exitAccuracy    = 7 // an accuracy floor was missed
 	exitInterrupted = 130
 )
 
@@ -159,10 +160,12 @@ func exitCode(err error) int {
 		return exitDelegate
 	case is(train.ErrDiverged):
 		return exitDiverged
+	case is(errAccuracy):
+		return exitAccuracy
 	case is(errRemote, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
 		return exitIO
 	case is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
-		convert.ErrCalibration, convert.ErrNetwork, train.ErrData, train.ErrBackend):
+		convert.ErrCalibration, convert.ErrNetwork, convert.ErrRecord, train.ErrData, train.ErrBackend):
 		return exitInput
 	case errors.As(err, &path), errors.As(err, &link), is(fs.ErrPermission):
 		return exitIO

@@ -200,13 +200,19 @@ func absolute(data string) string {
 
 // openData opens a set of images with a progress bar, its images size pixels high and wide.
 func openData(c *cli.Context, data string, size int) (*dataset.Set, error) {
+	return openSome(c, data, dataset.Options{Size: size})
+}
+
+// openSome is openData for part of a set.
+func openSome(c *cli.Context, data string, o dataset.Options) (*dataset.Set, error) {
 	var b *bar
-	set, err := dataset.Open(c.Context, data, dataset.Options{Size: size, Progress: func(done, total int) {
+	o.Progress = func(done, total int) {
 		if b == nil {
 			b = newBar(c, total, "reading images")
 		}
 		b.set(done, "reading images")
-	}})
+	}
+	set, err := dataset.Open(c.Context, data, o)
 	b.finish()
 	return set, err
 }

@@ -3,6 +3,7 @@ package interp
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"mnet-edge/graph"
 )
@@ -12,6 +13,36 @@ type compiler struct {
 	Options
 	data  map[*graph.Value]any  // the buffer of each input and computed value, the data of each constant
 	fixed map[*graph.Value]bool // computed values that are the same in every run: constants dequantized
+}
+
+// Packs keeps weights as the wide kernels want them, so that machines with the same weights lay them out once. It is for
+// any number of goroutines, and holds on to all that it was given.
+type Packs struct {
+	mutex sync.Mutex
+	all   map[packKey]any
+}
+
+type packKey struct {
+	weights             any // the address of the first
+	filters, taps, deep int
+}
+
+// packed is what pack makes of a convolution's weights, the first time that it is asked for.
+func packed[W, X any](c *compiler, g *window, weights []W, pack func() []X) []X {
+	if c.Packs == nil {
+		return pack()
+	}
+	c.Packs.mutex.Lock()
+	defer c.Packs.mutex.Unlock()
+	key := packKey{&weights[0], g.oc, g.kh * g.kw, g.depth}
+	p, ok := c.Packs.all[key].([]X)
+	if !ok {
+		if p = pack(); c.Packs.all == nil {
+			c.Packs.all = map[packKey]any{}
+		}
+		c.Packs.all[key] = p
+	}
+	return p
 }
 
 // alloc gives v its buffer.

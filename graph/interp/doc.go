@@ -19,7 +19,8 @@
 //	rounding.go     what differs between runtimes beside the requantization itself
 //	fixed.go        the fixed-point exponential and reciprocal of TFLite's reference kernels
 //	packed.go       faster kernels of the convolutions, bit for bit those of float.go and integer.go
-//	wide.go         the same for processors with AVX2
+//	extremes.go     what a tap sees, the smallest and the largest
+//	wide*.go        the same for processors with AVX2 or AVX-512
 //
 // The integer arithmetic is that of one runtime, chosen by Options.Rounding:
 //

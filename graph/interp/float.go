@@ -69,13 +69,15 @@ func (c *compiler) floatConv(n *graph.Node) (func(), error) {
 	switch {
 	case depthwise && (c.plain || f.oc != f.c):
 		return f.depthwiseRef, nil
+	case depthwise && hasWider && f.c >= 16:
+		return f.depthwiseWide(), nil
 	case depthwise:
 		return f.depthwiseRows, nil
 	case c.plain:
 		return f.convRef, nil
 	}
 	if hasWide && f.depth == f.c {
-		return f.wide(), nil
+		return f.wide(c), nil
 	}
 	return f.packed(), nil
 }

@@ -51,6 +51,7 @@ type intConv struct {
 
 // output turns an accumulator into the int8 of the result.
 type output struct {
+	single  bool            // requant is by one product in float32
 	requant []quant.Requant // one a channel
 	product []float64       // in its stead, where not nil: see fullyConnected
 	zero    int32
@@ -81,6 +82,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	if _, conv := n.Op.(graph.Conv2D); conv && n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
 		r = leftConv(&f.window)
 	}
+	f.single = r == quant.Float32
 	f.limit = activation(r, act, out)
 	f.limit.Min -= zo
 	f.limit.Max -= zo
@@ -103,13 +105,15 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	switch {
 	case depthwise && (c.plain || f.oc != f.c):
 		return f.depthwiseRef, nil
+	case depthwise && hasWider && f.c >= 16:
+		return f.depthwiseWide(), nil
 	case depthwise:
 		return f.depthwiseRows(), nil
 	case c.plain:
 		return f.convRef, nil
 	}
-	if hasWide && f.depth == f.c && f.c%2 == 0 {
-		return f.wide(), nil
+	if hasWide && f.depth == f.c {
+		return f.wide(c), nil
 	}
 	return f.packed(), nil
 }
@@ -120,12 +124,16 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 func (f *intConv) budget(depthwise bool) error {
 	most := int64(max(quant.Int8Max-f.zeroX, f.zeroX-quant.Int8Min))
 	sum := make([]int64, f.oc)
-	for i, w := range f.w {
-		o := i / (len(f.w) / f.oc)
-		if depthwise {
-			o = i % f.oc
+	if depth := len(f.w) / f.oc; depthwise {
+		for i, w := range f.w {
+			sum[i%f.oc] += most * max(int64(w), -int64(w))
 		}
-		sum[o] += most * max(int64(w), -int64(w))
+	} else {
+		for o := range sum {
+			for _, w := range f.w[o*depth : (o+1)*depth] {
+				sum[o] += most * max(int64(w), -int64(w))
+			}
+		}
 	}
 	for o, b := range f.bias {
 		if sum[o]+max(int64(b), -int64(b)) > math.MaxInt32 {

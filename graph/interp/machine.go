@@ -15,6 +15,9 @@ type Options struct {
 	// data is the Machine's own slice (see Run for its type) and holds only until Tap returns; Tap must not write to it.
 	Tap func(v *graph.Value, data any)
 
+	// Packs, if set, is shared by machines whose weights are the same slices, unchanged.
+	Packs *Packs
+
 	plain bool // the kernels of the specification throughout; tests compare the others with them
 }
 

@@ -56,20 +56,20 @@ func drawLayer(t *rapid.T, d graph.DType) *graph.Graph {
 		}
 	}
 	act := graph.Activation(small(0, int(graph.ReLU6), "act"))
-	n, h, w, kh, kw := small(1, 2, "n"), small(1, 7, "h"), small(1, 7, "w"), small(1, 4, "kh"), small(1, 4, "kw")
+	n, h, w, kh, kw := small(1, 2, "n"), small(1, 7, "h"), small(1, 13, "w"), small(1, 4, "kh"), small(1, 4, "kw")
 	var op graph.Op
 	var x, shape []int
 	switch small(0, 2, "op") {
 	case 0:
-		groups, depth, filters := small(1, 3, "groups"), small(1, 9, "depth"), small(1, 19, "filters")
+		groups, depth, filters := small(1, 3, "groups"), small(1, 9, "depth"), small(1, 70, "filters")
 		op = graph.Conv2D{Window: window(), Act: act}
 		x, shape = []int{n, h, w, groups * depth}, []int{groups * filters, kh, kw, depth}
 	case 1:
-		c, mult := small(1, 19, "c"), small(1, 2, "multiplier")
+		c, mult := small(1, 40, "c"), small(1, 2, "multiplier")
 		op = graph.DepthwiseConv2D{Window: window(), Act: act}
 		x, shape = []int{n, h, w, c}, []int{1, kh, kw, c * mult}
 	default:
-		in, out := small(1, 40, "in"), small(1, 19, "out")
+		in, out := small(1, 40, "in"), small(1, 70, "out")
 		op = graph.FullyConnected{Act: act}
 		x, shape = []int{n, in}, []int{out, in}
 	}

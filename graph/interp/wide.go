@@ -1,35 +1,99 @@
 package interp
 
-// Kernels for processors with wide registers, the same bits: a register holds the sums of one panel's eight channels,
-// and four panels are walked at once. A lane of a register sees the float32 operations that dotFloat has for its
-// channel, in the same order, each rounded on its own; int32 sums are exact in any order.
+import (
+	"runtime"
+	"sync"
+)
 
-// block is the number of panels computed together.
-const block = 4
+// Kernels for processors with wide registers, the same bits: the sums of 32 output channels of up to eight pixels stay in
+// registers while all taps go by. A lane of a register sees the float32 operations that dotFloat has for its channel, in
+// the same order, each rounded on its own; int32 sums are exact in any order.
 
-// blocks is the number of panels, filled up with empty ones to whole blocks.
-func (g *window) blocks() int { return (g.panelCount() + block - 1) / block }
+// block is the number of output channels computed together, mostPixels of pixels.
+const block, mostPixels = 4 * lanes, 8
 
-// wide returns convRef's equal for a convolution without groups.
-func (f *floatConv) wide() func() {
-	depth := f.kh * f.kw * f.depth
-	packed := make([]float32, f.blocks()*block*depth*lanes)
-	f.panels(func(p, lane, k, i int) { packed[(p*depth+k)*lanes+lane] = f.w[i] })
-	return func() {
-		for b := range f.blocks() {
-			panels, first := packed[b*block*depth*lanes:], b*block*lanes
-			width := min(block*lanes, f.oc-first)
-			for n := range f.n {
-				for y := range f.oh {
-					for x := range f.ow {
-						var sum [block * lanes]float32
-						f.runs(n, y, x, 0, func(in, length, k int) {
-							dotFloatWide(&sum, &f.x[in], length, &panels[k*lanes], depth*lanes*4)
-						})
-						out := f.out[f.out0(n, y, x)+first:]
-						for lane := range width {
-							out[lane] = f.finish(sum[lane], first+lane)
+// dotLoop adds a stretch of taps to the sums of some pixels.
+type dotLoop[X, S any] struct {
+	pixels int
+	// sum is (pixels, block); x the first pixel's inputs, those of the next step bytes further; w (n, block) of four bytes.
+	run func(sum *S, x *X, step, n int, w *X)
+}
+
+// blocked is a convolution without groups, whose inputs and weights are X, its sums S.
+type blocked[X, S any] struct {
+	window
+	x, w  []X             // w is (blocks, kh*kw*depth/unit, block, unit)
+	unit  int             // taps in four bytes
+	dots  []dotLoop[X, S] // for the most pixels first
+	spans []span
+	sum   []S // (mostPixels, block)
+}
+
+// span is a run of output positions of a row whose windows meet the data with the same taps kx.
+type span struct{ from, to, kx0, kx1 int }
+
+func newBlocked[X, S any](g window, x []X, unit int, dots []dotLoop[X, S]) *blocked[X, S] {
+	if g.kh == 1 && g.kw == 1 && g.stride == [2]int{1, 1} && g.before == [2]int{} {
+		pixels := g.n * g.h * g.w // in one row: an input for each output
+		g.n, g.h, g.oh, g.w, g.ow = 1, 1, 1, pixels, pixels
+	}
+	b := &blocked[X, S]{window: g, x: x, unit: unit, dots: dots, sum: make([]S, mostPixels*block)}
+	for at := range g.ow {
+		kx0, kx1 := g.taps(1, at)
+		if last := len(b.spans) - 1; last >= 0 && b.spans[last].kx0 == kx0 && b.spans[last].kx1 == kx1 {
+			b.spans[last].to++
+		} else {
+			b.spans = append(b.spans, span{at, at + 1, kx0, kx1})
+		}
+	}
+	return b
+}
+
+// pack lays weights (oc, kh*kw, depth) out for w; of what they lack to the window's depth it makes zeros.
+func pack[W, X, S any](b *blocked[X, S], weights []W, depth int, as func(W) X) []X {
+	taps := b.kh * b.kw
+	size := block * taps * b.depth
+	packed := make([]X, (b.oc+block-1)/block*size)
+	var group sync.WaitGroup
+	share := max((b.oc/block+runtime.GOMAXPROCS(0))/runtime.GOMAXPROCS(0), 1) * block // channels a processor takes
+	for from := 0; from < b.oc; from += share {
+		group.Go(func() {
+			for o := from; o < min(from+share, b.oc); o++ {
+				to := packed[o/block*size+o%block*b.unit:]
+				for tap := range taps {
+					for i, w := range weights[(o*taps+tap)*depth:][:depth] {
+						k := tap*b.depth + i
+						to[k/b.unit*block*b.unit+k%b.unit] = as(w)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	return packed
+}
+
+// run computes every sum from what begin sets it to. end gets those of some neighbouring pixels, (pixels, block), the first
+// of the block's channels, and the place of the first result.
+func (b *blocked[X, S]) run(begin func(sum []S, first int), end func(sum []S, first, at, pixels int)) {
+	depth, step := b.kh*b.kw*b.depth, b.stride[1]*b.c*4/b.unit
+	for first := 0; first < b.oc; first += block {
+		w := b.w[first*depth:]
+		for n := range b.n {
+			for y := range b.oh {
+				for _, s := range b.spans {
+					for x := s.from; x < s.to; {
+						d := b.dots[0]
+						for i := 1; d.pixels > s.to-x; i++ {
+							d = b.dots[i]
 						}
+						sum := b.sum[:d.pixels*block]
+						begin(sum, first)
+						b.stretches(n, y, x, s, func(in, length, k int) {
+							d.run(&sum[0], &b.x[in], step, length/b.unit, &w[k*block])
+						})
+						end(sum, first, b.out0(n, y, x)+first, d.pixels)
+						x += d.pixels
 					}
 				}
 			}
@@ -37,35 +101,138 @@ func (f *floatConv) wide() func() {
 	}
 }
 
-// wide returns convRef's equal for a convolution without groups and an even number of channels: a 32-bit lane takes the
-// products of two neighbouring taps at once. Inputs less the zero point are within ±255, so that both fit.
-func (f *intConv) wide() func() {
-	depth := f.kh * f.kw * f.depth
-	packed := make([]int16, f.blocks()*block*depth*lanes)
-	f.panels(func(p, lane, k, i int) { packed[(p*depth+k&^1)*lanes+2*lane+k&1] = int16(f.w[i]) })
-	centred := make([]int16, len(f.x))
-	return func() {
-		for i, q := range f.x {
-			centred[i] = int16(int32(q) - f.zeroX)
+// stretches is runs for a position within a span.
+func (b *blocked[X, S]) stretches(n, y, x int, s span, dot func(in, length, k int)) {
+	if s.kx0 == s.kx1 {
+		return
+	}
+	ix, _ := b.at(1, x, s.kx0)
+	ky0, ky1 := b.taps(0, y)
+	for ky := ky0; ky < ky1; ky++ {
+		iy, _ := b.at(0, y, ky)
+		in, k := b.x0(n, iy, ix), (ky*b.kw+s.kx0)*b.depth
+		if b.dilation[1] == 1 { // neighbouring taps are neighbours in memory
+			dot(in, (s.kx1-s.kx0)*b.c, k)
+			continue
 		}
-		for b := range f.blocks() {
-			panels, first := packed[b*block*depth*lanes:], b*block*lanes
-			width := min(block*lanes, f.oc-first)
-			for n := range f.n {
-				for y := range f.oh {
-					for x := range f.ow {
-						var sum [block * lanes]int32
-						copy(sum[:], f.bias[first:first+width])
-						f.runs(n, y, x, 0, func(in, length, k int) {
-							dotIntWide(&sum, &centred[in], length/2, &panels[k*lanes], depth*lanes*2)
-						})
-						out := f.out[f.out0(n, y, x)+first:]
-						for lane := range width {
-							out[lane] = f.finish(sum[lane], first+lane)
-						}
-					}
+		for range s.kx1 - s.kx0 {
+			dot(in, b.depth, k)
+			in, k = in+b.dilation[1]*b.c, k+b.depth
+		}
+	}
+}
+
+// forSums is what goes with the sums of each block: v, filled up with zeros, for every pixel.
+func forSums(v []float32) (blocks [][]float32) {
+	for first := 0; first < len(v); first += block {
+		b := make([]float32, mostPixels*block)
+		for p := range mostPixels {
+			copy(b[p*block:(p+1)*block], v[first:])
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// wide returns convRef's equal for a convolution without groups.
+func (f *floatConv) wide(c *compiler) func() {
+	b := newBlocked(f.window, f.x, 1, floatDots())
+	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.depth, func(w float32) float32 { return w }) })
+	bias := forSums(f.bias)
+	begin := func(sum []float32, _ int) { clear(sum) }
+	end := func(sum []float32, first, at, pixels int) {
+		if hasWider {
+			finishFloat(&sum[0], &sum[0], &bias[first/block][0], len(sum), f.lo, f.hi)
+		}
+		width := min(block, f.oc-first)
+		for p := range pixels {
+			out := f.out[at+p*f.oc:][:width]
+			copy(out, sum[p*block:])
+			if !hasWider {
+				for i, v := range out {
+					out[i] = f.finish(v, first+i)
 				}
 			}
 		}
 	}
+	return func() { b.run(begin, end) }
+}
+
+// wide returns convRef's equal for a convolution without groups. A 32-bit lane takes the products of two neighbouring
+// taps at once: inputs less the zero point are within ±255, so that both fit. To an odd number of channels comes one of
+// zeros.
+func (f *intConv) wide(c *compiler) func() {
+	even := f.window
+	even.c += f.c % 2
+	even.depth += f.c % 2
+	centred := make([]int16, f.n*f.h*f.window.w*even.c)
+	b := newBlocked(even, centred, 2, intDots())
+	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.depth, func(w int8) int16 { return int16(w) }) })
+	begin := func(sum []int32, first int) {
+		bias := f.bias[first:min(first+block, f.oc)]
+		for at := 0; at < len(sum); at += block {
+			copy(sum[at:], bias)
+		}
+	}
+	end := f.finishBlock()
+	return func() {
+		f.centre(centred, even.c)
+		b.run(begin, end)
+	}
+}
+
+// centre writes the input less its zero point, for pixels of so many channels.
+func (f *intConv) centre(centred []int16, channels int) {
+	if channels != f.c {
+		for at, to := 0, 0; at < len(f.x); at, to = at+f.c, to+channels {
+			for i, q := range f.x[at : at+f.c] {
+				centred[to+i] = int16(int32(q) - f.zeroX)
+			}
+		}
+		return
+	}
+	whole := len(f.x) &^ 15
+	if whole > 0 {
+		centre(&centred[0], &f.x[0], whole, int16(f.zeroX))
+	}
+	for i, q := range f.x[whole:] {
+		centred[whole+i] = int16(int32(q) - f.zeroX)
+	}
+}
+
+// finishBlock returns what turns the sums of a block into results.
+func (f *intConv) finishBlock() func(sum []int32, first, at, pixels int) {
+	ratios := f.ratios()
+	if ratios == nil {
+		return func(sum []int32, first, at, pixels int) {
+			width := min(block, f.oc-first)
+			for p := range pixels {
+				for i, s := range sum[p*block:][:width] {
+					f.out[at+p*f.oc+i] = f.finish(s, first+i)
+				}
+			}
+		}
+	}
+	ratio := forSums(ratios)
+	narrow := make([]int8, mostPixels*block)
+	lo, hi := float32(f.limit.Min), float32(f.limit.Max)
+	return func(sum []int32, first, at, pixels int) {
+		finishInt(&narrow[0], &sum[0], &ratio[first/block][0], len(sum), lo, hi, f.zero)
+		width := min(block, f.oc-first)
+		for p := range pixels {
+			copy(f.out[at+p*f.oc:][:width], narrow[p*block:])
+		}
+	}
+}
+
+// ratios are the channels' factors for finishInt; nil where it is not the rounding asked for.
+func (f *intConv) ratios() []float32 {
+	if !hasWider || !f.single {
+		return nil
+	}
+	ratios := make([]float32, f.oc)
+	for o, r := range f.requant {
+		ratios[o] = r.Ratio()
+	}
+	return ratios
 }

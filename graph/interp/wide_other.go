@@ -2,7 +2,14 @@
 
 package interp
 
-const hasWide = false
+const hasWide, hasWider = false, false
 
-func dotFloatWide(*[block * lanes]float32, *float32, int, *float32, int) {}
-func dotIntWide(*[block * lanes]int32, *int16, int, *int16, int)         {}
+func floatDots() []dotLoop[float32, float32] { return nil }
+func intDots() []dotLoop[int16, int32]       { return nil }
+
+func tapsFloat(sum, x, w *float32, taps, channels, n int)                                {}
+func tapsInt(sum *int32, x *int8, w *int32, taps, channels, n int, zero int32)           {}
+func finishFloat(out, sum, bias *float32, n int, lo, hi float32)                         {}
+func finishInt(out *int8, sum *int32, ratio *float32, n int, lo, hi float32, zero int32) {}
+func centre(out *int16, x *int8, n int, zero int16)                                      {}
+func extremesWide(ends *[2][16]int32, x *float32, n int)                                 {}

@@ -281,7 +281,7 @@ func TestDecodeBounded(t *testing.T) {
 	refused(t, finish(p.model, modelID, 0), "16385 operators: at most 16384")
 
 	// 20000 operators that all are the same 8 bytes, so that 80 kB say a megabyte.
-	w := writer{flatbuffers.NewBuilder(0)}
+	w := writer{flatbuffers.NewBuilder(0), map[string]flatbuffers.UOffsetT{}}
 	operators := vector(w, slices.Repeat([]flatbuffers.UOffsetT{w.table(obj{})}, 20000), 4, w.PrependUOffsetT)
 	w.StartObject(subgraphOperators + 1)
 	w.PrependUOffsetTSlot(subgraphOperators, operators, 0)

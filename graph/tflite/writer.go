@@ -1,6 +1,8 @@
 package tflite
 
 import (
+	"encoding/binary"
+
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
@@ -17,12 +19,17 @@ type blob []byte
 
 // finish is the flatbuffer with root at its root.
 func finish(root obj, id string, size int) []byte {
-	w := writer{flatbuffers.NewBuilder(size)}
+	w := writer{flatbuffers.NewBuilder(size), map[string]flatbuffers.UOffsetT{}}
 	w.FinishWithFileIdentifier(w.table(root), []byte(id))
 	return w.FinishedBytes()
 }
 
-type writer struct{ *flatbuffers.Builder }
+// writer builds the file. Equal vectors of numbers are written once: the zero points of a model with a scale for each
+// channel, all zeros, would be a twentieth of it.
+type writer struct {
+	*flatbuffers.Builder
+	vectors map[string]flatbuffers.UOffsetT
+}
 
 // table writes what the table refers to, then the table.
 func (w writer) table(o obj) flatbuffers.UOffsetT {
@@ -63,11 +70,11 @@ func (w writer) ref(v any) flatbuffers.UOffsetT {
 		}
 		return w.CreateString(v)
 	case []int32:
-		return vector(w, v, 4, w.PrependInt32)
+		return once(w, v, 4, w.PrependInt32)
 	case []int64:
-		return vector(w, v, 8, w.PrependInt64)
+		return once(w, v, 8, w.PrependInt64)
 	case []float32:
-		return vector(w, v, 4, w.PrependFloat32)
+		return once(w, v, 4, w.PrependFloat32)
 	case blob:
 		w.Prep(16, len(v)) // CreateByteVector on its own aligns the length, not the data
 		return w.CreateByteVector(v)
@@ -81,6 +88,20 @@ func (w writer) ref(v any) flatbuffers.UOffsetT {
 		return vector(w, refs, 4, w.PrependUOffsetT)
 	}
 	return 0
+}
+
+// once writes a vector, unless an equal one is there.
+func once[T int32 | int64 | float32](w writer, s []T, size int, prepend func(T)) flatbuffers.UOffsetT {
+	key, err := binary.Append([]byte{byte(size)}, binary.LittleEndian, s)
+	if err != nil {
+		return vector(w, s, size, prepend)
+	}
+	at, ok := w.vectors[string(key)]
+	if !ok {
+		at = vector(w, s, size, prepend)
+		w.vectors[string(key)] = at
+	}
+	return at
 }
 
 // vector writes elements last to first, as a builder wants them.

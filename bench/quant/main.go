@@ -1,0 +1,264 @@
+// Command quant compares what three quantizers make of the same float models: ours, TensorFlow's and LiteRT's.
+//
+//	quant -data cifar10.zip -edge bin/mnet-edge -python .venv-quant/bin/python runs/D-w0.25-001 bench/quant/models/resnet8.tflite
+//
+// All three get the same float .tflite and the same calibration images. All results run in LiteRT, under XNNPACK and under its
+// reference kernels, over the same test images, decoded here. Nothing is averaged: a time is that of one whole process, the
+// imports of Python's libraries with it, and the figure in brackets leaves those out.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"mnet-edge/dataset"
+	"mnet-edge/infer"
+)
+
+// bench is what the flags say.
+type bench struct {
+	data, edge, python, tensorflow, work, scripts string
+	calib, test                                   int
+	set                                           *dataset.Set
+}
+
+// A model without metadata is taken to want pixels in -1..1, as those of bench/quant/models do.
+var keras = infer.Given{Mean: []float32{127.5}, Std: []float32{127.5}}
+
+func main() {
+	var b bench
+	var export string
+	flag.StringVar(&b.data, "data", "", "`DATA` as mnet-edge takes it")
+	flag.StringVar(&b.edge, "edge", "bin/mnet-edge", "the `BINARY`")
+	flag.StringVar(&b.python, "python", "", "a `PYTHON` with ai-edge-quantizer and ai-edge-litert")
+	flag.StringVar(&b.tensorflow, "tensorflow", "", "a `PYTHON` with tensorflow (default: the same)")
+	flag.StringVar(&b.work, "work", "", "the `FOLDER` for models and arrays (default: a temporary one)")
+	flag.StringVar(&b.scripts, "scripts", "bench/quant", "the `FOLDER` of quantize.py and evaluate.py")
+	flag.IntVar(&b.calib, "calib", 512, "`N` calibration images")
+	flag.IntVar(&b.test, "test", 0, "`N` test images; 0 stands for all")
+	flag.StringVar(&export, "export", "", "write the whole set as arrays for train.py into `FOLDER`, and end")
+	flag.Parse()
+	if err := b.run(export, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "quant:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) run(export string, models []string) error {
+	ctx, o := context.Background(), dataset.Options{}
+	if export == "" {
+		o.TrainLimit, o.TestLimit = b.calib, b.test
+	}
+	var err error
+	if b.set, err = dataset.Open(ctx, b.data, o); err != nil {
+		return err
+	}
+	if export != "" {
+		return b.arrays(export)
+	}
+	if b.tensorflow == "" {
+		b.tensorflow = b.python
+	}
+	if b.work == "" {
+		if b.work, err = os.MkdirTemp("", "bench-quant"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(b.work)
+	}
+	if err := b.arrays(b.work); err != nil {
+		return err
+	}
+	fmt.Printf("%d calibration images, %d test images of %s\n\n", b.set.Train.N, b.set.Test.N, b.set.Name)
+	fmt.Println("| model | quantizer | kernels | top-1 | drop | answers as float's | logits | size | time (work alone) |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	for _, m := range models {
+		if err := b.model(m); err != nil {
+			return fmt.Errorf("%s: %w", m, err)
+		}
+	}
+	return nil
+}
+
+// arrays writes the set for the scripts.
+func (b *bench) arrays(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, s := range map[string]*dataset.Split{"train": &b.set.Train, "test": &b.set.Test} {
+		shape := fmt.Sprintf("(%d, %d, %d, 3)", s.N, s.H, s.W)
+		if err := writeArray(filepath.Join(dir, name+".npy"), "|u1", shape, s.Pixels); err != nil {
+			return err
+		}
+		labels, err := binary.Append(nil, binary.LittleEndian, s.Labels)
+		if err == nil {
+			err = writeArray(filepath.Join(dir, name+"-labels.npy"), "<u2", fmt.Sprintf("(%d,)", s.N), labels)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeArray writes NumPy's format, version 1.0.
+func writeArray(path, dtype, shape string, data []byte) error {
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", dtype, shape)
+	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n"
+	var f bytes.Buffer
+	f.WriteString("\x93NUMPY\x01\x00")
+	f.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(header))))
+	f.WriteString(header)
+	f.Write(data)
+	return os.WriteFile(path, f.Bytes(), 0o644)
+}
+
+// made is a quantized model.
+type made struct {
+	by, path    string
+	whole, work time.Duration // of the process; of it without Python's imports
+}
+
+func (b *bench) model(path string) error {
+	name := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".tflite")
+	at := func(kind string) string { return filepath.Join(b.work, name+"."+kind) }
+	float := at("float.tflite")
+	if strings.HasSuffix(path, ".tflite") {
+		raw, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(float, raw, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	} else if _, err := timed(b.edge, "convert", "--float32", "-o", float, path); err != nil {
+		return err
+	}
+	mean, std, err := b.samples(float, at("npy"))
+	if err != nil {
+		return err
+	}
+	flags := []string{"--mean", mean, "--std", std}
+	all := []made{{by: "mnet-edge", path: at("ours.tflite")}, {by: "TensorFlow", path: at("tensorflow.tflite")}, {by: "LiteRT", path: at("litert.tflite")}}
+	for i := range all {
+		if err := b.make(&all[i], float, at("npy"), flags); err != nil {
+			return err
+		}
+	}
+	return b.compare(name, mean, std, float, all)
+}
+
+// samples writes the calibration images as the float model takes them, (pixel - mean) / std.
+func (b *bench) samples(float, to string) (mean, std string, err error) {
+	raw, err := os.ReadFile(float)
+	if err != nil {
+		return "", "", err
+	}
+	m, err := infer.Load(raw, infer.Given{})
+	if err != nil {
+		if m, err = infer.Load(raw, keras); err != nil {
+			return "", "", err
+		}
+	}
+	s := &b.set.Train
+	size := m.Input.Type.Bytes()
+	data := make([]byte, s.N*size)
+	for i := range s.N {
+		if err := m.Preprocess(data[i*size:(i+1)*size], s.Image(i)); err != nil {
+			return "", "", err
+		}
+	}
+	text := func(x float32) string { return strconv.FormatFloat(float64(x), 'g', -1, 32) }
+	return text(m.Mean[0]), text(m.Std[0]), writeArray(to, "<f4", fmt.Sprintf("(%d, %d, %d, 3)", s.N, s.H, s.W), data)
+}
+
+// make runs one quantizer.
+func (b *bench) make(m *made, float, samples string, flags []string) error {
+	script := filepath.Join(b.scripts, "quantize.py")
+	var out string
+	var err error
+	start := time.Now()
+	switch m.by {
+	case "mnet-edge":
+		args := append([]string{"convert", "--int8", "--eval", "0", "--calib", b.data, "--calib-samples", strconv.Itoa(b.calib), "-o", m.path}, flags...)
+		out, err = timed(b.edge, append(args, float)...)
+	case "TensorFlow":
+		out, err = timed(b.tensorflow, script, "tensorflow", float, samples, m.path)
+	default:
+		out, err = timed(b.python, script, "litert", float, samples, m.path)
+	}
+	m.whole = time.Since(start)
+	m.work = m.whole
+	if err == nil && m.by != "mnet-edge" {
+		var seconds float64
+		seconds, err = strconv.ParseFloat(out, 64)
+		m.work = time.Duration(seconds * float64(time.Second))
+	}
+	return err
+}
+
+// timed runs a command and gives the last line it prints.
+func timed(name string, args ...string) (string, error) {
+	c := exec.Command(name, args...)
+	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		tail := stderr.String()
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, tail[max(0, len(tail)-500):])
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1], nil
+}
+
+// score is what evaluate.py finds of a model under some kernels.
+type score struct {
+	Path    string  `json:"path"`
+	Kernels string  `json:"kernels"`
+	Top1    float64 `json:"top1"`
+	Agree   float64 `json:"agree"`
+	SNR     float64 `json:"snr_db"`
+}
+
+func (b *bench) compare(name, mean, std, float string, all []made) error {
+	args := []string{filepath.Join(b.scripts, "evaluate.py"), b.work, mean, std, float}
+	for _, m := range all {
+		args = append(args, m.path)
+	}
+	out, err := timed(b.python, args...)
+	if err != nil {
+		return err
+	}
+	var scores []score
+	if err := json.Unmarshal([]byte(out), &scores); err != nil {
+		return err
+	}
+	fmt.Printf("| %s | float32 | XNNPACK | %.2f %% | | | | %s | |\n", name, 100*scores[0].Top1, size(float))
+	for _, s := range scores[1:] {
+		for _, m := range all {
+			if m.path == s.Path {
+				fmt.Printf("| | %s | %s | %.2f %% | %.2f | %.2f %% | %.1f dB | %s | %.2f s (%.2f) |\n", m.by, s.Kernels, 100*s.Top1,
+					100*(scores[0].Top1-s.Top1), 100*s.Agree, s.SNR, size(m.path), m.whole.Seconds(), m.work.Seconds())
+			}
+		}
+	}
+	return nil
+}
+
+func size(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "?"
+	}
+	return fmt.Sprintf("%.1f KB", float64(info.Size())/1e3)
+}

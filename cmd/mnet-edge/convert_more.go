@@ -1,0 +1,350 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/convert"
+	"mnet-edge/dataset"
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
+	"mnet-edge/infer"
+	"mnet-edge/report"
+)
+
+// errAccuracy is a floor of accuracy that no model met.
+var errAccuracy = errors.New("accuracy floor missed")
+
+// recoveryFlags say how far a conversion goes to keep its accuracy, and what is said of it.
+func recoveryFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.Float64Flag{Name: "max-drop", Usage: "keep as few layers in float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
+		&cli.BoolFlag{Name: "layers", Usage: "quantize each layer alone too, and say what that does to the answers"},
+		&cli.BoolFlag{Name: "verify", Usage: "compare the runtime with the simulator, tensor by tensor, and name the rounding that matches"},
+		&cli.DurationFlag{Name: "budget", Value: time.Duration(convert.DefaultBudget / convert.BudgetSecond * float64(time.Second)),
+			Usage: "what auto may try, in `TIME` of a nominal machine: it is spent alike on every machine"},
+		&cli.StringFlag{Name: "recipe", Usage: "do as `FILE`, a model that convert made, was done: its recipe, its number of images"},
+	}
+}
+
+// followed is the record that --recipe names; nil without it.
+func followed(c *cli.Context) (*convert.Record, error) {
+	path := c.String("recipe")
+	if path == "" {
+		return nil, nil
+	}
+	b, err := readModel(path)
+	if err != nil {
+		return nil, err
+	}
+	g, err := tflite.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	record, err := convert.RecordOf(g)
+	if err == nil && record == nil {
+		err = fmt.Errorf("%w: it says nothing of how it was made", convert.ErrRecord)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if record.Samples != nil {
+		return record, c.Set("calib-samples", fmt.Sprint(record.Samples.Count))
+	}
+	return record, nil
+}
+
+// budget is --budget as a recipe has it.
+func budget(c *cli.Context) float64 {
+	if !c.IsSet("budget") {
+		return 0
+	}
+	if macs := c.Duration("budget").Seconds() * convert.BudgetSecond; macs > 0 {
+		return macs
+	}
+	return -1
+}
+
+// job is a conversion that can be done more than once, by several recipes.
+type job struct {
+	c       *cli.Context
+	input   string
+	float   *floatModel
+	set     *dataset.Set // nil where nobody looks at images
+	samples iter.Seq[[]float32]
+	known   infer.Given
+}
+
+// convert makes the model that the flags ask for, and completes the report.
+func (j *job) convert(recipe convert.Recipe, r *report.Convert) (*convert.Result, []byte, error) {
+	result, encoded, err := j.run(recipe)
+	if err != nil {
+		return nil, nil, err
+	}
+	if j.set == nil {
+		return result, encoded, nil
+	}
+	j.warn(result.Calibration)
+	if err := measureDrop(j.c, j.float, encoded, j.set, r); err != nil {
+		return nil, nil, err
+	}
+	if j.c.IsSet("max-drop") && j.samples != nil {
+		if result, encoded, err = j.meet(j.c.Float64("max-drop"), result, encoded, r); err != nil {
+			return nil, nil, err
+		}
+	}
+	if j.c.Bool("layers") && j.samples != nil {
+		if err := j.addAlone(result); err != nil {
+			return nil, nil, err
+		}
+	}
+	if j.c.Bool("verify") && j.samples != nil {
+		r.Verification, err = j.verify(encoded)
+	}
+	return result, encoded, err
+}
+
+// warn says what makes the calibration images doubtful, and adds to it what only the labels show.
+func (j *job) warn(cal *convert.Calibration) {
+	if cal == nil {
+		return
+	}
+	if s := &j.set.Train; len(j.set.Classes) > 1 && !slices.ContainsFunc(s.Labels, func(l uint16) bool { return l != s.Labels[0] }) {
+		cal.Warnings = append(cal.Warnings, fmt.Sprintf("all %d calibration images are of one class, %s", s.N, j.set.Classes[s.Labels[0]]))
+	}
+	for _, w := range cal.Warnings {
+		say(j.c, "warning: %s", w)
+	}
+}
+
+// run converts the float model, and puts into the file how.
+func (j *job) run(r convert.Recipe) (*convert.Result, []byte, error) {
+	g, err := j.graph()
+	if err != nil {
+		return nil, nil, err
+	}
+	result, err := convert.Run(j.c.Context, g, r, j.samples, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := j.record(result).Attach(result.Graph); err != nil {
+		return nil, nil, err
+	}
+	encoded, err := tflite.Encode(result.Graph)
+	return result, encoded, err
+}
+
+// graph is the float network, the caller's to change.
+func (j *job) graph() (*graph.Graph, error) {
+	g, err := infer.Decode(j.float.encoded)
+	if err != nil {
+		return nil, err
+	}
+	g.Meta = j.float.Graph.Meta
+	g.Meta.Extra = maps.Clone(g.Meta.Extra)
+	return g, nil
+}
+
+// record says how the result came about.
+func (j *job) record(result *convert.Result) convert.Record {
+	r := convert.Record{Recipe: result.Recipe}
+	r.Recipe.Budget = 0 // nothing is left to choose
+	if j.samples != nil {
+		t := &j.set.Train
+		r.Samples = &convert.Samples{Data: j.set.Name, Count: t.N, Of: t.Of(), SHA256: t.Digest()}
+	}
+	if float, err := convert.RecordOf(j.float.Graph); err == nil && float != nil {
+		r.Card = float.Card
+	}
+	return r
+}
+
+// maxCard bounds the model card that goes into a file, in bytes.
+const maxCard = 64 << 10
+
+// card is the model card of the run that a checkpoint belongs to, "" where it has none.
+func card(input string) string {
+	b, err := os.ReadFile(filepath.Join(runFolder(input), "card.md"))
+	if err != nil || len(b) > maxCard || !utf8.Valid(b) {
+		return ""
+	}
+	return string(b)
+}
+
+// matches reports images other than those a record was made with.
+func (j *job) matches(record *convert.Record) error {
+	if record == nil || record.Samples == nil || j.samples == nil {
+		return nil
+	}
+	if got := j.set.Train.Digest(); got != record.Samples.SHA256 {
+		return fmt.Errorf("%w: the recipe was made with other images: sha256 of their pixels %s, of these %s",
+			convert.ErrCalibration, record.Samples.SHA256, got)
+	}
+	return nil
+}
+
+// meet brings the loss of top-1 to at most so many points: with the layers that harm most, alone, kept in float32, as few as
+// do.
+func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *report.Convert) (*convert.Result, []byte, error) {
+	if r.DropPoints == nil {
+		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no test images to measure by", convert.ErrCalibration), "name some with --calib DATA and --eval N")
+	}
+	if *r.DropPoints <= points {
+		return result, encoded, nil
+	}
+	alone, err := j.alone(result.Recipe)
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.SortStableFunc(alone, func(a, b convert.Alone) int {
+		switch {
+		case a.OutputSNR < b.OutputSNR:
+			return -1
+		case a.OutputSNR > b.OutputSNR:
+			return 1
+		}
+		return 0
+	})
+	least, recipe := *r.DropPoints, result.Recipe
+	for _, l := range alone {
+		recipe.KeepFloat = append(slices.Clone(recipe.KeepFloat), l.Name)
+		next, bytes, err := j.run(recipe)
+		if err != nil {
+			return nil, nil, err
+		}
+		next.Trials = result.Trials
+		if err := measureDrop(j.c, j.float, bytes, j.set, r); err != nil {
+			return nil, nil, err
+		}
+		say(j.c, "%d layers in float32, the last %s: %.2f points lost", len(recipe.KeepFloat), l.Name, *r.DropPoints)
+		if *r.DropPoints <= points {
+			return next, bytes, nil
+		}
+		least = min(least, *r.DropPoints)
+	}
+	return nil, nil, fmt.Errorf("%w: %.2f points lost at the least, --max-drop allows %.2f", errAccuracy, least, points)
+}
+
+// alone quantizes each layer by itself.
+func (j *job) alone(r convert.Recipe) ([]convert.Alone, error) {
+	g, err := j.graph()
+	if err != nil {
+		return nil, err
+	}
+	return convert.EachAlone(j.c.Context, g, r, j.samples)
+}
+
+// addAlone completes the layers' reports.
+func (j *job) addAlone(result *convert.Result) error {
+	alone, err := j.alone(result.Recipe)
+	if err != nil {
+		return err
+	}
+	for i := range result.Layers {
+		for k := range alone {
+			if alone[k].Name == result.Layers[i].Name {
+				result.Layers[i].Alone = &alone[k]
+			}
+		}
+	}
+	return nil
+}
+
+// verifyImages is how many images --verify compares on.
+const verifyImages = 8
+
+// verify compares the model on the runtime that would run it with the simulator.
+func (j *job) verify(encoded []byte) (*infer.Verification, error) {
+	m, err := infer.Load(encoded, j.known)
+	if err != nil {
+		return nil, err
+	}
+	split := j.set.Train.Limit(verifyImages)
+	var inputs [][]byte
+	for i := range split.N {
+		in := make([]byte, m.Input.Type.Bytes())
+		if err := m.Preprocess(in, split.Image(i)); err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, in)
+	}
+	rs := runtimes()
+	if tflite := tfliteRuntime(); tflite != nil {
+		rs = append([]infer.Runtime{tflite}, rs...) // not an engine of ours, where there is another
+	}
+	return infer.VerifyTensors(j.c.Context, rs, encoded, infer.Options{}, inputs)
+}
+
+// verificationRows say what --verify found.
+func verificationRows(t report.Table, v *infer.Verification) {
+	where := v.Runtime
+	if v.Delegate != "" && v.Delegate != "none" {
+		where += " with " + v.Delegate
+	}
+	match := "no rounding matches every tensor"
+	if v.Match != "" {
+		match = "rounding " + v.Match + " matches, bit for bit"
+	}
+	t.Row("verified", fmt.Sprintf("%s, %d tensors on %d images: %s", where, v.Tensors, v.Inputs, match))
+	for _, m := range v.Modes {
+		t.Row("", fmt.Sprintf("%s: %d of %d equal", m.Rounding, m.Equal, v.Tensors))
+	}
+	for i, d := range v.Differ {
+		if i == 10 {
+			t.Row("", fmt.Sprintf("and %d more", len(v.Differ)-i))
+			break
+		}
+		t.Row("", fmt.Sprintf("%s (%s): %d of %d elements differ, by %d at most", d.Tensor, d.Op, d.Unequal, d.Elements, d.Largest))
+	}
+}
+
+// aloneRows name the layers whose quantization costs most.
+func aloneRows(t report.Table, layers []convert.LayerReport) {
+	layers = slices.DeleteFunc(slices.Clone(layers), func(l convert.LayerReport) bool { return l.Alone == nil })
+	slices.SortStableFunc(layers, func(a, b convert.LayerReport) int {
+		return int(1e6 * (a.Alone.OutputSNR - b.Alone.OutputSNR))
+	})
+	for i, l := range layers[:min(len(layers), 5)] {
+		head := ""
+		if i == 0 {
+			head = "alone"
+		}
+		t.Row(head, fmt.Sprintf("%s: %.1f dB signal to noise, %.1f %% of the answers kept", l.Name, l.Alone.OutputSNR, 100*l.Alone.Agreement))
+	}
+}
+
+// printRecord shows how a model was made, where it says so.
+func printRecord(w io.Writer, g *graph.Graph) error {
+	record, err := convert.RecordOf(g)
+	if err != nil || record == nil {
+		return err
+	}
+	t := report.NewTable(w)
+	r := record.Recipe
+	t.Row("made by", "mnet-edge convert")
+	t.Row("scheme", string(r.Scheme))
+	t.Row("recipe", fmt.Sprintf("%s, equalize %s, bias correction %s, adaptive rounding %s", r.Observer, r.Equalize, r.CorrectBias, r.RoundWeights))
+	if len(r.KeepFloat) > 0 {
+		t.Row("in float32", strings.Join(r.KeepFloat, ", "))
+	}
+	if s := record.Samples; s != nil {
+		t.Row("calibrated", fmt.Sprintf("on %d of %d images of %s, the middles of equal stretches", s.Count, s.Of, s.Data))
+		t.Row("", "sha256 of their pixels "+s.SHA256)
+	}
+	t.Render()
+	if record.Card != "" {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(record.Card))
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
+)
+
+// Alone is what quantizing one layer, and no other, does to the network's answers.
+type Alone struct {
+	Name      string  `json:"name"`
+	OutputSNR float64 `json:"output_snr_db"` // the float network's outputs to their difference
+	Agreement float64 `json:"agreement"`     // share of the samples whose largest output is the float network's
+}
+
+// mostAlone bounds the samples that EachAlone looks at.
+const mostAlone = 64
+
+// EachAlone quantizes each layer with weights of g, a graph at level Float or Folded, by itself, and gives them in
+// execution order. It follows r, a recipe without open choices, and leaves g as it is.
+func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32]) ([]Alone, error) {
+	all, err := collect(ctx, samples)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	own, _ := duplicate(g)
+	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, packs: new(interp.Packs)}
+	for _, p := range passes[:2] { // to level Folded, where layers have their names
+		if c.g.Level <= p.from {
+			if err := p.run(c); err != nil {
+				return nil, fmt.Errorf("convert: %s: %w", p.name, err)
+			}
+			c.g.Level = p.to
+		}
+	}
+	some := spread(all, mostAlone)
+	t := &trials{c: c, fit: some, held: some, memo: newMemo()}
+	if err := t.measureFloat(); err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	var names []string
+	for _, n := range c.g.Nodes {
+		names = append(names, n.Out.Name)
+	}
+	var found []Alone
+	for _, n := range c.g.Nodes {
+		if !weighted(n) {
+			continue
+		}
+		r := r
+		r.FloatIO = true // so that nobody else rounds
+		r.KeepFloat = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == n.Out.Name })
+		got, err := t.outputs(r)
+		if err != nil {
+			return nil, fmt.Errorf("convert: %q alone: %w", n.Out.Name, err)
+		}
+		a := Alone{Name: n.Out.Name, OutputSNR: decibels(t.signal, t.noise(got))}
+		for i, y := range got {
+			if len(y) > 0 && largest(y) == largest(t.want[i]) {
+				a.Agreement += 1 / float64(len(got))
+			}
+		}
+		found = append(found, a)
+	}
+	return found, nil
+}
+
+// largest is the place of the largest number.
+func largest(x []float32) int { return slices.Index(x, slices.Max(x)) }
