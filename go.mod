@@ -18,7 +18,7 @@ require (
 )
 
 // LiteRT.
-require github.com/ebitengine/purego v0.11.2 // Apache-2.0: calling a library that is found at run time, without cgo
+require github.com/ebitengine/purego v0.11.2 // Apache-2.0: calling a library that is found at run time, with no C of our own
 
 // Formats.
 require (

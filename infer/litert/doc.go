@@ -1,7 +1,7 @@
 // Package litert is the LiteRT runtime: libLiteRt.so, loaded at run time, with its CPU accelerator (delegate "litert",
-// XNNPACK inside) and its GPU accelerator (delegate "gpu": WebGPU over Vulkan, in a library of its own). There is no cgo
-// in it: the functions are called through purego, so a binary built without cgo has it too. Where a library is not there,
-// Devices says so and Open is ErrUnavailable.
+// XNNPACK inside) and its GPU accelerator (delegate "gpu": WebGPU over Vulkan, in a library of its own). There is no C
+// in it: the functions are called through purego. A binary built without cgo has none of it, since loading libraries takes
+// the C library, and such a binary is a static one. Where a library is not there, Devices says so and Open is ErrUnavailable.
 //
 //	litert.go       the Runtime: which accelerator, and whether its library is there
 //	library.go      the part of LiteRT's C API in use, loaded

@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64)
+//go:build cgo && linux && (amd64 || arm64)
 
 package litert
 
@@ -9,6 +9,9 @@ import (
 
 	"github.com/ebitengine/purego"
 )
+
+// unable says why this binary cannot load a library: it can.
+func unable() error { return nil }
 
 // Handles are pointers to LiteRT's own objects.
 type (

@@ -52,6 +52,9 @@ const PathEnv = "MNET_LITERT"
 
 // find returns the path of libLiteRt.so, all that the delegate needs being there.
 func find(delegate string) (path string, err error) {
+	if err := unable(); err != nil {
+		return "", err
+	}
 	if path = os.Getenv(PathEnv); path == "" {
 		path, err = sharedlib.Find(runtimeFile)
 	}
