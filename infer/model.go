@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"mnet-edge/graph"
 )
@@ -131,12 +132,18 @@ func (m *Model) labels(given Given) error {
 		return fmt.Errorf("%d labels for %d classes", len(m.Labels), m.Classes)
 	}
 	for i, l := range m.Labels {
-		if strings.TrimSpace(l) == "" || strings.ContainsFunc(l, unicode.IsControl) {
-			return fmt.Errorf("label %d is %q: want a name without control characters", i, l)
+		if strings.TrimSpace(l) == "" || !utf8.ValidString(l) || strings.ContainsFunc(l, invisible) {
+			return fmt.Errorf("label %d is %q: want a name in UTF-8 without control characters", i, l)
 		}
 		if j := slices.Index(m.Labels[:i], l); j >= 0 {
 			return fmt.Errorf("labels %d and %d are both %q", j, i, l)
 		}
 	}
 	return nil
+}
+
+// invisible is a character that would change how the text around it is shown. Joiners are letters' business.
+func invisible(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return !unicode.IsGraphic(r) && r != nonJoiner && r != joiner
 }

@@ -14,6 +14,7 @@
 //	delegates.go  delegates loaded at run time: tried, and compared with ours
 //	pictures.go   the images that a command's arguments name
 //	failure.go    what is said when a command fails
+//	plain.go      no control characters on a terminal
 //	complete.go, man.go   shell completion, the manual page
 //	runtimes*.go  the runtimes this binary has
 //	ui.go         tables and progress bars
@@ -64,7 +65,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// The first interrupt asks for an orderly end; with the handler gone, the second ends the process at once.
 	context.AfterFunc(ctx, stop)
 
-	app := newApp(stdin, stdout, stderr)
+	app := newApp(stdin, &plainWriter{to: stdout}, stderr)
 	err := app.RunContext(ctx, intersperse(app, args))
 	if err == nil {
 		return exitOK
@@ -174,17 +175,7 @@ func exitCode(err error) int {
 }
 
 // oneLine is the error's text on one line, without control characters that a hostile file name could carry.
-func oneLine(err error) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return ';'
-		case r < ' ' || r == 0x7f:
-			return '?'
-		}
-		return r
-	}, err.Error())
-}
+func oneLine(err error) string { return plain(err.Error()) }
 
 // intersperse moves a command's flags before its arguments: urfave/cli stops at the first argument, but people type
 // "infer photo.png --json". What follows "--" stays.

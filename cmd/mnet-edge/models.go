@@ -71,9 +71,16 @@ func given(c *cli.Context) (infer.Given, error) {
 		if err != nil {
 			return g, refuse(err)
 		}
-		g.Labels = strings.Split(strings.TrimRight(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n"), "\n")
+		g.Labels = textLines(b)
 	}
 	return g, nil
+}
+
+// textLines are the lines of a text as any system writes it: a mark at its start and returns before line ends are no part of
+// them, nor are blank lines at its end.
+func textLines(b []byte) []string {
+	text := strings.ReplaceAll(strings.TrimPrefix(string(b), "\ufeff"), "\r\n", "\n")
+	return strings.Split(strings.TrimRight(text, "\n"), "\n")
 }
 
 func numbers(list string) ([]float32, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -253,7 +252,7 @@ const reexecEnv = "MNET_REEXEC"
 // can't be done; the run is the same without, only slower.
 func withAllocatorSettings(c *cli.Context) {
 	settings := train.Tunables()
-	if len(settings) == 0 || os.Getenv(reexecEnv) != "" || c.App.Writer != io.Writer(os.Stdout) {
+	if len(settings) == 0 || os.Getenv(reexecEnv) != "" || !isStdout(c.App.Writer) {
 		return
 	}
 	if b := c.String("backend"); b != train.BackendXLA && b != train.BackendAuto {

@@ -24,7 +24,7 @@ func jsonFlag() cli.Flag {
 
 // say writes a line to standard error.
 func say(c *cli.Context, format string, args ...any) {
-	fmt.Fprintf(c.App.ErrWriter, format+"\n", args...)
+	fmt.Fprintln(c.App.ErrWriter, plain(fmt.Sprintf(format, args...)))
 }
 
 // refuse marks an error as input refused, whatever it is otherwise.
