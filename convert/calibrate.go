@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"math"
 
 	"mnet-edge/graph"
@@ -50,6 +51,9 @@ func calibrate(c *conversion) error {
 		}
 		v.Range = &r
 	}
+	if err := c.takeRanges(); err != nil {
+		return err
+	}
 	if r, ok := pixelRange(c.g); ok {
 		c.g.Inputs[0].Range = &r
 	}
@@ -59,6 +63,21 @@ func calibrate(c *conversion) error {
 		Warnings: c.doubts(),
 	}
 	c.float, c.twin = duplicate(c.g)
+	return nil
+}
+
+// takeRanges gives activations the ranges that the recipe has for them.
+func (c *conversion) takeRanges() error {
+	left := maps.Clone(c.recipe.Ranges)
+	for _, v := range activations(c.g) {
+		if r, ok := left[v.Name]; ok {
+			v.Range = &r
+			delete(left, v.Name)
+		}
+	}
+	for name := range left {
+		return fmt.Errorf("a range is given for %q, which is no activation of this network", name)
+	}
 	return nil
 }
 

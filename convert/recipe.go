@@ -68,6 +68,9 @@ type Recipe struct {
 	CorrectBias  Choice `json:"correct_bias,omitempty"`   // Off, On
 	RoundWeights Choice `json:"round_weights,omitempty"`  // Off (to the nearest), On (to what the layer's sums want)
 
+	// Ranges are those of activations, by name, that the network was trained to be quantized with; what is not named is observed.
+	Ranges map[string]graph.Interval `json:"ranges,omitempty"`
+
 	// KeepFloat names layers that stay float32, between DEQUANTIZE and QUANTIZE.
 	KeepFloat []string `json:"keep_float,omitempty"`
 
@@ -96,6 +99,14 @@ func (r *Recipe) fill(pick func(choices []Choice) Choice) {
 			*f = pick(o.choices)
 		}
 	}
+}
+
+// Trained is the recipe for a network that was trained to be quantized, with these ranges: what is left open is done in the plainest
+// way, which is how it was trained.
+func (r Recipe) Trained(ranges map[string]graph.Interval) Recipe {
+	r.Ranges = ranges
+	r.fill(plainest)
+	return r
 }
 
 // budget is the work that choosing may take.
@@ -140,6 +151,9 @@ func (r Recipe) Check() error {
 		if v := *o.field(&r); v != "" && !slices.Contains(o.choices, v) {
 			return fmt.Errorf("unknown %s %q: want one of %q", o.name, v, o.choices)
 		}
+	}
+	if r.Ranges != nil && r.Equalize != "" && r.Equalize != Off {
+		return fmt.Errorf("equalize %q: the ranges the network was trained with would not be those of the equalized one", r.Equalize)
 	}
 	return nil
 }

@@ -94,6 +94,13 @@ func convertAction(c *cli.Context) error {
 	r := report.Convert{Input: input, Output: output, Scheme: string(recipe.Scheme)}
 	result := &convert.Result{Graph: float.Graph}
 	encoded := float.encoded
+	if recipe.Scheme == convert.Int8 && float.ranges != nil && record == nil {
+		recipe = recipe.Trained(float.ranges)
+		if err := recipe.Check(); err != nil {
+			return usageError{err}
+		}
+		say(c, "note: trained to be quantized: its own ranges are used")
+	}
 	if recipe.Scheme != convert.Float32 {
 		j := &job{c: c, input: input, float: float}
 		if j.known, err = given(c); err != nil {
@@ -223,6 +230,7 @@ func runFolder(input string) string {
 type floatModel struct {
 	*infer.Model
 	encoded []byte
+	ranges  map[string]graph.Interval // that it was trained to be quantized with; nil: it was not
 }
 
 // loadFloat reads a checkpoint's network or another tool's float model.
@@ -235,7 +243,7 @@ func loadFloat(c *cli.Context, input string) (*floatModel, error) {
 	if isModelFile(input) {
 		f.encoded, err = readModel(input)
 	} else {
-		f.encoded, err = encodeCheckpoint(c, input)
+		f.encoded, f.ranges, err = encodeCheckpoint(c, input)
 	}
 	if err == nil {
 		f.Model, err = infer.Load(f.encoded, known)
@@ -258,24 +266,32 @@ func loadFloat(c *cli.Context, input string) (*floatModel, error) {
 	return &f, nil
 }
 
-// encodeCheckpoint is a checkpoint's network as a float32 model.
-func encodeCheckpoint(c *cli.Context, path string) ([]byte, error) {
+// encodeCheckpoint is a checkpoint's network as a float32 model, with the ranges it was trained with, if any.
+func encodeCheckpoint(c *cli.Context, path string) ([]byte, map[string]graph.Interval, error) {
 	checkpoint, err := loadCheckpoint(c, path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g, err := convert.Lower(checkpoint)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result, err := convert.Run(c.Context, g, convert.Recipe{Scheme: convert.Float32}, nil, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := (convert.Record{Recipe: result.Recipe, Card: card(path)}).Attach(result.Graph); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return tflite.Encode(result.Graph)
+	var ranges map[string]graph.Interval
+	for name, r := range checkpoint.Ranges {
+		if ranges == nil {
+			ranges = map[string]graph.Interval{}
+		}
+		ranges[name] = graph.Interval{Min: r.Min, Max: r.Max}
+	}
+	encoded, err := tflite.Encode(result.Graph)
+	return encoded, ranges, err
 }
 
 // calibrationData is --calib, or the data that the run was trained on.
