@@ -197,7 +197,7 @@ func (b Bench) cells(columns []benchColumn) [][]string {
 		for i, c := range columns {
 			text := c.text(r)
 			if i == 0 && len(r.Notes) > 0 {
-				text += " !"
+				text += untrusted
 			}
 			cells = append(cells, text)
 		}
@@ -336,8 +336,21 @@ func conditionsText(c devices.Conditions) string {
 	return "while measuring: " + strings.Join(parts, ", ")
 }
 
-// labels name the rows, each by as much as it takes to tell it from the others.
+// labels name the rows, each by as much as it takes to tell it from the others; one that is not to be trusted is marked.
 func (b Bench) labels() []string {
+	names := b.names()
+	for i, r := range b.Rows {
+		if len(r.Notes) > 0 {
+			names[i] += untrusted
+		}
+	}
+	return names
+}
+
+// untrusted marks the name of a row that has notes.
+const untrusted = " !"
+
+func (b Bench) names() []string {
 	base := func(r BenchRow) string { return baseName(r.Model) }
 	path := func(r BenchRow) string { return filepath.Join(filepath.Base(filepath.Dir(r.Model)), baseName(r.Model)) }
 	delegate := func(r BenchRow) string { return cmp.Or(r.Runtime.Delegate, "none") }

@@ -120,14 +120,38 @@ func TestBenchMarksWrongAnswers(t *testing.T) {
 	}
 }
 
-// Rows that were measured while the processor was held back say so.
+// Rows that were measured while the processor was held back say so in every form, and each row is marked where it is named.
 func TestBenchMarksThrottling(t *testing.T) {
 	b := comparison()
-	b.Conditions.Throttled = []string{"low voltage"}
+	b.Rows[1].Verified = nil // which would be a note of its own
+	for i := range b.Rows {
+		b.Rows[i].Notes = nil
+	}
+	b.Conditions.Throttled = []string{"low voltage", "throttled"}
 	b.Compare()
-	for _, r := range b.Rows {
-		if n := len(r.Notes); n == 0 || !strings.Contains(r.Notes[n-1], "low voltage") {
+	const note = "measured while the processor was held back: low voltage; throttled"
+	for i, r := range b.Rows {
+		if len(r.Notes) != 1 || r.Notes[0] != note {
 			t.Errorf("%s: notes %q", r.Model, r.Notes)
+		}
+		if label := b.labels()[i]; !strings.HasSuffix(label, " !") {
+			t.Errorf("in the pictures the row is %q", label)
+		}
+	}
+	for name, write := range map[string]func(io.Writer) error{"text": func(w io.Writer) error { b.Text(w); return nil }, "markdown": b.Markdown, "csv": b.CSV, "html": b.HTML,
+		"json": func(w io.Writer) error { return json.NewEncoder(w).Encode(b) }} {
+		var s strings.Builder
+		if err := write(&s); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(s.String(), note); n < len(b.Rows) {
+			t.Errorf("%s says it %d times for %d rows", name, n, len(b.Rows))
+		}
+		if strings.Contains(strings.ToLower(s.String()), "best") || strings.Contains(s.String(), "fastest") {
+			t.Errorf("%s calls a row the best", name)
+		}
+		if marks := strings.Count(s.String(), "float32 !"); name != "csv" && name != "json" && marks == 0 {
+			t.Errorf("%s does not mark the row", name)
 		}
 	}
 }
@@ -196,6 +220,7 @@ func TestLabels(t *testing.T) {
 		want string
 	}{
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/y.tflite", "none", 1)}, "x; y"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), {Model: "a/y.tflite", Notes: []string{"held back"}}}, "x; y !"},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "xnnpack", 1)}, "x, none; x, xnnpack"},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "none", 4)}, "x, 1 thread; x, 4 threads"},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("b/x.tflite", "none", 1)}, "a/x; b/x"},

@@ -71,6 +71,34 @@ gpu      gpu   no         no library
 	}
 }
 
+// A board says what it is, how warm, and why it is held back; where nothing holds it back, nothing is said.
+func TestDevicesTextOfABoard(t *testing.T) {
+	h := devices.Host{OS: "linux", Arch: "arm64", Distribution: "Debian GNU/Linux 12 (bookworm)", Kernel: "6.6.31+rpt-rpi-v8", Board: "Raspberry Pi 4 Model B Rev 1.4",
+		CPU: "ARM Cortex-A72", UsableCPUs: 4, Threads: 4, Cores: 4, SIMD: []string{"asimd"}, MemoryBytes: 4 << 30, Governor: "ondemand", TemperatureC: 81.25,
+		Throttled: []string{"low voltage", "near the temperature limit, earlier"}}
+	const want = `board        Raspberry Pi 4 Model B Rev 1.4
+cpu          ARM Cortex-A72
+processors   4 usable of 4, 4 cores
+simd         asimd
+memory       4.0 GiB
+system       Debian GNU/Linux 12 (bookworm) linux/arm64 6.6.31+rpt-rpi-v8
+governor     ondemand
+temperature  81 °C
+throttled    low voltage; near the temperature limit, earlier
+`
+	var s strings.Builder
+	Devices(&s, devices.Report{Host: h})
+	if !strings.HasPrefix(s.String(), want+"\n") {
+		t.Errorf("got\n%s\nwant\n%s", s.String(), want)
+	}
+	h.Throttled = []string{}
+	s.Reset()
+	Devices(&s, devices.Report{Host: h})
+	if strings.Contains(s.String(), "throttled") {
+		t.Errorf("a calm board:\n%s", s.String())
+	}
+}
+
 // The field names are a contract with scripts.
 func TestInferJSON(t *testing.T) {
 	b, err := json.Marshal(Infer{Model: "m", Runtime: ran, Accuracy: &accuracy, Latency: latency, InitUS: 1})
