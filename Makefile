@@ -37,14 +37,14 @@ build: native ## bin/mnet-edge with what it needs beside it
 
 test: native ## every test, and the gates of lint
 	CGO_ENABLED=0 $(GO) build ./...
-	$(GO) test $(LINKED) ./...
+	$(GO) test -timeout 60m $(LINKED) ./...
 	$(MAKE) --no-print-directory lint
 
 nocgo: ## every test without cgo: the Go backend, the reference runtime
-	CGO_ENABLED=0 $(GO) test ./...
+	CGO_ENABLED=0 $(GO) test -timeout 60m ./...
 
 race: native ## the tests of what goroutines share, under the race detector
-	$(GO) test -race $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
+	$(GO) test -race -timeout 60m $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
 
 RUN ?=
 builtin: build ## make RUN=runs/NAME the model that the binary carries

@@ -362,3 +362,32 @@ func TestInterruptedWhileCompiling(t *testing.T) {
 	}
 	sameWeights(t, "interrupted while compiling", c.Out, whole.Out)
 }
+
+// A run killed while it stored its first checkpoint has the beginnings of one, and begins anew.
+func TestResumeAfterHalfAFirstCheckpoint(t *testing.T) {
+	set, c := patterns(32, 8), tinyConfig(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ctx, c, set); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v, want a cancelled run", err)
+	}
+	checkpoints := filepath.Join(c.Out, "checkpoint")
+	if err := os.RemoveAll(checkpoints); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(checkpoints, "last.new")
+	if err := os.MkdirAll(half, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(half, "weights.safetensors"), []byte("half"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = true
+	res, err := Run(context.Background(), c, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Notes) == 0 || !strings.Contains(strings.Join(res.Notes, "\n"), "beginning anew") {
+		t.Errorf("notes %q", res.Notes)
+	}
+}

@@ -214,11 +214,11 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.Backend, backend))
 	}
 	last := r.folder("last")
-	if none(last) && none(last+".new") && none(last+".old") {
+	c, note, err := model.Load(last)
+	if err != nil && none(last) && none(last+".old") { // there may be the beginnings of one, but there never was a whole one
 		r.note(r.c.Out + " was interrupted before its first checkpoint; beginning anew")
 		return fresh, nil
 	}
-	c, note, err := model.Load(last)
 	if err != nil {
 		return nil, err
 	}
