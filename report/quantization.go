@@ -32,6 +32,15 @@ var layerColumns = []layerColumn{
 	{"bias headroom", "bits", func(l convert.LayerReport) string { return fmt.Sprintf("%.1f", l.BiasHeadroom) }},
 	{"output from", "", func(l convert.LayerReport) string { return fmt.Sprintf("%.4g", l.OutputMin) }},
 	{"to", "", func(l convert.LayerReport) string { return fmt.Sprintf("%.4g", l.OutputMax) }},
+	{"answers kept, it alone in integers", "%", aloneText},
+}
+
+// aloneText is empty where it was not asked what a layer costs by itself.
+func aloneText(l convert.LayerReport) string {
+	if l.Alone == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", 100*l.Alone.Agreement)
 }
 
 // shorten keeps the end of a long name, which tells it from others.
