@@ -72,7 +72,7 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 		c.Batch = r.Batch
 	}
 	if c.LR == 0 {
-		c.LR = r.LR
+		c.LR = r.peak(c.Epochs)
 	}
 	if c.ValFraction == 0 {
 		c.ValFraction = 0.1

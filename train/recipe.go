@@ -61,8 +61,11 @@ type Recipe struct {
 // "seed" is the source's: 200 epochs at 0.1, times 0.2 at epochs 60, 120 and 160. The source states nothing else; momentum 0.9,
 // weight decay 5e-4, batch 128, random crop with padding 4 and horizontal flip are the usual CIFAR-10 recipe.
 //
-// "fast" is for few epochs: initial weights half way to the identity, one triangle with Nesterov momentum and smoothed labels, no decay
-// on BN and biases. "qat" goes on from a trained network, with rates a thirtieth of its: see qat.go. docs/decisions/0005-recipe.md has the figures it was chosen by.
+// "fast" is for few epochs: initial weights half way to the identity, one triangle with Nesterov momentum and smoothed labels, Muon for
+// the matrices that mix channels, no decay on BN and biases. From 20 epochs on its highest rate is 0.1. docs/decisions/0005-recipe.md
+// has the figures it was chosen by.
+//
+// "qat" goes on from a trained network, with rates a thirtieth of those: see qat.go.
 func Preset(name string) (Recipe, error) {
 	switch name {
 	case PresetSeed:
@@ -85,6 +88,20 @@ func Preset(name string) (Recipe, error) {
 		}, nil
 	}
 	return Recipe{}, fmt.Errorf("train: preset %q: want %s or %s: %w", name, PresetFast, PresetSeed, ErrConfig)
+}
+
+// longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many.
+const (
+	longRun  = 20
+	longRate = 0.1
+)
+
+// peak is the highest rate for a run of epochs.
+func (r Recipe) peak(epochs int) float64 {
+	if r.Name == PresetFast && epochs >= longRun {
+		return longRate
+	}
+	return r.LR
 }
 
 // Rate is the learning rate of step (from 0) of a run of epochs of perEpoch steps each.

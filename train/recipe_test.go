@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"testing"
+
+	"mnet-edge/model"
 )
 
 // The source's schedule, and the same shape over fewer epochs.
@@ -48,6 +50,22 @@ func TestRateTriangle(t *testing.T) {
 					t.Errorf("%d epochs of %d steps, step %d: rate %v", epochs, perEpoch, step, got)
 				}
 			}
+		}
+	}
+}
+
+// What a configuration leaves open depends on the length of the run; what it says stands.
+func TestPeak(t *testing.T) {
+	for _, c := range []struct {
+		preset string
+		epochs int
+		lr     float64
+		want   float64
+	}{{PresetFast, 0, 0, 0.3}, {PresetFast, 19, 0, 0.3}, {PresetFast, 20, 0, 0.1}, {PresetFast, 30, 0.3, 0.3}, {PresetSeed, 0, 0, 0.1}, {PresetSeed, 5, 0, 0.1}} {
+		config := Config{Spec: tinySpec(model.NetD), Preset: c.preset, Epochs: c.epochs, LR: c.lr, Out: "run"}
+		got, r, err := config.withDefaults()
+		if err != nil || got.LR != c.want || r.LR != c.want {
+			t.Errorf("%s, %d epochs, rate %v: got %v and %v, error %v, want %v", c.preset, c.epochs, c.lr, got.LR, r.LR, err, c.want)
 		}
 	}
 }
