@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -84,12 +85,16 @@ func keep(dir string) error {
 	for i := range r.Record.Args {
 		r.Record.Args[i] = lastName(r.Record.Args[i])
 	}
+	r.Record.Device = paths.ReplaceAllStringFunc(r.Record.Device, filepath.Base)
 	out, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
 	return renameio.WriteFile(filepath.Join(folder, key(r).file(record.Seed)+".json"), append(out, '\n'), 0o644)
 }
+
+// paths are absolute ones in a text.
+var paths = regexp.MustCompile(`/[^ ():]+/[^ ():]+`)
 
 func lastName(path string) string {
 	if filepath.IsAbs(path) || strings.ContainsRune(path, filepath.Separator) {

@@ -17,12 +17,13 @@ type group struct {
 	data    string
 	preset  string
 	epochs  int
-	images  int // learnt from in an epoch
+	rate    float64 // the highest
+	images  int     // learnt from in an epoch
 }
 
 func key(r run) group {
 	s := r.Record.Spec
-	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Preset, r.Result.Epochs, r.Record.Data.Train}
+	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Preset, r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
 func (g group) file(seed uint64) string {
@@ -30,7 +31,7 @@ func (g group) file(seed uint64) string {
 	if g.net == "D" && !g.midReLU {
 		relu = "-no-mid-relu"
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-seed%d", g.net, g.width, relu, g.data, g.preset, g.images, g.epochs, seed)
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, g.preset, g.images, g.epochs, g.rate, seed)
 }
 
 func (g group) name() string {
@@ -58,7 +59,7 @@ var source = []struct {
 // run says so, with the command that runs it.
 func sourceTable(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
 	groups := grouped(runs)
 	done := map[string]bool{}
 	for _, s := range source {
@@ -115,8 +116,8 @@ func (g runsOf) row(b *strings.Builder, source string) {
 		figure += fmt.Sprintf(" ± %.2f", spread)
 	}
 	r := g.runs[0]
-	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
-		g.key.preset, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
+		g.key.preset, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
 }
 
 // midReLU compares net D with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs. The interval is
