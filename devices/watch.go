@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,12 +138,9 @@ func (w *Watcher) sample() {
 }
 
 func (w *Watcher) throttled(why string) {
-	for _, known := range w.c.Throttled {
-		if known == why {
-			return
-		}
+	if !slices.Contains(w.c.Throttled, why) {
+		w.c.Throttled = append(w.c.Throttled, why)
 	}
-	w.c.Throttled = append(w.c.Throttled, why)
 }
 
 func (w *Watcher) read() counters {

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -25,30 +26,57 @@ func PairedRatio(a, b [][]float64) Ratio {
 		return Ratio{}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	r := Ratio{P50: pooledMedian(a, all) / pooledMedian(b, all)}
+	pa, pb := pool(a[:n]), pool(b[:n])
+	once := slices.Repeat([]int{1}, n)
+	r := Ratio{P50: pa.median(once) / pb.median(once)}
 	ratios := make([]float64, resamples)
-	drawn := make([]int, n)
+	drawn := make([]int, n) // how often each round is
 	for i := range ratios {
-		for k := range drawn {
-			drawn[k] = rng.IntN(n)
+		clear(drawn)
+		for range n {
+			drawn[rng.IntN(n)]++
 		}
-		ratios[i] = pooledMedian(a, drawn) / pooledMedian(b, drawn)
+		ratios[i] = pa.median(drawn) / pb.median(drawn)
 	}
 	slices.Sort(ratios)
 	r.CI = [2]float64{ratios[resamples*25/1000], ratios[resamples*975/1000-1]}
 	return r
 }
 
-// pooledMedian is the median of the calls of the rounds drawn, all together.
-func pooledMedian(rounds [][]float64, drawn []int) float64 {
-	var all []float64
-	for _, r := range drawn {
-		all = append(all, rounds[r]...)
+// pooled are the calls of all rounds in the order of their times, sorted once for all that is drawn of them.
+type pooled struct {
+	calls  []roundCall
+	counts []int // of each round
+}
+
+type roundCall struct {
+	took  float64
+	round int
+}
+
+func pool(rounds [][]float64) pooled {
+	var p pooled
+	for r, calls := range rounds {
+		p.counts = append(p.counts, len(calls))
+		for _, took := range calls {
+			p.calls = append(p.calls, roundCall{took, r})
+		}
 	}
-	slices.Sort(all)
-	return quantile(all, 50)
+	slices.SortFunc(p.calls, func(a, b roundCall) int { return cmp.Compare(a.took, b.took) })
+	return p
+}
+
+// median is the median, by nearest rank, of the calls when each round is there as often as drawn says.
+func (p pooled) median(drawn []int) float64 {
+	total := 0
+	for r, times := range drawn {
+		total += times * p.counts[r]
+	}
+	rank := (50*total + 99) / 100
+	for _, c := range p.calls {
+		if rank -= drawn[c.round]; rank <= 0 {
+			return c.took
+		}
+	}
+	return 0 // no calls
 }

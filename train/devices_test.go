@@ -43,7 +43,7 @@ func TestDevicesShareTheBatch(t *testing.T) {
 		}
 	}
 
-	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil)
+	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,22 +41,26 @@ func (n *net) logits(pixels *Node) *Node {
 	x := n.pixels(pixels)
 	for _, l := range n.spec.Layers() {
 		w := n.weights[l.Name+".weight"]
-		switch {
-		case l.Kind == model.Linear:
+		if l.Kind == model.Linear {
 			return Add(Dot(ReduceMean(x, 1, 2), w).Product(), ExpandAxes(n.weights[l.Name+".bias"], 0))
-		case l.Kind == model.Depthwise:
-			x = depthwise(x, w, n.spec.Padding, l)
-		case l.Kernel == 1:
-			x = rowsTimes(x, w)
-		default:
-			x = rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
 		}
-		x = n.normalize(x, l.BN)
+		x = n.normalize(n.convolve(x, w, l), l.BN)
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
 	}
 	return x
+}
+
+// convolve is the convolution of layer l on x (N, H, W, I) with the weight w, which is as net.weights has it.
+func (n *net) convolve(x, w *Node, l model.Layer) *Node {
+	switch {
+	case l.Kind == model.Depthwise:
+		return depthwise(x, w, n.spec.Padding, l)
+	case l.Kernel == 1:
+		return rowsTimes(x, w)
+	}
+	return rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
 }
 
 // pixels normalizes the pixels (N, H, W, 3), uint8, to the weights' type.

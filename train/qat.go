@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the net reads as its equations
 
@@ -25,7 +24,7 @@ const rangeImages = 2048
 // what is computed on with; weights go through round, which is told how many of their values share a scale. The input needs
 // neither, since each pixel value has an int8 of its own, nor do the logits, behind which nothing is computed.
 func (n *net) foldedLogits(pixels *Node, see func(name string, x *Node) *Node, round func(w *Node, perChannel bool) *Node) *Node {
-	x := MulScalar(AddScalar(ConvertDType(pixels, n.weights["conv1.weight"].DType()), -float64(n.input.Mean)), 1/float64(n.input.Std))
+	x := n.pixels(pixels)
 	for _, l := range n.spec.Layers() {
 		w := n.weights[l.Name+".weight"]
 		if l.Kind == model.Linear {
@@ -34,16 +33,7 @@ func (n *net) foldedLogits(pixels *Node, see func(name string, x *Node) *Node, r
 		}
 		gain := Mul(n.weights[l.BN+".weight"], Reciprocal(Sqrt(AddScalar(n.weights[l.BN+".running_var"], model.BNEpsilon))))
 		shift := Sub(n.weights[l.BN+".bias"], Mul(n.weights[l.BN+".running_mean"], gain))
-		w = round(Mul(w, ExpandAxes(gain, 0)), true)
-		switch {
-		case l.Kind == model.Depthwise:
-			x = depthwise(x, w, n.spec.Padding, l)
-		case l.Kernel == 1:
-			x = rowsTimes(x, w)
-		default:
-			x = rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
-		}
-		x = Add(x, ExpandLeftToRank(shift, 4))
+		x = Add(n.convolve(x, round(Mul(w, ExpandAxes(gain, 0)), true), l), ExpandLeftToRank(shift, 4))
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
@@ -133,23 +123,15 @@ func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range,
 	return ranges, nil
 }
 
-// newQuantizedTrainer is newTrainer for a quantization-aware run: with these ranges or, where there are none yet, those that the
-// weights give images of s.
-func newQuantizedTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, evalBatch int, weights, momenta model.Weights,
-	ranges map[string]model.Range, s *dataset.Split) (*trainer, error) {
-	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), ranges: ranges}
-	err := t.upload(weights, momenta)
-	if err == nil && ranges == nil {
-		t.ranges, err = t.rangesOf(s, r.Batch)
+// rangesFor is what newTrainer makes t quantization-aware with: these ranges or, where there are none yet, those that the weights give
+// images of s.
+func rangesFor(ranges map[string]model.Range, s *dataset.Split) func(*trainer) error {
+	return func(t *trainer) (err error) {
+		if t.ranges = ranges; ranges == nil {
+			t.ranges, err = t.rangesOf(s, t.recipe.Batch)
+		}
+		return err
 	}
-	if err == nil {
-		err = t.compileBoth(evalBatch)
-	}
-	if err != nil {
-		t.close()
-		return nil, err
-	}
-	return t, nil
 }
 
 // startQuantized is the checkpoint that a quantization-aware run begins with: the best of the run it is given.

@@ -106,15 +106,15 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 // compile is newTrainer, but waits no longer than ctx allows: XLA takes seconds and can't be told to stop. After an error
 // the backend is given back, or will be.
 func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Checkpoint) (*trainer, error) {
+	var quantize func(*trainer) error
+	if r.c.QAT != "" {
+		quantize = rangesFor(start.Ranges, &r.train)
+	}
 	done := make(chan error, 1)
 	var t *trainer
 	go func() {
 		var err error
-		if r.c.QAT != "" {
-			t, err = newQuantizedTrainer(be, r.c.Spec, r.record.Input, r.recipe, min(evalBatch, r.val.N), start.Weights, momentaOf(start), start.Ranges, &r.train)
-		} else {
-			t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start))
-		}
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), quantize)
 		done <- err
 	}()
 	select {

@@ -38,15 +38,18 @@ type program struct {
 }
 
 // newTrainer puts weights and momenta (nil: zero) on the device and compiles the training step for recipe.Batch images
-// and the evaluation for evalBatch.
-// Devices share the step.
-func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, devices, evalBatch int, weights, momenta model.Weights) (*trainer, error) {
+// and the evaluation for evalBatch. Devices share the step. quantize, if not nil, comes in between: it gives the trainer ranges.
+func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, devices, evalBatch int, weights, momenta model.Weights,
+	quantize func(*trainer) error) (*trainer, error) {
 	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), devices: devices}
-	if err := t.upload(weights, momenta); err != nil {
-		t.close()
-		return nil, err
+	err := t.upload(weights, momenta)
+	if err == nil && quantize != nil {
+		err = quantize(t)
 	}
-	if err := t.compileBoth(evalBatch); err != nil {
+	if err == nil {
+		err = t.compileBoth(evalBatch)
+	}
+	if err != nil {
 		t.close()
 		return nil, err
 	}

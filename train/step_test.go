@@ -38,7 +38,7 @@ var testInput = model.Input{Mean: 128, Std: 64}
 
 func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, evalBatch int) *trainer {
 	t.Helper()
-	tr, err := newTrainer(be, spec, testInput, r, 1, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil)
+	tr, err := newTrainer(be, spec, testInput, r, 1, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

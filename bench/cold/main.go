@@ -22,6 +22,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"mnet-edge/bench/internal/turns"
 )
 
 func main() {
@@ -132,17 +134,12 @@ func compare(sides []*side, rounds int, most, mib float64) error {
 	fmt.Printf("%d processors, %d rounds\n", runtime.NumCPU(), rounds)
 	for _, s := range sides {
 		fmt.Printf("%-16s median %6.1f ms, least %6.1f; of processors %6.1f; at most %5.1f MiB\n",
-			s.name, median(s.took), slices.Min(s.took), median(s.busy), s.memory)
+			s.name, turns.Median(s.took), slices.Min(s.took), turns.Median(s.busy), s.memory)
 	}
-	ratio := median(ratios)
+	ratio := turns.Median(ratios)
 	fmt.Printf("ratio of wall times, median: %.3f\n", ratio)
 	if ratio > most || sides[0].memory > mib {
 		return fmt.Errorf("want a ratio of at most %.2f and %.0f MiB", most, mib)
 	}
 	return nil
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }

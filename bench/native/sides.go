@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
 )
 
@@ -84,31 +83,21 @@ func liteRT(python string, threads int) runner {
 	}}
 }
 
-// process is a side that runs elsewhere: it works when told to by a line, and waits in between.
+// process is a side that runs elsewhere.
 type process struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Scanner
+	*turns.Process
 	got []byte
 }
 
 func start(cmd *exec.Cmd) (*process, error) {
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
 	var messages strings.Builder
 	cmd.Stderr = &messages
-	if err := cmd.Start(); err != nil {
+	running, err := turns.Start(cmd)
+	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, in: in, out: bufio.NewScanner(out)}
-	p.out.Buffer(nil, 1<<20)
-	line, err := p.line()
+	p := &process{Process: running}
+	line, err := p.Line()
 	if err == nil {
 		words := strings.Fields(line)
 		if len(words) == 0 || words[0] != "ready" {
@@ -124,20 +113,10 @@ func start(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-func (p *process) line() (string, error) {
-	if !p.out.Scan() {
-		return "", io.ErrUnexpectedEOF
-	}
-	return p.out.Text(), nil
-}
-
 func (p *process) turn(calls int) ([]float64, error) {
-	if _, err := fmt.Fprintln(p.in, calls); err != nil {
-		return nil, err
-	}
-	line, err := p.line()
+	line, err := p.Ask(calls)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.cmd.Path, err)
+		return nil, err
 	}
 	took := make([]float64, 0, calls)
 	for _, word := range strings.Fields(line) {
@@ -151,8 +130,4 @@ func (p *process) turn(calls int) ([]float64, error) {
 }
 
 func (p *process) answer() []byte { return p.got }
-
-func (p *process) close() {
-	p.in.Close() // it ends at the end of its input
-	p.cmd.Wait()
-}
+func (p *process) close()         { p.Stop() }

@@ -106,7 +106,7 @@ func (p plan) start(kind infertest.Kind, file []byte) (took times, other string,
 	if err != nil {
 		return took, "", err
 	}
-	defer peer.stop()
+	defer peer.Stop()
 	mine := func(n int) ([]float64, error) { return timed(session, n) }
 	if _, err := mine(100); err != nil {
 		return took, "", err

@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"mnet-edge/bench/internal/turns"
 )
 
 // peer is the other side. When it is ready it prints "ready NAME ANSWER", the output tensor's bytes in hexadecimal digits;
 // then for each line "N" it calls N times and prints the nanoseconds of each.
 type peer struct {
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Reader
+	*turns.Process
 	name   string
 	answer string
 }
@@ -24,22 +22,15 @@ func startPeer(command, args []string) (*peer, error) {
 	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], args...)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	in, err := cmd.StdinPipe()
+	process, err := turns.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &peer{cmd: cmd, in: in, out: bufio.NewReaderSize(out, 1<<20)}
+	p := &peer{Process: process}
 	for { // a library may print on its own account first
-		line, err := p.out.ReadString('\n')
+		line, err := p.Line()
 		if err != nil {
-			p.stop()
+			p.Stop()
 			return nil, fmt.Errorf("%s: it did not get ready: %w\n%s", command[0], err, &said)
 		}
 		if ready, ok := strings.CutPrefix(line, "ready "); ok {
@@ -50,10 +41,7 @@ func startPeer(command, args []string) (*peer, error) {
 }
 
 func (p *peer) run(n int) ([]float64, error) {
-	if _, err := fmt.Fprintln(p.in, n); err != nil {
-		return nil, err
-	}
-	line, err := p.out.ReadString('\n')
+	line, err := p.Ask(n)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +57,4 @@ func (p *peer) run(n int) ([]float64, error) {
 		return nil, fmt.Errorf("%s: %d times of %d calls", p.name, len(took), n)
 	}
 	return took, nil
-}
-
-func (p *peer) stop() {
-	p.in.Close()
-	_ = p.cmd.Wait()
 }

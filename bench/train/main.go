@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mnet-edge/bench/internal/turns"
 	"mnet-edge/model"
 	"mnet-edge/train"
 )
@@ -89,7 +89,7 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 	if err != nil {
 		return fmt.Errorf("starting Keras: %w", err)
 	}
-	defer keras.stop()
+	defer keras.Stop()
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 	if err != nil {
 		return err
 	}
-	defer ours.stop()
+	defer ours.Stop()
 
 	fmt.Printf("training step of net D, w=%s, batch %s, on %d processors\n  ours:  %s\n  Keras: %s\n", w, n, runtime.NumCPU(), ours.name, keras.name)
 	steps := map[*side]int{}
@@ -129,8 +129,8 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 		a, b, ratios = append(a, speed[ours]), append(b, speed[keras]), append(ratios, speed[ours]/speed[keras])
 		fmt.Printf("round %d: ours %.1f images/s, Keras %.1f, ratio %.2f\n", i+1, a[i], b[i], ratios[i])
 	}
-	m := median(ratios)
-	fmt.Printf("median of %d rounds: ours %.1f images/s, Keras %.1f, ratio %.2f\n", rounds, median(a), median(b), m)
+	m := turns.Median(ratios)
+	fmt.Printf("median of %d rounds: ours %.1f images/s, Keras %.1f, ratio %.2f\n", rounds, turns.Median(a), turns.Median(b), m)
 	if m < floor {
 		return fmt.Errorf("w=%s: median ratio %.2f is below %.2f", w, m, floor)
 	}
@@ -139,64 +139,33 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 
 // side is one of the two processes.
 type side struct {
+	*turns.Process
 	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
 }
 
 // start starts a process and waits until it is ready.
 func start(cmd *exec.Cmd) (*side, error) {
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
+	process, err := turns.Start(cmd)
+	if err != nil {
 		return nil, err
 	}
-	s := &side{cmd: cmd, in: in, out: bufio.NewScanner(out)}
-	line, err := s.line()
+	line, err := process.Line()
 	name, ready := strings.CutPrefix(line, "ready ")
 	if err == nil && !ready {
 		err = fmt.Errorf("%s printed %q", cmd.Path, line)
 	}
 	if err != nil {
-		s.stop()
+		process.Stop()
 		return nil, err
 	}
-	s.name = name
-	return s, nil
-}
-
-func (s *side) line() (string, error) {
-	if !s.out.Scan() {
-		return "", fmt.Errorf("%s ended early: %w", s.cmd.Path, io.ErrUnexpectedEOF)
-	}
-	return s.out.Text(), nil
+	return &side{process, name}, nil
 }
 
 func (s *side) run(steps int) (imagesPerSecond float64, err error) {
-	if _, err := fmt.Fprintln(s.in, steps); err != nil {
-		return 0, err
-	}
-	line, err := s.line()
+	line, err := s.Ask(steps)
 	if err != nil {
 		return 0, err
 	}
 	return strconv.ParseFloat(line, 64)
-}
-
-func (s *side) stop() {
-	s.in.Close() // both end at the end of their input
-	s.cmd.Wait()
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }

@@ -212,15 +212,10 @@ func verify(c *cli.Context, m *openedModel, split *dataset.Split, done map[strin
 	v, ok := done[m.path]
 	if !ok {
 		some := split.Limit(c.Int("verify"))
-		var inputs [][]byte
-		for i := range some.N {
-			in := make([]byte, m.Input.Type.Bytes())
-			if err := m.Preprocess(in, some.Image(i)); err != nil {
-				return nil, err
-			}
-			inputs = append(inputs, in)
+		inputs, err := inputsOf(m.Model, &some)
+		if err != nil {
+			return nil, err
 		}
-		var err error
 		if v, err = infer.NewVerifier(c.Context, m.bytes, m.Model, inputs); errors.Is(err, infer.ErrModel) {
 			say(c, "note: %s: not verified: %s", m.path, oneLine(err))
 		} else if err != nil {

@@ -10,6 +10,7 @@
 //	memory.go     what it takes of memory, in a child process too
 //	profile.go    where its time goes
 //	lint.go       what accelerators make of a model
+//	convertjob.go a conversion that may be done more than once, and what is held against it
 //	page.go, convertreport.go   reports written to files
 //	delegates.go  delegates loaded at run time: tried, and compared with ours
 //	pictures.go   the images that a command's arguments name

@@ -252,3 +252,15 @@ func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (
 		}
 	}, nil
 }
+
+// inputsOf are a split's images as the model takes them.
+func inputsOf(m *infer.Model, split *dataset.Split) ([][]byte, error) {
+	inputs := make([][]byte, split.N)
+	for i := range inputs {
+		inputs[i] = make([]byte, m.Input.Type.Bytes())
+		if err := m.Preprocess(inputs[i], split.Image(i)); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -207,15 +208,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortStableFunc(alone, func(a, b convert.Alone) int {
-		switch {
-		case a.OutputSNR < b.OutputSNR:
-			return -1
-		case a.OutputSNR > b.OutputSNR:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(alone, func(a, b convert.Alone) int { return cmp.Compare(a.OutputSNR, b.OutputSNR) })
 	least, recipe := *r.DropPoints, result.Recipe
 	for _, l := range alone {
 		recipe.KeepFloat = append(slices.Clone(recipe.KeepFloat), l.Name)
@@ -271,13 +264,9 @@ func (j *job) verify(encoded []byte) (*infer.Verification, error) {
 		return nil, err
 	}
 	split := j.set.Train.Limit(verifyImages)
-	var inputs [][]byte
-	for i := range split.N {
-		in := make([]byte, m.Input.Type.Bytes())
-		if err := m.Preprocess(in, split.Image(i)); err != nil {
-			return nil, err
-		}
-		inputs = append(inputs, in)
+	inputs, err := inputsOf(m, &split)
+	if err != nil {
+		return nil, err
 	}
 	rs := runtimes()
 	if tflite := tfliteRuntime(); tflite != nil {
