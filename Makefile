@@ -87,7 +87,7 @@ bench-overhead: native ## Invoke through go-tflite against the same library call
 bench-litert: native ## Invoke through infer/litert against LiteRT's Python interpreter (brings it by pip)
 	@test -x .venv-litert/bin/python || python3 -m venv .venv-litert
 	@.venv-litert/bin/python -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
-	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/overhead-litert ./bench/overhead
+	@mkdir -p bin && $(GO) build -o bin/overhead-litert ./bench/overhead
 	bin/overhead-litert -delegate litert .venv-litert/bin/python bench/overhead/peer.py
 
 WIDTH ?= 1,0.25

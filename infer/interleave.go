@@ -33,11 +33,7 @@ func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte
 			if err := w.repeat(ctx, sessions[i], each); err != nil {
 				return nil, err
 			}
-			round := make([]float64, len(w.samples)-before)
-			for k, d := range w.samples[before:] {
-				round[k] = microseconds(d)
-			}
-			times[i] = append(times[i], round)
+			times[i] = append(times[i], inMicroseconds(w.samples[before:]))
 		}
 		slices.Reverse(order)
 	}

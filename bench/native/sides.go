@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
@@ -60,15 +59,11 @@ type session struct {
 }
 
 func (s *session) turn(calls int) ([]float64, error) {
-	took := make([]float64, calls)
+	took, err := infer.Times(s, calls)
 	for i := range took {
-		start := time.Now()
-		if err := s.Invoke(); err != nil {
-			return nil, err
-		}
-		took[i] = float64(time.Since(start).Nanoseconds())
+		took[i] *= 1e3
 	}
-	return took, nil
+	return took, err
 }
 
 func (s *session) answer() []byte { return s.out }

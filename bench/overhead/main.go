@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -33,8 +32,8 @@ func main() {
 	flag.StringVar(&p.delegate, "delegate", "xnnpack", "our side: xnnpack, none or litert")
 	flag.IntVar(&p.threads, "threads", 1, "of both sides")
 	flag.Float64Var(&p.width, "width", 1, "of net D")
-	flag.IntVar(&p.starts, "starts", 5, "of both sides: where memory happens to lie is worth a few per cent")
-	flag.IntVar(&p.turns, "turns", 10, "of either side, each start")
+	flag.IntVar(&p.starts, "starts", 20, "of both sides: where memory happens to lie is worth a few per cent")
+	flag.IntVar(&p.turns, "turns", 20, "of either side, each start")
 	flag.IntVar(&p.calls, "calls", 64, "a turn")
 	only := flag.String("kind", "", "int8 or float only")
 	flag.Usage = func() {
@@ -107,7 +106,7 @@ func (p plan) start(kind infertest.Kind, file []byte) (took times, other string,
 		return took, "", err
 	}
 	defer peer.Stop()
-	mine := func(n int) ([]float64, error) { return timed(session, n) }
+	mine := func(n int) ([]float64, error) { return infer.Times(session, n) }
 	if _, err := mine(100); err != nil {
 		return took, "", err
 	}
@@ -127,20 +126,6 @@ func randomInput(kind infertest.Kind, n int) []byte {
 		}
 	}
 	return in
-}
-
-// timed is n calls, in µs, timed as infer does.
-func timed(s infer.Session, n int) ([]float64, error) {
-	took := make([]float64, 0, n)
-	for range n {
-		start := time.Now()
-		err := s.Invoke()
-		took = append(took, float64(time.Since(start).Nanoseconds())/1e3)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return took, nil
 }
 
 func sameAnswer(s infer.Session, answer string) error {
