@@ -43,6 +43,8 @@ type Config struct {
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
+	TestFlip bool `json:"test_flip,omitempty"` // also test with the logits of each image and of its mirror image averaged; see Result.FlipTop1
+
 	Out       string        `json:"out"`        // run folder, made by Run (see NextRunDir)
 	Resume    bool          `json:"-"`          // go on from Out's checkpoint "last"
 	SaveEvery time.Duration `json:"save_every"` // longest time between two checkpoints within an epoch; 0: one minute
@@ -166,6 +168,7 @@ type Result struct {
 	TestTop1    float64 `json:"test_top1"`  // of the same weights, measured once, at the end
 	TestN       int     `json:"test_n"`
 	TestCorrect int     `json:"test_correct"`
+	FlipTop1    float64 `json:"test_top1_with_flip,omitempty"` // Config.TestFlip: twice the work an image, so it stands beside TestTop1, never for it
 
 	Seconds         float64 `json:"seconds"`           // training, all resumed parts together, compilation included
 	ImagesPerSecond float64 `json:"images_per_second"` // of this part, compilation and validation left out; 0 when it trained nothing

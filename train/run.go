@@ -371,6 +371,19 @@ func (r *run) interrupted(err error) error {
 	return fmt.Errorf("train: interrupted at step %d, checkpoint stored: %w", r.step, err)
 }
 
+// testWithFlip is the test's top-1 when each answer is that of an image and its mirror image together.
+func (r *run) testWithFlip(ctx context.Context) (float64, error) {
+	plain := r.t.eval
+	defer func() { r.t.eval = plain }()
+	var err error
+	if r.t.eval, err = r.t.compile("evaluation with mirror images", plain.batch, r.t.buildEvalWithFlip); err != nil {
+		return 0, err
+	}
+	defer r.t.eval.graph.Finalize()
+	_, correct, err := r.evaluate(ctx, &r.set.Test, nil)
+	return float64(correct) / float64(r.set.Test.N), err
+}
+
 // finish tests the best epoch's weights and closes the run.
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	best, note, err := model.Load(r.c.Out) // "last" where "best" is damaged and so is the one before it
@@ -400,6 +413,11 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		TestTop1: float64(correct) / float64(r.set.Test.N), TestN: r.set.Test.N, TestCorrect: correct,
 		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.Backend,
 		Checkpoint: r.folder("best"), Notes: r.notes,
+	}
+	if r.c.TestFlip {
+		if res.FlipTop1, err = r.testWithFlip(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
 		return nil, err

@@ -189,7 +189,17 @@ func (t *trainer) logits(n *net, pixels *Node) *Node {
 // hits over the rows whose label is not negative, and the class predicted for each row (N).
 func (t *trainer) buildEval(g *Graph, pixels, labels *Node) []*Node {
 	n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
-	logits := t.logits(n, pixels)
+	return answers(t.logits(n, pixels), labels)
+}
+
+// buildEvalWithFlip is buildEval with the logits of the images and of their mirror images averaged.
+func (t *trainer) buildEvalWithFlip(g *Graph, pixels, labels *Node) []*Node {
+	n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
+	logits := Add(t.logits(n, pixels), t.logits(n, Reverse(pixels, 2)))
+	return answers(MulScalar(logits, 0.5), labels)
+}
+
+func answers(logits, labels *Node) []*Node {
 	loss := crossEntropy(logits, labels, 0)
 	counted := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), dtypes.Float32)
 	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels), ArgMax(logits, 1, dtypes.Int32)}

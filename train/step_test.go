@@ -329,6 +329,45 @@ func TestStepRepeats(t *testing.T) {
 	}
 }
 
+// Of an image and its mirror image together, it is the same which came first, and the loss is that of the averaged logits.
+func TestEvalWithFlip(t *testing.T) {
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tinySpec(model.NetD)
+	r.Batch = 2
+	tr := testTrainer(t, goBackend(t), spec, r, 5)
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(9, 9)), 5, spec)
+	mirrored := make([]byte, 0, len(pixels))
+	for row := range slices.Chunk(pixels, 3*spec.Size) {
+		for x := spec.Size - 1; x >= 0; x-- {
+			mirrored = append(mirrored, row[3*x:3*x+3]...)
+		}
+	}
+	plain, _, _, err := tr.Eval(pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr.eval, err = tr.compile("both", 5, tr.buildEvalWithFlip); err != nil {
+		t.Fatal(err)
+	}
+	a, right, predicted, err := tr.Eval(pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, rightB, predictedB, err := tr.Eval(mirrored, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(a-b) > 1e-5 || right != rightB || !slices.Equal(predicted, predictedB) {
+		t.Errorf("loss %v, %d right, of the images; %v, %d of their mirror images", a, right, b, rightB)
+	}
+	if a == plain {
+		t.Errorf("loss %v with and without the mirror images", a)
+	}
+}
+
 // A batch that is not full counts only its own images.
 func TestEvalPartialBatch(t *testing.T) {
 	r, err := Preset(PresetFast)

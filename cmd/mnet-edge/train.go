@@ -36,6 +36,7 @@ func trainCommand() *cli.Command {
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
 			devicesFlag(),
+			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
@@ -90,6 +91,9 @@ func trainAction(c *cli.Context) error {
 	t.Row("best epoch", fmt.Sprintf("%d of %d", result.BestEpoch, result.Epochs))
 	t.Row("validation top-1", fmt.Sprintf("%.2f %% (the epoch was chosen by it)", 100*result.ValTop1))
 	t.Row("test top-1", fmt.Sprintf("%.2f %% of %d", 100*result.TestTop1, result.TestN))
+	if config.TestFlip {
+		t.Row("with mirror images", fmt.Sprintf("%.2f %%, of each image and its mirror image together", 100*result.FlipTop1))
+	}
 	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.1f %% of the time waiting for data, %.0f s in all",
 		result.ImagesPerSecond, result.Backend, 100*result.WaitShare, result.Seconds))
 	t.Render()
@@ -116,7 +120,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), Out: c.String("out"),
+		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), TestFlip: c.Bool("test-flip"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
 	if config.Out == "" {
