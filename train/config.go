@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -28,6 +29,9 @@ var (
 type Config struct {
 	Spec   model.Spec `json:"spec"`
 	Preset string     `json:"preset"` // name of a Recipe: "fast" or "seed"; "": "fast"
+
+	// Changes to the preset: a JSON object of fields of Recipe, as "recipe" in a run's config.json has them. nil: none
+	Changes json.RawMessage `json:"changes,omitempty"`
 
 	Epochs      int     `json:"epochs"`       // 0: the recipe's
 	Batch       int     `json:"batch"`        // images a step; 0: the recipe's
@@ -67,14 +71,22 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 	if err != nil {
 		return c, r, err
 	}
+	preset := r
+	if c.Changes != nil {
+		if r, err = r.with(c.Changes); err != nil {
+			return c, r, err
+		}
+	}
 	if c.Epochs == 0 {
 		c.Epochs = r.Epochs
 	}
 	if c.Batch == 0 {
 		c.Batch = r.Batch
 	}
-	if c.LR == 0 {
-		c.LR = r.peak(c.Epochs)
+	if c.LR == 0 && r.LR == preset.LR {
+		c.LR = preset.peak(c.Epochs)
+	} else if c.LR == 0 {
+		c.LR = r.LR
 	}
 	if c.ValFraction == 0 {
 		c.ValFraction = 0.1

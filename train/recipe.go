@@ -1,8 +1,13 @@
 package train
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"strings"
+	"unicode"
 )
 
 // The presets' names.
@@ -88,6 +93,51 @@ func Preset(name string) (Recipe, error) {
 		}, nil
 	}
 	return Recipe{}, fmt.Errorf("train: preset %q: want %s or %s: %w", name, PresetFast, PresetSeed, ErrConfig)
+}
+
+// with is r with the fields that a JSON object names set to its values. It gets the object's name, if that has one.
+func (r Recipe) with(changes []byte) (Recipe, error) {
+	r.Name += ", changed"
+	d := json.NewDecoder(bytes.NewReader(changes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return r, fmt.Errorf("train: recipe: %w: %w", err, ErrConfig)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return r, fmt.Errorf("train: recipe: more than one JSON object: %w", ErrConfig)
+	}
+	return r, r.check()
+}
+
+// check reports the first field out of range, of those that Config.check does not look at.
+func (r Recipe) check() error {
+	refuse := func(format string, a ...any) error {
+		return fmt.Errorf("train: recipe: %s: %w", fmt.Sprintf(format, a...), ErrConfig)
+	}
+	for _, share := range []struct {
+		name string
+		v    float64
+	}{
+		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity},
+		{"warmup", r.Warmup}, {"step_factor", r.StepFactor},
+	} {
+		if !(share.v >= 0 && share.v <= 1) {
+			return refuse("%s %v: want 0 to 1", share.name, share.v)
+		}
+	}
+	switch {
+	case r.Name == "" || strings.ContainsFunc(r.Name, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return refuse("name %q: want printable characters", r.Name)
+	case !(r.Muon >= 0) || math.IsInf(r.Muon, 0):
+		return refuse("muon %v: want 0 or more", r.Muon)
+	case r.Schedule != ScheduleSteps && r.Schedule != ScheduleTriangle:
+		return refuse("schedule %q: want %s or %s", r.Schedule, ScheduleSteps, ScheduleTriangle)
+	case r.Crop < 0 || r.Crop > 1024:
+		return refuse("crop %d: want 0 to 1024", r.Crop)
+	case r.Flip != FlipNone && r.Flip != FlipRandom && r.Flip != FlipAlternating:
+		return refuse("flip %q: want %s, %s or %s", r.Flip, FlipNone, FlipRandom, FlipAlternating)
+	}
+	return nil
 }
 
 // longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many.

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 
 	"mnet-edge/model"
@@ -66,6 +67,42 @@ func TestPeak(t *testing.T) {
 		got, r, err := config.withDefaults()
 		if err != nil || got.LR != c.want || r.LR != c.want {
 			t.Errorf("%s, %d epochs, rate %v: got %v and %v, error %v, want %v", c.preset, c.epochs, c.lr, got.LR, r.LR, err, c.want)
+		}
+	}
+}
+
+// Changes replace what they name and nothing else; flags go before them, and a rate that they leave alone still depends on the run's length.
+func TestChanges(t *testing.T) {
+	fast, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(change func(*Recipe)) Recipe {
+		r := fast
+		r.Name += ", changed"
+		change(&r)
+		return r
+	}
+	for _, c := range []struct {
+		config Config
+		want   Recipe
+	}{
+		{Config{Changes: []byte(`{}`)}, with(func(*Recipe) {})},
+		{Config{Changes: []byte(`{"name": "plain", "muon": 0, "identity": 0}`)}, with(func(r *Recipe) { r.Name, r.Muon, r.Identity = "plain", 0, 0 })},
+		{Config{Changes: []byte(`{"momentum": 0.95}`), Epochs: 30}, with(func(r *Recipe) { r.Momentum, r.Epochs, r.LR = 0.95, 30, longRate })},
+		{Config{Changes: []byte(`{"lr": 0.2, "epochs": 25}`)}, with(func(r *Recipe) { r.LR, r.Epochs = 0.2, 25 })},
+		{Config{Changes: []byte(`{"lr": 0.2, "batch": 64}`), LR: 0.4}, with(func(r *Recipe) { r.LR, r.Batch = 0.4, 64 })},
+	} {
+		c.config.Spec, c.config.Out = tinySpec(model.NetD), "run"
+		if _, got, err := c.config.withDefaults(); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, error %v, want %+v", c.config.Changes, got, err, c.want)
+		}
+	}
+	for _, changes := range []string{``, `[]`, `{"momentun": 0.95}`, `{"momentum": 1.5}`, `{"momentum": "much"}`, `{"flip": "up"}`, `{"crop": -1}`,
+		`{"muon": -1}`, `{"schedule": "cosine"}`, `{"name": ""}`, `{"name": "two\nlines"}`, `{} {}`, `{"batch": 1}`, `{"epochs": -1}`} {
+		c := Config{Spec: tinySpec(model.NetD), Out: "run", Changes: []byte(changes)}
+		if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: error %v, want ErrConfig", changes, err)
 		}
 	}
 }

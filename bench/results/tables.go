@@ -15,7 +15,8 @@ type group struct {
 	width   float64
 	midReLU bool
 	data    string
-	preset  string
+	recipe  string
+	preset  bool // the recipe is a preset, nothing changed
 	epochs  int
 	rate    float64 // the highest
 	images  int     // learnt from in an epoch
@@ -23,7 +24,7 @@ type group struct {
 
 func key(r run) group {
 	s := r.Record.Spec
-	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Preset, r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
+	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Recipe.Name, r.Record.Changes == nil, r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
 func (g group) file(seed uint64) string {
@@ -31,7 +32,7 @@ func (g group) file(seed uint64) string {
 	if g.net == "D" && !g.midReLU {
 		relu = "-no-mid-relu"
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, g.preset, g.images, g.epochs, g.rate, seed)
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, g.recipe, g.images, g.epochs, g.rate, seed)
 }
 
 func (g group) name() string {
@@ -60,7 +61,7 @@ var source = []struct {
 func sourceTable(runs []run) string {
 	var b strings.Builder
 	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
-	groups := grouped(runs)
+	groups := slices.DeleteFunc(grouped(runs), func(g runsOf) bool { return !g.key.preset })
 	done := map[string]bool{}
 	for _, s := range source {
 		n := 0
@@ -117,11 +118,10 @@ func (g runsOf) row(b *strings.Builder, source string) {
 	}
 	r := g.runs[0]
 	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
-		g.key.preset, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
 }
 
-// midReLU compares net D with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs. The interval is
-// Student's for the mean of the differences.
+// midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.
 func midReLU(runs []run) string {
 	var b strings.Builder
 	b.WriteString("| net | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|\n")
@@ -136,24 +136,58 @@ func midReLU(runs []run) string {
 		if i < 0 {
 			continue
 		}
-		var a, c, d []float64
-		for _, r := range with.runs {
-			j := slices.IndexFunc(groups[i].runs, func(o run) bool { return o.Record.Seed == r.Record.Seed })
-			if j < 0 {
-				continue
-			}
-			o := groups[i].runs[j]
-			a, c = append(a, 100*r.Result.TestTop1), append(c, 100*o.Result.TestTop1)
-			d = append(d, 100*(r.Result.TestTop1-o.Result.TestTop1))
+		if c, ok := compare(with, groups[i], func(r run) float64 { return r.Result.TestTop1 }); ok {
+			fmt.Fprintf(&b, "| %s | %d | %d | %.2f %% | %.2f %% | %s |\n", with.key.name(), with.key.epochs, c.seeds, c.a, c.b, c.difference())
 		}
-		n := float64(len(d))
-		if n < 2 {
-			continue
-		}
-		mean, spread := stat.MeanStdDev(d, nil)
-		half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * stat.StdErr(spread, n)
-		fmt.Fprintf(&b, "| %s | %d | %d | %.2f %% | %.2f %% | %+.2f | %+.2f to %+.2f |\n", with.key.name(), with.key.epochs, len(d),
-			stat.Mean(a, nil), stat.Mean(c, nil), mean, mean-half, mean+half)
 	}
 	return b.String()
+}
+
+// recipes compares the validation top-1 of runs with a changed recipe with the preset's: seed by seed, the same net, data and epochs.
+func recipes(runs []run) string {
+	var b strings.Builder
+	b.WriteString("| net | epochs | recipe | seeds | validation top-1 | the preset's | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|\n")
+	groups := grouped(runs)
+	for _, preset := range groups {
+		for _, changed := range groups {
+			k := changed.key
+			k.recipe, k.preset, k.rate = preset.key.recipe, preset.key.preset, preset.key.rate
+			if changed.key.preset || !preset.key.preset || k != preset.key {
+				continue
+			}
+			if c, ok := compare(changed, preset, func(r run) float64 { return r.Result.ValTop1 }); ok {
+				fmt.Fprintf(&b, "| %s | %d | %s | %d | %.2f %% | %.2f %% | %s |\n", k.name(), k.epochs, changed.key.recipe, c.seeds, c.a, c.b, c.difference())
+			}
+		}
+	}
+	return b.String()
+}
+
+// comparison is of the runs of two groups that have their seed in common: the means and their difference, in points of top-1. The
+// interval is Student's for the mean of the differences.
+type comparison struct {
+	seeds            int
+	a, b, mean, half float64
+}
+
+func compare(a, b runsOf, top1 func(run) float64) (c comparison, ok bool) {
+	var as, bs, differences []float64
+	for _, r := range a.runs {
+		i := slices.IndexFunc(b.runs, func(o run) bool { return o.Record.Seed == r.Record.Seed })
+		if i >= 0 {
+			x, y := 100*top1(r), 100*top1(b.runs[i])
+			as, bs, differences = append(as, x), append(bs, y), append(differences, x-y)
+		}
+	}
+	n := float64(len(differences))
+	if n < 2 {
+		return c, false
+	}
+	mean, spread := stat.MeanStdDev(differences, nil)
+	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * stat.StdErr(spread, n)
+	return comparison{len(differences), stat.Mean(as, nil), stat.Mean(bs, nil), mean, half}, true
+}
+
+func (c comparison) difference() string {
+	return fmt.Sprintf("%+.2f | %+.2f to %+.2f", c.mean, c.mean-c.half, c.mean+c.half)
 }

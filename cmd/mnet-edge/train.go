@@ -28,6 +28,7 @@ func trainCommand() *cli.Command {
 			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
 		}, append(specFlags(),
 			&cli.StringFlag{Name: "preset", Value: train.PresetFast, Usage: "`NAME` of the recipe: fast, or seed (the source's 200 epochs)"},
+			&cli.PathFlag{Name: "recipe", Usage: "`FILE` of JSON with what to change of the preset: {\"name\": \"mine\", \"momentum\": 0.95}, named as in a run's config.json"},
 			&cli.IntFlag{Name: "epochs", Usage: "`N` passes over the training images (default: the preset's)"},
 			&cli.IntFlag{Name: "batch", Usage: "`N` images a step (default: the preset's)"},
 			&cli.Float64Flag{Name: "lr", Usage: "`F`: the highest learning rate (default: the preset's)"},
@@ -123,6 +124,11 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), TestFlip: c.Bool("test-flip"), Out: c.String("out"),
 		Data: absolute(data), Args: os.Args[1:],
 	}
+	if file := c.Path("recipe"); file != "" {
+		if config.Changes, err = os.ReadFile(file); err != nil {
+			return config, "", err
+		}
+	}
 	if config.Out == "" {
 		if config.Out, err = train.NextRunDir(runsFolder, spec.Name()); err != nil {
 			return config, "", err
@@ -144,7 +150,7 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 	if err != nil {
 		return config, "", err
 	}
-	config.QAT, config.Preset, config.Args = absolute(run), train.PresetQAT, os.Args[1:]
+	config.QAT, config.Preset, config.Changes, config.Args = absolute(run), train.PresetQAT, nil, os.Args[1:]
 	config.Epochs, config.Batch, config.LR = c.Int("epochs"), c.Int("batch"), c.Float64("lr")
 	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
 	if d := c.String("data"); d != "" {
