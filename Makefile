@@ -98,6 +98,11 @@ bench-train: native ## the training step against Keras' (brings TensorFlow by pi
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
 	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin $(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so
 
+tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pip)
+	@test -x .venv-tensorboard/bin/python || python3 -m venv .venv-tensorboard
+	@.venv-tensorboard/bin/python -c 'import tensorboard' 2>/dev/null || .venv-tensorboard/bin/pip install -q tensorboard==2.20.0
+	MNET_TENSORBOARD=$(CURDIR)/.venv-tensorboard/bin/python $(GO) test -v -count=1 -run TensorBoard ./train
+
 RUNS ?=
 results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b adds finished runs first
 	$(GO) run ./bench/results -add '$(RUNS)'
