@@ -25,12 +25,13 @@ type LoaderOptions struct {
 	Pad     int     // pixels put round the image before a crop of its own size is taken from it at random; 4 is usual for 32x32
 	Fill    [3]byte // R, G, B of those pixels: the mean pixel, so that they are zero once normalized
 	Flip    Flip
+	Cutout  int // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
 	Seed    uint64
 	Workers int // goroutines that make batches; 0 stands for up to 4, never more than the processors
 }
 
 // A Loader makes shuffled, augmented batches of a split on goroutines of its own while the training step runs. The order of the
-// images depends on the seed and the epoch, the crop and flip of an image on the seed, the epoch and the image's
+// images depends on the seed and the epoch, the crop, flip and cut-out square of an image on the seed, the epoch and the image's
 // index in the split, and nothing on the number of workers or on timing.
 type Loader struct {
 	split *Split
@@ -49,6 +50,8 @@ func NewLoader(s *Split, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("dataset: a split of %d images is more than a loader can count", s.N)
 	case o.Pad < 0 || o.Pad > max(s.H, s.W):
 		return nil, fmt.Errorf("dataset: padding of %d pixels for images of %dx%d", o.Pad, s.W, s.H)
+	case o.Cutout < 0:
+		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels", o.Cutout)
 	case o.Flip > FlipAlternating:
 		return nil, fmt.Errorf("dataset: flip mode %d", o.Flip)
 	}
@@ -150,6 +153,9 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 	for k, i := range order[index*l.o.Batch : (index+1)*l.o.Batch] {
 		dy, dx, flip := l.o.augment(epoch, int(i))
 		cropFlip(b.Pixels[k*size:(k+1)*size], l.split.Image(int(i)), l.split.H, l.split.W, dy, dx, flip, l.o.Fill)
+		if l.o.Cutout > 0 {
+			l.cut(b.Pixels[k*size:(k+1)*size], epoch, int(i))
+		}
 		b.Labels[k] = int32(l.split.Labels[i])
 	}
 }
@@ -187,6 +193,17 @@ func cropFlip(dst, src []byte, h, w, dy, dx int, flip bool, fill [3]byte) {
 				row[a], row[a+1], row[a+2], row[b], row[b+1], row[b+2] = row[b], row[b+1], row[b+2], row[a], row[a+1], row[a+2]
 			}
 		}
+	}
+}
+
+// cut lays the square over pixels, an augmented image: DeVries and Taylor, "Improved regularization of convolutional neural networks
+// with cutout", 2017.
+func (l *Loader) cut(pixels []byte, epoch, image int) {
+	h, w := l.split.H, l.split.W
+	top := below(mix(l.o.Seed, streamCutout, uint64(epoch), uint64(image), 0), h) - l.o.Cutout/2
+	left := below(mix(l.o.Seed, streamCutout, uint64(epoch), uint64(image), 1), w) - l.o.Cutout/2
+	for y := max(0, top); y < min(h, top+l.o.Cutout); y++ {
+		paint(pixels[(y*w+max(0, left))*3:(y*w+min(w, left+l.o.Cutout))*3], l.o.Fill)
 	}
 }
 

@@ -39,7 +39,7 @@ func newLoader(t *testing.T, s *Split, o LoaderOptions) *Loader {
 
 func TestLoaderOrderIndependentOfWorkers(t *testing.T) {
 	s := numbered(230, 8, 8, 10)
-	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Seed: 3, Workers: 1}
+	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Cutout: 3, Seed: 3, Workers: 1}
 	want := epoch(t, newLoader(t, &s, o), 5, 0)
 	if len(want) != 14 {
 		t.Fatalf("%d batches of 16 from 230 images", len(want))
@@ -164,6 +164,7 @@ func TestNewLoaderRefuses(t *testing.T) {
 		"negative padding": {Batch: 1, Pad: -1},
 		"huge padding":     {Batch: 1, Pad: 3},
 		"unknown flip":     {Batch: 1, Flip: 9},
+		"negative cut":     {Batch: 1, Cutout: -1},
 	} {
 		if _, err := NewLoader(&s, o); err == nil {
 			t.Errorf("%s: no error", name)
@@ -196,6 +197,45 @@ func TestCropFlip(t *testing.T) {
 						}
 					}
 				}
+			}
+		}
+	}
+}
+
+// Each image loses one rectangle, a square but at the borders, and every pixel is in one now and then.
+func TestCutout(t *testing.T) {
+	const side, n, cut = 8, 400, 5
+	s := Split{N: n, H: side, W: side, Pixels: bytes.Repeat([]byte{200}, n*side*side*3), Labels: make([]uint16, n)}
+	l := newLoader(t, &s, LoaderOptions{Batch: n, Cutout: cut, Fill: [3]byte{1, 2, 3}, Seed: 5})
+	pixels := epoch(t, l, 0, 0)[0].Pixels
+	var seen [side][side]int
+	for image := range slices.Chunk(pixels, side*side*3) {
+		top, left, bottom, right, covered := side, side, -1, -1, 0
+		for y := range side {
+			for x := range side {
+				switch p := [3]byte(image[(y*side+x)*3:]); p {
+				case [3]byte{1, 2, 3}:
+					top, left, bottom, right = min(top, y), min(left, x), max(bottom, y), max(right, x)
+					seen[y][x]++
+					covered++
+				case [3]byte{200, 200, 200}:
+				default:
+					t.Fatalf("a pixel of %v", p)
+				}
+			}
+		}
+		h, w := bottom-top+1, right-left+1
+		whole := func(size, from, to int) bool {
+			return size == cut || size < cut && size > cut/2 && (from == 0 || to == side-1)
+		}
+		if covered != h*w || !whole(h, top, bottom) || !whole(w, left, right) {
+			t.Fatalf("%d pixels covered, in rows %d to %d, columns %d to %d", covered, top, bottom, left, right)
+		}
+	}
+	for y := range side {
+		for x := range side {
+			if seen[y][x] < n/side/side {
+				t.Errorf("pixel %d, %d is covered in %d of %d images", y, x, seen[y][x], n)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ const (
 	streamOrder
 	streamCrop
 	streamFlip
+	streamCutout
 )
 
 // mix hashes words to 64 bits that look random: each word goes through the step and the finalizer of SplitMix64 (Steele, Lea and

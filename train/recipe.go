@@ -59,6 +59,8 @@ type Recipe struct {
 
 	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels
 	Flip Flip `json:"flip"` // which images are mirrored left to right
+
+	Cutout int `json:"cutout,omitempty"` // side of a square of each image that is covered, pixels; 0: none
 }
 
 // Preset returns the recipe of that name.
@@ -134,6 +136,8 @@ func (r Recipe) check() error {
 		return refuse("schedule %q: want %s or %s", r.Schedule, ScheduleSteps, ScheduleTriangle)
 	case r.Crop < 0 || r.Crop > 1024:
 		return refuse("crop %d: want 0 to 1024", r.Crop)
+	case r.Cutout < 0 || r.Cutout > 1024:
+		return refuse("cutout %d: want 0 to 1024", r.Cutout)
 	case r.Flip != FlipNone && r.Flip != FlipRandom && r.Flip != FlipAlternating:
 		return refuse("flip %q: want %s, %s or %s", r.Flip, FlipNone, FlipRandom, FlipAlternating)
 	}

@@ -98,7 +98,7 @@ func TestChanges(t *testing.T) {
 			t.Errorf("%s: %+v, error %v, want %+v", c.config.Changes, got, err, c.want)
 		}
 	}
-	for _, changes := range []string{``, `[]`, `{"momentun": 0.95}`, `{"momentum": 1.5}`, `{"momentum": "much"}`, `{"flip": "up"}`, `{"crop": -1}`,
+	for _, changes := range []string{``, `[]`, `{"momentun": 0.95}`, `{"momentum": 1.5}`, `{"momentum": "much"}`, `{"flip": "up"}`, `{"crop": -1}`, `{"cutout": -1}`,
 		`{"muon": -1}`, `{"schedule": "cosine"}`, `{"name": ""}`, `{"name": "two\nlines"}`, `{} {}`, `{"batch": 1}`, `{"epochs": -1}`} {
 		c := Config{Spec: tinySpec(model.NetD), Out: "run", Changes: []byte(changes)}
 		if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
