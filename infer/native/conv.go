@@ -124,14 +124,15 @@ func (f *conv) locate(pixel int) int32 {
 	return int32(f.x.offset + pixel*f.x.stride)
 }
 
-// offsets is, for every output pixel and tap, where in the arena the input begins.
-func (f *conv) offsets() []int32 {
-	at := make([]int32, 0, f.pixels()*f.taps())
+// offsets is, for every output pixel and tap, where in the arena the input begins. The taps are filled up to a multiple of
+// so many with the last.
+func (f *conv) offsets(together int) []int32 {
+	taps := roundUp(f.taps(), together)
+	at := make([]int32, 0, f.pixels()*taps)
 	for m := range f.pixels() {
-		for ky := range f.kh {
-			for kx := range f.kw {
-				at = append(at, f.locate(f.input(m, ky, kx)))
-			}
+		for tap := range taps {
+			tap = min(tap, f.taps()-1)
+			at = append(at, f.locate(f.input(m, tap/f.kw, tap%f.kw)))
 		}
 	}
 	return at

@@ -87,48 +87,21 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 	if c.kernels.family == Neon && !f.pairs(taps, weights) {
 		return nil
 	}
-	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
-	type part struct {
-		first, blocks int
-		table         []int32
-	}
-	cut := func(rows int) (parts []part) {
-		blocks := f.pixels() / rows
-		for size := c.split(blocks, (f.oc+15)/16); blocks > 0; {
-			n := min(size, blocks)
-			blocks -= n
-			parts = append(parts, part{blocks * rows, n, nil})
-		}
-		if f.pixels()%rows != 0 {
-			parts = append(parts, part{f.pixels() - rows, 1, nil})
-		}
-		for i := range parts {
-			p := &parts[i]
-			for b := range p.blocks {
-				for tap := range taps {
-					for r := range rows {
-						p.table = append(p.table, at(p.first+b*rows+r, tap))
-					}
-				}
-			}
-		}
-		return parts
-	}
 	var calls []call[gemmArgs]
 	c.late = append(c.late, func() {
-		parts := map[int][]part{} // by the rows of a block
+		all := map[int][]rowBlocks{} // by the rows of a block
 		for o := 0; o < f.oc; {
 			kernel := c.gemmKernel(f.pixels(), f.oc-o)
-			if parts[kernel.rows] == nil {
-				parts[kernel.rows] = cut(kernel.rows)
+			if all[kernel.rows] == nil {
+				all[kernel.rows] = c.rowBlocks(f.pixels(), kernel.rows, taps, (f.oc+15)/16, at)
 			}
 			from, k := see(o, kernel.channels)
 			panel := c.panel(f, kernel, o, taps, from, k, weights)
-			for _, p := range parts[kernel.rows] {
+			for _, b := range all[kernel.rows] {
 				calls = append(calls, call[gemmArgs]{kernel.run, &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
-					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
-					blocks: p.blocks, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
+					x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
+					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
+					blocks: b.n, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
 					rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
 				}})
 			}
