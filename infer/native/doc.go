@@ -42,5 +42,5 @@
 // docs/native.md describes the kernels and how near they come to what the processor can do.
 package native
 
-//go:generate go run ./internal/gen -out vnni_amd64.s -avx2 avx2_amd64.s
+//go:generate go run ./internal/gen
 //go:generate go run ./internal/genarm
