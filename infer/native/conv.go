@@ -16,6 +16,7 @@ type conv struct {
 	padding   *buffer // what taps in the padding see; nil where there are none
 	depthwise bool
 	inputZero byte    // x's zero point, + 128
+	signed    bool    // x has bytes q, not q + 128, inputZero too: for kernels that say so
 	weights   []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
 	bias      []int32 // (OC)
 	most      []int64 // (OC): a bound of the sums' absolute values

@@ -59,8 +59,8 @@ func (e *emitter) rows(n int) {
 //	V16..V23    16 inputs of each row; in the end the scales
 //	V20..V27    the weights of four inputs in nv vectors, two sets by turns; only V24..V27 where nv is 2
 //	V28..V31    what makes bytes signed; zero point, bounds
-func dot(e *emitter, mr, nv int) {
-	name := fmt.Sprintf("dot%dx%d", mr, 4*nv)
+func dot(e *emitter, mr, nv int, x input) {
+	name := fmt.Sprintf("dot%dx%d%s", mr, 4*nv, x)
 	e.text(name, fmt.Sprintf("%d rows by %d output channels a block.", mr, 4*nv))
 	sum := func(i, j int) v { return v(i*nv + j) }
 	in := func(i int) v { return v(16 + i) }
@@ -109,7 +109,7 @@ func dot(e *emitter, mr, nv int) {
 	weights(0)
 	e.op("SUBS", imm(1), left, left)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for s := range 4 {
 		if s < 3 {
@@ -128,7 +128,7 @@ func dot(e *emitter, mr, nv int) {
 	weights(0)
 	e.op("CMP", imm(2), rest)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	step(0)
 	e.op("BLT", done)

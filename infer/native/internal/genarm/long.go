@@ -11,8 +11,8 @@ import "fmt"
 //	V18..V21    16 weights of two channels by turns; in the end the scales
 //	V22..V29    sums of two products, by turns
 //	V30         what makes bytes signed
-func long(e *emitter, mr int) {
-	name := fmt.Sprintf("long%dx8", mr)
+func long(e *emitter, mr int, x input) {
+	name := fmt.Sprintf("long%dx8%s", mr, x)
 	e.text(name, fmt.Sprintf("%d rows by 8 output channels a block.", mr))
 	const flip = v(30)
 	sum := func(i, j int) v { return v(8*i + j) }
@@ -54,7 +54,7 @@ func long(e *emitter, mr int) {
 	}
 	e.op("SUBS", imm(1), left, left)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for j := 0; j < 8; j += 2 {
 		e.op("FLDPQ.P", at(32, panel), pair(weight(j), weight(j+1)))
@@ -71,7 +71,7 @@ func long(e *emitter, mr int) {
 		e.op("VLD1R", at(0, row+r(i)), list("D2", in(i)))
 	}
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for j := 0; j < 8; j += 2 {
 		if j%4 == 0 {
