@@ -74,15 +74,12 @@ func dot(e *emitter, mr, nv int, x input) {
 
 	block, tap, chunk, tail, done := e.label("block"), e.label("tap"), e.label("chunk"), e.label("tail"), e.label("done")
 	e.mark(block)
-	for j := 0; j < nv; j += 2 {
-		e.op("FLDPQ", at(16*j, start), pair(sum(0, j), sum(0, j+1)))
-	}
-	e.op("ADD", imm(32*nv), start, panel)
-	for i := 1; i < mr; i++ {
-		for j := range nv {
-			e.copyTo(sum(i, j), sum(0, j))
+	for i := range mr {
+		for j := 0; j < nv; j += 2 {
+			e.op("FLDPQ", at(16*j, start), pair(sum(i, j), sum(i, j+1)))
 		}
 	}
+	e.op("ADD", imm(32*nv), start, panel)
 	e.op("MOVD", taps, tapsTo)
 	e.mark(tap)
 	e.rows(mr)

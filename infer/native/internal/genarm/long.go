@@ -25,15 +25,12 @@ func long(e *emitter, mr int, x input) {
 	e.op("VMOVI", imm(0x80), flip.in("B16"))
 	block, tap, chunk, tail, done := e.label("block"), e.label("tap"), e.label("chunk"), e.label("tail"), e.label("done")
 	e.mark(block)
-	for j := 0; j < 8; j += 2 { // into the first of each four sums
-		e.op("FLDPS", at(4*j, start), pair(sum(0, j), sum(0, j+1)))
-	}
-	e.op("ADD", imm(64), start, panel)
-	for i := 1; i < mr; i++ {
-		for j := range 8 {
-			e.copyTo(sum(i, j), sum(0, j))
+	for i := range mr {
+		for j := 0; j < 8; j += 2 { // into the first of each four sums
+			e.op("FLDPS", at(4*j, start), pair(sum(i, j), sum(i, j+1)))
 		}
 	}
+	e.op("ADD", imm(64), start, panel)
 	e.op("MOVD", taps, tapsTo)
 	e.mark(tap)
 	e.rows(mr)
