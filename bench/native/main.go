@@ -2,6 +2,7 @@
 //
 //	make bench-native                                       net D at widths 1 and 0.25, random weights
 //	make bench-native MODELS='runs/D-001=0.65 m.tflite'     trained ones; fails where p50 is more than 0.65 of LiteRT's
+//	bin/bench-native -threads 2                             two threads, one, and two sessions of one at once
 //
 // It makes one image a call. All sides live for a whole comparison and take turns of some calls, so that a machine that
 // drifts or is shared treats them alike; the first call of a turn finds the caches cold and is not counted. Without the
@@ -38,7 +39,7 @@ func main() {
 	python := flag.String("python", "", "Python with ai-edge-litert==2.3.0")
 	rounds := flag.Int("rounds", 40, "turns of each side")
 	calls := flag.Int("calls", 50, "calls a turn, of which the first is not counted")
-	threads := flag.Int("threads", 1, "threads of each side; with more than one, native also on one")
+	threads := flag.Int("threads", 1, "threads of each side; with more than one, native also on one, and as many sessions of one at once")
 	family := flag.String("family", "", "kernels of native (default: the fastest)")
 	all := flag.Bool("families", false, "also native's other families")
 	pictures := flag.String("tensors", "", "instead of times, print which operators' results LiteRT's XNNPACK has otherwise than graph/interp, for images of this CIFAR-10 `archive`")
@@ -152,20 +153,23 @@ func (o options) runners() []runner {
 	}
 	if o.threads > 1 {
 		own("native, 1 thread", o.family, 1)
+		one := native.New(native.Options{Family: o.family})
+		rs = append(rs, together("native, 1 thread", one, native.Name, o.threads))
 	}
 	own("native", o.family, o.threads)
 	return rs
 }
 
 // compare prints what each side takes and how its times and int8 answers compare with the first's. The ratio of medians
-// is taken turn by turn; what is printed is its median.
+// is taken turn by turn; what is printed is its median. With threads, a line says what they are worth, and could be.
 func compare(dir string, m namedModel, o options) error {
 	runners := o.runners()
 	input, err := randomInput(dir, m.file)
 	if err != nil {
 		return err
 	}
-	sides, took, medians := make([]side, len(runners)), make([][]float64, len(runners)), make([][]float64, len(runners))
+	sides, took := make([]side, len(runners)), make([][]float64, len(runners))
+	medians, means := make([][]float64, len(runners)), make([][]float64, len(runners)) // of turns
 	for i, r := range runners {
 		if sides[i], err = r.open(m.file, input); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
@@ -184,12 +188,16 @@ func compare(dir string, m namedModel, o options) error {
 			}
 			took[i] = append(took[i], t[1:]...)
 			medians[i] = append(medians[i], percentile(t[1:], 50))
+			means[i] = append(means[i], mean(t[1:]))
 		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "%s\tp10 us\tp50 us\tp99 us\tratio p50\tratio p99\tsteps apart\t\n", m.name)
 	var ratio, tail float64
 	for i, r := range runners {
+		if _, independent := sides[i].(atOnce); independent { // its times are means
+			continue
+		}
 		ratios := make([]float64, o.rounds)
 		for round := range ratios {
 			ratios[round] = medians[i][round] / medians[0][round]
@@ -201,6 +209,10 @@ func compare(dir string, m namedModel, o options) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if o.threads > 1 { // the last three of runners
+		last := means[len(means)-3:]
+		fmt.Println(scaling(o.threads, last[0], last[1], last[2]))
+	}
 	if m.limit > 0 && ratio > m.limit {
 		return fmt.Errorf("p50 is %.3f of %s's: want at most %.3f", ratio, runners[0].name, m.limit)
 	}
@@ -211,6 +223,14 @@ func compare(dir string, m namedModel, o options) error {
 func percentile(v []float64, percent int) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[(len(v)-1)*percent/100]
+}
+
+func mean(v []float64) float64 {
+	sum := 0.
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
 }
 
 // apart is how many steps two int8 answers are apart where they are most.

@@ -32,30 +32,34 @@ type runner struct {
 
 // inProcess is a runner of one of our own runtimes.
 func inProcess(name string, r infer.Runtime, delegate string, threads int) runner {
-	return runner{name, func(file, input string) (side, error) {
-		model, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		s, err := r.Open(model, infer.Options{Delegate: delegate, Threads: threads})
-		if err != nil {
-			return nil, err
-		}
-		in, err := os.ReadFile(input)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]byte, s.Output().Type.Bytes())
-		if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
-			return nil, err
-		}
-		return &session{s, out}, nil
-	}}
+	return runner{name, func(file, input string) (side, error) { return openSession(r, delegate, threads, file, input) }}
 }
 
+// session is one that has made its first call.
 type session struct {
 	infer.Session
 	out []byte
+}
+
+func openSession(r infer.Runtime, delegate string, threads int, file, input string) (*session, error) {
+	model, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	in, err := os.ReadFile(input)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.Open(model, infer.Options{Delegate: delegate, Threads: threads})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, s.Output().Type.Bytes())
+	if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return &session{s, out}, nil
 }
 
 func (s *session) turn(calls int) ([]float64, error) {

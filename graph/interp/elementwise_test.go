@@ -3,6 +3,7 @@ package interp
 import (
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"mnet-edge/graph"
-	"mnet-edge/graph/tflite"
 	"mnet-edge/quant"
 )
 
@@ -231,10 +231,7 @@ func TestExp(t *testing.T) {
 // The operators of whole networks, too, compute without allocating.
 func TestNetworksAllocateNothing(t *testing.T) {
 	for _, name := range []string{"residual", "squeezed", "mixed", "forms"} {
-		g, err := tflite.Decode(readFile(t, "testdata/vectors", name, "model.tflite"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := readVectors(t, filepath.Join("testdata/vectors", name)).Graph
 		m := machine(t, g, Options{})
 		in := randomLike(rand.New(rand.NewPCG(1, 1)), g.Inputs[0])
 		if n := testing.AllocsPerRun(3, func() { run(t, m, in) }); n > 1 { // one is the argument list's

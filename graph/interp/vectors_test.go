@@ -2,35 +2,16 @@ package interp
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp/interptest"
 	"mnet-edge/graph/tflite"
-	"mnet-edge/quant"
 )
-
-// vectors is a ref.json or xnnpack.json, which testdata/vectors.py describes and makes.
-type vectors struct {
-	Kernels string   `json:"kernels"`
-	Runtime string   `json:"runtime"`
-	Model   string   `json:"model_sha256"`
-	Inputs  string   `json:"inputs_sha256"`
-	Tensors []string `json:"tensors"`
-	Left    []string `json:"left"`
-	Images  []struct {
-		Sums   []string  `json:"sums"`
-		Output []float64 `json:"output"`
-	} `json:"images"`
-}
 
 // The official runtime's tensors, every one of a network, bit for bit. MNET_VECTORS names a directory of more folders,
 // for networks too large to keep here.
@@ -48,63 +29,47 @@ func TestVectors(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			model, inputs := readFile(t, dir, "model.tflite"), unzip(t, readFile(t, dir, "inputs.bin.gz"))
-			g, err := tflite.Decode(model)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if again, err := tflite.Encode(g); err != nil {
+			v := readVectors(t, dir)
+			if again, err := tflite.Encode(v.Graph); err != nil {
 				t.Error(err)
-			} else if back, err := tflite.Decode(again); err != nil || back.String() != g.String() {
+			} else if back, err := tflite.Decode(again); err != nil || back.String() != v.Graph.String() {
 				t.Errorf("decoded, encoded and decoded it is another graph: %v", err)
 			}
-			for _, c := range []struct {
-				file     string
-				rounding quant.Rounding
-			}{{"ref.json", quant.Double}, {"xnnpack.json", quant.Float32}} {
-				t.Run(c.rounding.String(), func(t *testing.T) {
-					if _, err := os.Stat(filepath.Join(dir, c.file)); c.file == "xnnpack.json" && err != nil {
-						t.Skip("XNNPACK's arithmetic of this model is not followed")
-					}
-					var v vectors
-					d := json.NewDecoder(bytes.NewReader(readFile(t, dir, c.file)))
-					d.DisallowUnknownFields()
-					if err := d.Decode(&v); err != nil {
-						t.Fatal(err)
-					}
-					if v.Model != sum(model) || v.Inputs != sum(inputs) {
-						t.Fatal("the vectors are of another model or other inputs")
-					}
-					v.test(t, g, c.rounding, inputs)
-				})
+			for _, r := range v.Results {
+				t.Run(r.Rounding.String(), func(t *testing.T) { testVectors(t, v, r) })
 			}
 		})
 	}
 }
 
-// test runs g on every image and compares what each tensor sums to.
-func (v *vectors) test(t *testing.T, g *graph.Graph, r quant.Rounding, inputs []byte) {
-	size := g.Inputs[0].Type.Bytes()
-	if len(v.Images) == 0 || len(inputs) != len(v.Images)*size {
-		t.Fatalf("%d images of %d bytes, %d bytes of inputs", len(v.Images), size, len(inputs))
+func readVectors(t testing.TB, dir string) *interptest.Vectors {
+	t.Helper()
+	v, err := interptest.Read(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return v
+}
+
+// testVectors runs v's graph on every input and compares what each tensor sums to.
+func testVectors(t *testing.T, v *interptest.Vectors, want interptest.Results) {
 	var names, sums []string
-	m := machine(t, g, Options{Rounding: r, Tap: func(v *graph.Value, data any) {
-		names, sums = append(names, v.Name), append(sums, sum(littleEndian(t, data))[:16])
+	m := machine(t, v.Graph, Options{Rounding: want.Rounding, Tap: func(v *graph.Value, data any) {
+		names, sums = append(names, v.Name), append(sums, interptest.Sum(littleEndian(t, data)))
 	}})
-	for i, want := range v.Images {
+	for i, image := range want.Images {
 		names, sums = nil, nil
-		got := numbers(run(t, m, decode(t, g.Inputs[0].Type, inputs[i*size:(i+1)*size])))
-		if !slices.Equal(names, v.Tensors) || len(want.Sums) != len(sums) {
-			t.Fatalf("tensors\n%q\nwant\n%q", names, v.Tensors)
+		got := numbers(run(t, m, decode(t, v.Graph.Inputs[0].Type, v.Inputs[i])))
+		if !slices.Equal(names, want.Tensors) || len(image.Sums) != len(sums) {
+			t.Fatalf("tensors\n%q\nwant\n%q", names, want.Tensors)
 		}
 		for k := range sums {
-			if sums[k] != want.Sums[k] {
+			if sums[k] != image.Sums[k] {
 				t.Fatalf("image %d, tensor %d %q differs", i, k, names[k])
 			}
 		}
-		if !slices.Equal(got, want.Output) {
-			t.Fatalf("image %d: output %v, want %v", i, got, want.Output)
+		if !slices.Equal(got, image.Output) {
+			t.Fatalf("image %d: output %v, want %v", i, got, image.Output)
 		}
 	}
 }
@@ -148,30 +113,4 @@ func numbers(data any) (s []float64) {
 		}
 	}
 	return s
-}
-
-func sum(b []byte) string {
-	s := sha256.Sum256(b)
-	return hex.EncodeToString(s[:])
-}
-
-func readFile(t testing.TB, path ...string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func unzip(t testing.TB, b []byte) []byte {
-	t.Helper()
-	r, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b, err = io.ReadAll(r); err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -100,7 +100,7 @@ func (c *compiler) product(f *conv, kernels productKernels, in operand) func() {
 		weights := c.hooks.memory(size) // one after the other, so that a kernel can call for the next in time
 		for _, p := range panels {
 			if tables[p.rows] == nil {
-				tables[p.rows] = c.rowBlocks(f.pixels(), p.rows, len(panels), in)
+				tables[p.rows] = c.rowBlocks(f.pixels(), p.rows, in.taps, len(panels), in.at)
 			}
 			panel := weights[p.at:][:p.size(in)]
 			f.fillPanel(panel, p, 4/kernels.element, in)
@@ -121,37 +121,6 @@ func (c *compiler) product(f *conv, kernels productKernels, in operand) func() {
 		in.fill()
 		multiply()
 	}
-}
-
-// rowBlocks are n blocks of rows from row first, and where their taps are.
-type rowBlocks struct {
-	first, n int
-	table    []int32
-}
-
-// rowBlocks cuts m rows. Those left over by the last whole block are computed by one that ends with them, some for a second
-// time.
-func (c *compiler) rowBlocks(m, rows, panels int, in operand) []rowBlocks {
-	var all []rowBlocks
-	add := func(first, n int) {
-		b := rowBlocks{first: first, n: n}
-		for block := range n {
-			for tap := range in.taps {
-				for r := range rows {
-					b.table = append(b.table, in.at(first+block*rows+r, tap))
-				}
-			}
-		}
-		all = append(all, b)
-	}
-	whole := m / rows
-	for size, at := c.split(whole, panels), 0; at < whole; at += size {
-		add(at*rows, min(size, whole-at))
-	}
-	if m%rows != 0 {
-		add(m-rows, 1)
-	}
-	return all
 }
 
 // see is which elements of a tap the n output channels from o depend on: in groups, only those of theirs.

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
-	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/model"
 	"mnet-edge/quant"
@@ -55,11 +54,7 @@ func benchNets(b *testing.B) map[string]*graph.Graph {
 		nets[spec.Name()] = g
 	}
 	for _, path := range filepath.SplitList(os.Getenv("MNET_MODELS")) {
-		g, err := infer.Decode(readFile(b, path))
-		if err != nil {
-			b.Fatal(err)
-		}
-		nets[filepath.Base(path)] = g
+		nets[filepath.Base(path)] = readModel(b, path)
 	}
 	return nets
 }

@@ -81,14 +81,14 @@ func (t *output) put(p []byte, biasAt, scaleAt, o int, bias int32) {
 	binary.LittleEndian.PutUint32(p[scaleAt:], math.Float32bits(t.requant[o].Ratio()))
 }
 
-// blocks returns the calls of a kernel that makes each 64 bytes of out from those at the same place of other buffers.
-func blocks[A any](c *compiler, out *buffer, each func(first, blocks int) call[A]) func() {
+// blocks returns the calls of a kernel that makes n bytes of out from those at the same place of other buffers, n being a
+// multiple of bufferStep.
+func blocks[A any](c *compiler, out *buffer, each func(first, n int) call[A]) func() {
 	var calls []call[A]
 	c.late = append(c.late, func() {
-		all := out.size / bufferStep
-		size := c.split(all, 1)
-		for first := 0; first < all; first += size {
-			calls = append(calls, each(first*bufferStep, min(size, all-first)))
+		size := c.split(out.size/bufferStep, 1) * bufferStep
+		for first := 0; first < out.size; first += size {
+			calls = append(calls, each(first, min(size, out.size-first)))
 		}
 	})
 	return share(c, &calls)

@@ -16,6 +16,7 @@ type conv struct {
 	padding   *buffer // what taps in the padding see; nil where there are none
 	depthwise bool
 	inputZero byte    // x's zero point, + 128
+	signed    bool    // x has bytes q, not q + 128, inputZero too: for kernels that say so
 	weights   []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
 	bias      []int32 // (OC)
 	most      []int64 // (OC): a bound of the sums' absolute values
@@ -124,14 +125,15 @@ func (f *conv) locate(pixel int) int32 {
 	return int32(f.x.offset + pixel*f.x.stride)
 }
 
-// offsets is, for every output pixel and tap, where in the arena the input begins.
-func (f *conv) offsets() []int32 {
-	at := make([]int32, 0, f.pixels()*f.taps())
+// offsets is, for every output pixel and tap, where in the arena the input begins. The taps are filled up to a multiple of
+// so many with the last.
+func (f *conv) offsets(together int) []int32 {
+	taps := roundUp(f.taps(), together)
+	at := make([]int32, 0, f.pixels()*taps)
 	for m := range f.pixels() {
-		for ky := range f.kh {
-			for kx := range f.kw {
-				at = append(at, f.locate(f.input(m, ky, kx)))
-			}
+		for tap := range taps {
+			tap = min(tap, f.taps()-1)
+			at = append(at, f.locate(f.input(m, tap/f.kw, tap%f.kw)))
 		}
 	}
 	return at

@@ -5,7 +5,6 @@
 //	family.go     which kernels this processor can run, and which it is told to
 //	kernels.go    what a family of kernels has
 //	families_*.go the families of an architecture
-//	calls.go      what the assembler families have in common
 //	plan.go       from a graph to steps: what is fused, what each value's buffer is
 //	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
 //	pool.go       goroutines that share a step
@@ -16,17 +15,26 @@
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums
 //	pooling.go    Pool
 //	borrowed.go   the other int8 operators, by graph/interp
-//	avx2*.go      the families avx2 and avxvnni: what of it all they have, its products, inputs, depthwise convolutions
-//	*_amd64.go    the family avx512vnni: how weights are packed, which calls of kernels make up an operator
-//	*_amd64.s     its kernels, written by internal/gen: go generate
-//	*_arm64.go    the families dotprod and neon; their kernels, *_arm64.s, are written by internal/genarm
+//	profile.go    what each step takes
+//
+// What the assembler families share is which calls of kernels make up an operator; what they do not is how weights lie and
+// what a kernel is told.
+//
+//	calls.go           calls, shared by the pool; the output stage
+//	matrix.go          convolutions as matrix products
+//	depthwise.go       depthwise convolutions
+//	elementkernels.go  means, sums, products, functions of a byte
+//	poolkernels.go     pools
+//	*_amd64.go         the family avx512vnni; its kernels, vnni_amd64.s, are written by internal/gen: go generate
+//	avx2*_amd64.go     the families avx2 and avxvnni; their kernels, avx2_amd64.s, too
+//	*_arm64.go         the families dotprod and neon; their kernels, *_arm64.s, are written by internal/genarm
 //
 // A result has the same bits as graph/interp's, whatever the family. Only the arithmetic differs, by Options.Rounding.
 //
 // An int8 activation is stored as bytes q + 128, so that it can be the unsigned factor of VPDPBUSD, and with room for a
-// multiple of 32 channels a pixel, so that no kernel needs a tail. What the surplus channels hold is nobody's business:
-// they are read, but what comes of them only reaches other surplus channels, or is multiplied by zero. Weights are int8
-// and zero points of weights 0, as in every int8 .tflite model.
+// multiple of 32 channels a pixel, or of 16 or 4 where those are few (compiler.stride), so that no kernel needs a tail. What
+// the surplus channels hold is nobody's business: they are read, but what comes of them only reaches other surplus
+// channels, or is multiplied by zero. Weights are int8 and zero points of weights 0, as in every int8 .tflite model.
 //
 // The sum over (q - zero) * w is taken as that over (q + 128) * w, corrected in the bias by (zero + 128) * sum of w.
 // All sums are exact: the planner refuses weights and biases that could overflow an int32 with any input.
@@ -34,5 +42,5 @@
 // docs/native.md describes the kernels and how near they come to what the processor can do.
 package native
 
-//go:generate go run ./internal/gen -out vnni_amd64.s -avx2 avx2_amd64.s
+//go:generate go run ./internal/gen
 //go:generate go run ./internal/genarm

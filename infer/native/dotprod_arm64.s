@@ -36,19 +36,13 @@ TEXT ·dot4x16(SB), NOSPLIT, $0-8
 block1:
 	FLDPQ 0(R21), (F0, F1)
 	FLDPQ 32(R21), (F2, F3)
+	FLDPQ 0(R21), (F4, F5)
+	FLDPQ 32(R21), (F6, F7)
+	FLDPQ 0(R21), (F8, F9)
+	FLDPQ 32(R21), (F10, F11)
+	FLDPQ 0(R21), (F12, F13)
+	FLDPQ 32(R21), (F14, F15)
 	ADD $128, R21, R1
-	VMOV V0.B16, V4.B16
-	VMOV V1.B16, V5.B16
-	VMOV V2.B16, V6.B16
-	VMOV V3.B16, V7.B16
-	VMOV V0.B16, V8.B16
-	VMOV V1.B16, V9.B16
-	VMOV V2.B16, V10.B16
-	VMOV V3.B16, V11.B16
-	VMOV V0.B16, V12.B16
-	VMOV V1.B16, V13.B16
-	VMOV V2.B16, V14.B16
-	VMOV V3.B16, V15.B16
 	MOVD R20, R5
 tap2:
 	LDPSW.P 8(R2), (R8, R9)
@@ -310,8 +304,8 @@ done5:
 	BNE block1
 	RET 
 
-// dot8x8: 8 rows by 8 output channels a block.
-TEXT ·dot8x8(SB), NOSPLIT, $0-8
+// dot4x16q: 4 rows by 16 output channels a block.
+TEXT ·dot4x16q(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	LDP 0(R0), (R7, R2)
 	LDP 16(R0), (R21, R3)
@@ -325,23 +319,292 @@ TEXT ·dot8x8(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 block6:
 	FLDPQ 0(R21), (F0, F1)
-	ADD $64, R21, R1
-	VMOV V0.B16, V2.B16
-	VMOV V1.B16, V3.B16
-	VMOV V0.B16, V4.B16
-	VMOV V1.B16, V5.B16
-	VMOV V0.B16, V6.B16
-	VMOV V1.B16, V7.B16
-	VMOV V0.B16, V8.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V10.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V12.B16
-	VMOV V1.B16, V13.B16
-	VMOV V0.B16, V14.B16
-	VMOV V1.B16, V15.B16
+	FLDPQ 32(R21), (F2, F3)
+	FLDPQ 0(R21), (F4, F5)
+	FLDPQ 32(R21), (F6, F7)
+	FLDPQ 0(R21), (F8, F9)
+	FLDPQ 32(R21), (F10, F11)
+	FLDPQ 0(R21), (F12, F13)
+	FLDPQ 32(R21), (F14, F15)
+	ADD $128, R21, R1
 	MOVD R20, R5
 tap7:
+	LDPSW.P 8(R2), (R8, R9)
+	LDPSW.P 8(R2), (R10, R11)
+	ADD R7, R8, R8
+	ADD R7, R9, R9
+	ADD R7, R10, R10
+	ADD R7, R11, R11
+	CBZ R16, tail9
+	MOVD R16, R6
+chunk8:
+	FMOVQ.P 16(R8), F16
+	FMOVQ.P 16(R9), F17
+	FMOVQ.P 16(R10), F18
+	FMOVQ.P 16(R11), F19
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	SUBS $1, R6, R6
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c2 // sdot v2.4s, v22.16b, v16.4b[0]
+	WORD $0x4f90e2e3 // sdot v3.4s, v23.16b, v16.4b[0]
+	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
+	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
+	WORD $0x4f91e2c6 // sdot v6.4s, v22.16b, v17.4b[0]
+	WORD $0x4f91e2e7 // sdot v7.4s, v23.16b, v17.4b[0]
+	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
+	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
+	WORD $0x4f92e2ca // sdot v10.4s, v22.16b, v18.4b[0]
+	WORD $0x4f92e2eb // sdot v11.4s, v23.16b, v18.4b[0]
+	WORD $0x4f93e28c // sdot v12.4s, v20.16b, v19.4b[0]
+	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
+	WORD $0x4f93e2ce // sdot v14.4s, v22.16b, v19.4b[0]
+	WORD $0x4f93e2ef // sdot v15.4s, v23.16b, v19.4b[0]
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
+	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
+	WORD $0x4fb0e342 // sdot v2.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e363 // sdot v3.4s, v27.16b, v16.4b[1]
+	WORD $0x4fb1e304 // sdot v4.4s, v24.16b, v17.4b[1]
+	WORD $0x4fb1e325 // sdot v5.4s, v25.16b, v17.4b[1]
+	WORD $0x4fb1e346 // sdot v6.4s, v26.16b, v17.4b[1]
+	WORD $0x4fb1e367 // sdot v7.4s, v27.16b, v17.4b[1]
+	WORD $0x4fb2e308 // sdot v8.4s, v24.16b, v18.4b[1]
+	WORD $0x4fb2e329 // sdot v9.4s, v25.16b, v18.4b[1]
+	WORD $0x4fb2e34a // sdot v10.4s, v26.16b, v18.4b[1]
+	WORD $0x4fb2e36b // sdot v11.4s, v27.16b, v18.4b[1]
+	WORD $0x4fb3e30c // sdot v12.4s, v24.16b, v19.4b[1]
+	WORD $0x4fb3e32d // sdot v13.4s, v25.16b, v19.4b[1]
+	WORD $0x4fb3e34e // sdot v14.4s, v26.16b, v19.4b[1]
+	WORD $0x4fb3e36f // sdot v15.4s, v27.16b, v19.4b[1]
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
+	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
+	WORD $0x4f90eac2 // sdot v2.4s, v22.16b, v16.4b[2]
+	WORD $0x4f90eae3 // sdot v3.4s, v23.16b, v16.4b[2]
+	WORD $0x4f91ea84 // sdot v4.4s, v20.16b, v17.4b[2]
+	WORD $0x4f91eaa5 // sdot v5.4s, v21.16b, v17.4b[2]
+	WORD $0x4f91eac6 // sdot v6.4s, v22.16b, v17.4b[2]
+	WORD $0x4f91eae7 // sdot v7.4s, v23.16b, v17.4b[2]
+	WORD $0x4f92ea88 // sdot v8.4s, v20.16b, v18.4b[2]
+	WORD $0x4f92eaa9 // sdot v9.4s, v21.16b, v18.4b[2]
+	WORD $0x4f92eaca // sdot v10.4s, v22.16b, v18.4b[2]
+	WORD $0x4f92eaeb // sdot v11.4s, v23.16b, v18.4b[2]
+	WORD $0x4f93ea8c // sdot v12.4s, v20.16b, v19.4b[2]
+	WORD $0x4f93eaad // sdot v13.4s, v21.16b, v19.4b[2]
+	WORD $0x4f93eace // sdot v14.4s, v22.16b, v19.4b[2]
+	WORD $0x4f93eaef // sdot v15.4s, v23.16b, v19.4b[2]
+	WORD $0x4fb0eb00 // sdot v0.4s, v24.16b, v16.4b[3]
+	WORD $0x4fb0eb21 // sdot v1.4s, v25.16b, v16.4b[3]
+	WORD $0x4fb0eb42 // sdot v2.4s, v26.16b, v16.4b[3]
+	WORD $0x4fb0eb63 // sdot v3.4s, v27.16b, v16.4b[3]
+	WORD $0x4fb1eb04 // sdot v4.4s, v24.16b, v17.4b[3]
+	WORD $0x4fb1eb25 // sdot v5.4s, v25.16b, v17.4b[3]
+	WORD $0x4fb1eb46 // sdot v6.4s, v26.16b, v17.4b[3]
+	WORD $0x4fb1eb67 // sdot v7.4s, v27.16b, v17.4b[3]
+	WORD $0x4fb2eb08 // sdot v8.4s, v24.16b, v18.4b[3]
+	WORD $0x4fb2eb29 // sdot v9.4s, v25.16b, v18.4b[3]
+	WORD $0x4fb2eb4a // sdot v10.4s, v26.16b, v18.4b[3]
+	WORD $0x4fb2eb6b // sdot v11.4s, v27.16b, v18.4b[3]
+	WORD $0x4fb3eb0c // sdot v12.4s, v24.16b, v19.4b[3]
+	WORD $0x4fb3eb2d // sdot v13.4s, v25.16b, v19.4b[3]
+	WORD $0x4fb3eb4e // sdot v14.4s, v26.16b, v19.4b[3]
+	WORD $0x4fb3eb6f // sdot v15.4s, v27.16b, v19.4b[3]
+	BNE chunk8
+tail9:
+	CBZ R17, done10
+	FMOVQ 0(R8), F16
+	FMOVQ 0(R9), F17
+	FMOVQ 0(R10), F18
+	FMOVQ 0(R11), F19
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	CMP $2, R17
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c2 // sdot v2.4s, v22.16b, v16.4b[0]
+	WORD $0x4f90e2e3 // sdot v3.4s, v23.16b, v16.4b[0]
+	WORD $0x4f91e284 // sdot v4.4s, v20.16b, v17.4b[0]
+	WORD $0x4f91e2a5 // sdot v5.4s, v21.16b, v17.4b[0]
+	WORD $0x4f91e2c6 // sdot v6.4s, v22.16b, v17.4b[0]
+	WORD $0x4f91e2e7 // sdot v7.4s, v23.16b, v17.4b[0]
+	WORD $0x4f92e288 // sdot v8.4s, v20.16b, v18.4b[0]
+	WORD $0x4f92e2a9 // sdot v9.4s, v21.16b, v18.4b[0]
+	WORD $0x4f92e2ca // sdot v10.4s, v22.16b, v18.4b[0]
+	WORD $0x4f92e2eb // sdot v11.4s, v23.16b, v18.4b[0]
+	WORD $0x4f93e28c // sdot v12.4s, v20.16b, v19.4b[0]
+	WORD $0x4f93e2ad // sdot v13.4s, v21.16b, v19.4b[0]
+	WORD $0x4f93e2ce // sdot v14.4s, v22.16b, v19.4b[0]
+	WORD $0x4f93e2ef // sdot v15.4s, v23.16b, v19.4b[0]
+	BLT done10
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
+	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
+	WORD $0x4fb0e342 // sdot v2.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e363 // sdot v3.4s, v27.16b, v16.4b[1]
+	WORD $0x4fb1e304 // sdot v4.4s, v24.16b, v17.4b[1]
+	WORD $0x4fb1e325 // sdot v5.4s, v25.16b, v17.4b[1]
+	WORD $0x4fb1e346 // sdot v6.4s, v26.16b, v17.4b[1]
+	WORD $0x4fb1e367 // sdot v7.4s, v27.16b, v17.4b[1]
+	WORD $0x4fb2e308 // sdot v8.4s, v24.16b, v18.4b[1]
+	WORD $0x4fb2e329 // sdot v9.4s, v25.16b, v18.4b[1]
+	WORD $0x4fb2e34a // sdot v10.4s, v26.16b, v18.4b[1]
+	WORD $0x4fb2e36b // sdot v11.4s, v27.16b, v18.4b[1]
+	WORD $0x4fb3e30c // sdot v12.4s, v24.16b, v19.4b[1]
+	WORD $0x4fb3e32d // sdot v13.4s, v25.16b, v19.4b[1]
+	WORD $0x4fb3e34e // sdot v14.4s, v26.16b, v19.4b[1]
+	WORD $0x4fb3e36f // sdot v15.4s, v27.16b, v19.4b[1]
+	BEQ done10
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
+	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
+	WORD $0x4f90eac2 // sdot v2.4s, v22.16b, v16.4b[2]
+	WORD $0x4f90eae3 // sdot v3.4s, v23.16b, v16.4b[2]
+	WORD $0x4f91ea84 // sdot v4.4s, v20.16b, v17.4b[2]
+	WORD $0x4f91eaa5 // sdot v5.4s, v21.16b, v17.4b[2]
+	WORD $0x4f91eac6 // sdot v6.4s, v22.16b, v17.4b[2]
+	WORD $0x4f91eae7 // sdot v7.4s, v23.16b, v17.4b[2]
+	WORD $0x4f92ea88 // sdot v8.4s, v20.16b, v18.4b[2]
+	WORD $0x4f92eaa9 // sdot v9.4s, v21.16b, v18.4b[2]
+	WORD $0x4f92eaca // sdot v10.4s, v22.16b, v18.4b[2]
+	WORD $0x4f92eaeb // sdot v11.4s, v23.16b, v18.4b[2]
+	WORD $0x4f93ea8c // sdot v12.4s, v20.16b, v19.4b[2]
+	WORD $0x4f93eaad // sdot v13.4s, v21.16b, v19.4b[2]
+	WORD $0x4f93eace // sdot v14.4s, v22.16b, v19.4b[2]
+	WORD $0x4f93eaef // sdot v15.4s, v23.16b, v19.4b[2]
+done10:
+	SUBS $1, R5, R5
+	BNE tap7
+	FLDPQ 64(R21), (F16, F17)
+	FLDPQ 96(R21), (F18, F19)
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], (R3)(R19)
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e32dcc6 // fmul v6.4s, v6.4s, v18.4s
+	WORD $0x6e33dce7 // fmul v7.4s, v7.4s, v19.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0cc6 // sqadd v6.8h, v6.8h, v29.8h
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e2128c4 // sqxtun2 v4.16b, v6.8h
+	VUMAX V30.B16, V4.B16, V4.B16
+	VUMIN V31.B16, V4.B16, V4.B16
+	VST1.P [V4.B16], (R3)(R19)
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x4e7d0d08 // sqadd v8.8h, v8.8h, v29.8h
+	WORD $0x4e7d0d4a // sqadd v10.8h, v10.8h, v29.8h
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212948 // sqxtun2 v8.16b, v10.8h
+	VUMAX V30.B16, V8.B16, V8.B16
+	VUMIN V31.B16, V8.B16, V8.B16
+	VST1.P [V8.B16], (R3)(R19)
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e32ddce // fmul v14.4s, v14.4s, v18.4s
+	WORD $0x6e33ddef // fmul v15.4s, v15.4s, v19.4s
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x4e7d0d8c // sqadd v12.8h, v12.8h, v29.8h
+	WORD $0x4e7d0dce // sqadd v14.8h, v14.8h, v29.8h
+	WORD $0x2e21298c // sqxtun v12.8b, v12.8h
+	WORD $0x6e2129cc // sqxtun2 v12.16b, v14.8h
+	VUMAX V30.B16, V12.B16, V12.B16
+	VUMIN V31.B16, V12.B16, V12.B16
+	VST1.P [V12.B16], (R3)(R19)
+	SUBS $1, R4, R4
+	BNE block6
+	RET 
+
+// dot8x8: 8 rows by 8 output channels a block.
+TEXT ·dot8x8(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R19, R4)
+	LDP 48(R0), (R20, R16)
+	MOVD 64(R0), R17
+	ADD $72, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	VMOVI $128, V28.B16
+block11:
+	FLDPQ 0(R21), (F0, F1)
+	FLDPQ 0(R21), (F2, F3)
+	FLDPQ 0(R21), (F4, F5)
+	FLDPQ 0(R21), (F6, F7)
+	FLDPQ 0(R21), (F8, F9)
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R21), (F12, F13)
+	FLDPQ 0(R21), (F14, F15)
+	ADD $64, R21, R1
+	MOVD R20, R5
+tap12:
 	LDPSW.P 8(R2), (R8, R9)
 	LDPSW.P 8(R2), (R10, R11)
 	LDPSW.P 8(R2), (R12, R13)
@@ -354,9 +617,9 @@ tap7:
 	ADD R7, R13, R13
 	ADD R7, R14, R14
 	ADD R7, R15, R15
-	CBZ R16, tail9
+	CBZ R16, tail14
 	MOVD R16, R6
-chunk8:
+chunk13:
 	FMOVQ.P 16(R8), F16
 	FMOVQ.P 16(R9), F17
 	FMOVQ.P 16(R10), F18
@@ -442,9 +705,9 @@ chunk8:
 	WORD $0x4fb6eb6d // sdot v13.4s, v27.16b, v22.4b[3]
 	WORD $0x4fb7eb4e // sdot v14.4s, v26.16b, v23.4b[3]
 	WORD $0x4fb7eb6f // sdot v15.4s, v27.16b, v23.4b[3]
-	BNE chunk8
-tail9:
-	CBZ R17, done10
+	BNE chunk13
+tail14:
+	CBZ R17, done15
 	FMOVQ 0(R8), F16
 	FMOVQ 0(R9), F17
 	FMOVQ 0(R10), F18
@@ -479,7 +742,7 @@ tail9:
 	WORD $0x4f96e32d // sdot v13.4s, v25.16b, v22.4b[0]
 	WORD $0x4f97e30e // sdot v14.4s, v24.16b, v23.4b[0]
 	WORD $0x4f97e32f // sdot v15.4s, v25.16b, v23.4b[0]
-	BLT done10
+	BLT done15
 	FLDPQ.P 32(R1), (F26, F27)
 	WORD $0x4fb0e340 // sdot v0.4s, v26.16b, v16.4b[1]
 	WORD $0x4fb0e361 // sdot v1.4s, v27.16b, v16.4b[1]
@@ -497,7 +760,7 @@ tail9:
 	WORD $0x4fb6e36d // sdot v13.4s, v27.16b, v22.4b[1]
 	WORD $0x4fb7e34e // sdot v14.4s, v26.16b, v23.4b[1]
 	WORD $0x4fb7e36f // sdot v15.4s, v27.16b, v23.4b[1]
-	BEQ done10
+	BEQ done15
 	FLDPQ.P 32(R1), (F24, F25)
 	WORD $0x4f90eb00 // sdot v0.4s, v24.16b, v16.4b[2]
 	WORD $0x4f90eb21 // sdot v1.4s, v25.16b, v16.4b[2]
@@ -515,9 +778,9 @@ tail9:
 	WORD $0x4f96eb2d // sdot v13.4s, v25.16b, v22.4b[2]
 	WORD $0x4f97eb0e // sdot v14.4s, v24.16b, v23.4b[2]
 	WORD $0x4f97eb2f // sdot v15.4s, v25.16b, v23.4b[2]
-done10:
+done15:
 	SUBS $1, R5, R5
-	BNE tap7
+	BNE tap12
 	FLDPQ 32(R21), (F16, F17)
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
@@ -616,7 +879,293 @@ done10:
 	VST1.P V12.D[0], (R3)(R19)
 	VST1.P V12.D[1], (R3)(R19)
 	SUBS $1, R4, R4
-	BNE block6
+	BNE block11
+	RET 
+
+// dot8x8q: 8 rows by 8 output channels a block.
+TEXT ·dot8x8q(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R19, R4)
+	LDP 48(R0), (R20, R16)
+	MOVD 64(R0), R17
+	ADD $72, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	VMOVI $128, V28.B16
+block16:
+	FLDPQ 0(R21), (F0, F1)
+	FLDPQ 0(R21), (F2, F3)
+	FLDPQ 0(R21), (F4, F5)
+	FLDPQ 0(R21), (F6, F7)
+	FLDPQ 0(R21), (F8, F9)
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R21), (F12, F13)
+	FLDPQ 0(R21), (F14, F15)
+	ADD $64, R21, R1
+	MOVD R20, R5
+tap17:
+	LDPSW.P 8(R2), (R8, R9)
+	LDPSW.P 8(R2), (R10, R11)
+	LDPSW.P 8(R2), (R12, R13)
+	LDPSW.P 8(R2), (R14, R15)
+	ADD R7, R8, R8
+	ADD R7, R9, R9
+	ADD R7, R10, R10
+	ADD R7, R11, R11
+	ADD R7, R12, R12
+	ADD R7, R13, R13
+	ADD R7, R14, R14
+	ADD R7, R15, R15
+	CBZ R16, tail19
+	MOVD R16, R6
+chunk18:
+	FMOVQ.P 16(R8), F16
+	FMOVQ.P 16(R9), F17
+	FMOVQ.P 16(R10), F18
+	FMOVQ.P 16(R11), F19
+	FMOVQ.P 16(R12), F20
+	FMOVQ.P 16(R13), F21
+	FMOVQ.P 16(R14), F22
+	FMOVQ.P 16(R15), F23
+	FLDPQ.P 32(R1), (F24, F25)
+	SUBS $1, R6, R6
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90e300 // sdot v0.4s, v24.16b, v16.4b[0]
+	WORD $0x4f90e321 // sdot v1.4s, v25.16b, v16.4b[0]
+	WORD $0x4f91e302 // sdot v2.4s, v24.16b, v17.4b[0]
+	WORD $0x4f91e323 // sdot v3.4s, v25.16b, v17.4b[0]
+	WORD $0x4f92e304 // sdot v4.4s, v24.16b, v18.4b[0]
+	WORD $0x4f92e325 // sdot v5.4s, v25.16b, v18.4b[0]
+	WORD $0x4f93e306 // sdot v6.4s, v24.16b, v19.4b[0]
+	WORD $0x4f93e327 // sdot v7.4s, v25.16b, v19.4b[0]
+	WORD $0x4f94e308 // sdot v8.4s, v24.16b, v20.4b[0]
+	WORD $0x4f94e329 // sdot v9.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e30a // sdot v10.4s, v24.16b, v21.4b[0]
+	WORD $0x4f95e32b // sdot v11.4s, v25.16b, v21.4b[0]
+	WORD $0x4f96e30c // sdot v12.4s, v24.16b, v22.4b[0]
+	WORD $0x4f96e32d // sdot v13.4s, v25.16b, v22.4b[0]
+	WORD $0x4f97e30e // sdot v14.4s, v24.16b, v23.4b[0]
+	WORD $0x4f97e32f // sdot v15.4s, v25.16b, v23.4b[0]
+	FLDPQ.P 32(R1), (F24, F25)
+	WORD $0x4fb0e340 // sdot v0.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e361 // sdot v1.4s, v27.16b, v16.4b[1]
+	WORD $0x4fb1e342 // sdot v2.4s, v26.16b, v17.4b[1]
+	WORD $0x4fb1e363 // sdot v3.4s, v27.16b, v17.4b[1]
+	WORD $0x4fb2e344 // sdot v4.4s, v26.16b, v18.4b[1]
+	WORD $0x4fb2e365 // sdot v5.4s, v27.16b, v18.4b[1]
+	WORD $0x4fb3e346 // sdot v6.4s, v26.16b, v19.4b[1]
+	WORD $0x4fb3e367 // sdot v7.4s, v27.16b, v19.4b[1]
+	WORD $0x4fb4e348 // sdot v8.4s, v26.16b, v20.4b[1]
+	WORD $0x4fb4e369 // sdot v9.4s, v27.16b, v20.4b[1]
+	WORD $0x4fb5e34a // sdot v10.4s, v26.16b, v21.4b[1]
+	WORD $0x4fb5e36b // sdot v11.4s, v27.16b, v21.4b[1]
+	WORD $0x4fb6e34c // sdot v12.4s, v26.16b, v22.4b[1]
+	WORD $0x4fb6e36d // sdot v13.4s, v27.16b, v22.4b[1]
+	WORD $0x4fb7e34e // sdot v14.4s, v26.16b, v23.4b[1]
+	WORD $0x4fb7e36f // sdot v15.4s, v27.16b, v23.4b[1]
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90eb00 // sdot v0.4s, v24.16b, v16.4b[2]
+	WORD $0x4f90eb21 // sdot v1.4s, v25.16b, v16.4b[2]
+	WORD $0x4f91eb02 // sdot v2.4s, v24.16b, v17.4b[2]
+	WORD $0x4f91eb23 // sdot v3.4s, v25.16b, v17.4b[2]
+	WORD $0x4f92eb04 // sdot v4.4s, v24.16b, v18.4b[2]
+	WORD $0x4f92eb25 // sdot v5.4s, v25.16b, v18.4b[2]
+	WORD $0x4f93eb06 // sdot v6.4s, v24.16b, v19.4b[2]
+	WORD $0x4f93eb27 // sdot v7.4s, v25.16b, v19.4b[2]
+	WORD $0x4f94eb08 // sdot v8.4s, v24.16b, v20.4b[2]
+	WORD $0x4f94eb29 // sdot v9.4s, v25.16b, v20.4b[2]
+	WORD $0x4f95eb0a // sdot v10.4s, v24.16b, v21.4b[2]
+	WORD $0x4f95eb2b // sdot v11.4s, v25.16b, v21.4b[2]
+	WORD $0x4f96eb0c // sdot v12.4s, v24.16b, v22.4b[2]
+	WORD $0x4f96eb2d // sdot v13.4s, v25.16b, v22.4b[2]
+	WORD $0x4f97eb0e // sdot v14.4s, v24.16b, v23.4b[2]
+	WORD $0x4f97eb2f // sdot v15.4s, v25.16b, v23.4b[2]
+	WORD $0x4fb0eb40 // sdot v0.4s, v26.16b, v16.4b[3]
+	WORD $0x4fb0eb61 // sdot v1.4s, v27.16b, v16.4b[3]
+	WORD $0x4fb1eb42 // sdot v2.4s, v26.16b, v17.4b[3]
+	WORD $0x4fb1eb63 // sdot v3.4s, v27.16b, v17.4b[3]
+	WORD $0x4fb2eb44 // sdot v4.4s, v26.16b, v18.4b[3]
+	WORD $0x4fb2eb65 // sdot v5.4s, v27.16b, v18.4b[3]
+	WORD $0x4fb3eb46 // sdot v6.4s, v26.16b, v19.4b[3]
+	WORD $0x4fb3eb67 // sdot v7.4s, v27.16b, v19.4b[3]
+	WORD $0x4fb4eb48 // sdot v8.4s, v26.16b, v20.4b[3]
+	WORD $0x4fb4eb69 // sdot v9.4s, v27.16b, v20.4b[3]
+	WORD $0x4fb5eb4a // sdot v10.4s, v26.16b, v21.4b[3]
+	WORD $0x4fb5eb6b // sdot v11.4s, v27.16b, v21.4b[3]
+	WORD $0x4fb6eb4c // sdot v12.4s, v26.16b, v22.4b[3]
+	WORD $0x4fb6eb6d // sdot v13.4s, v27.16b, v22.4b[3]
+	WORD $0x4fb7eb4e // sdot v14.4s, v26.16b, v23.4b[3]
+	WORD $0x4fb7eb6f // sdot v15.4s, v27.16b, v23.4b[3]
+	BNE chunk18
+tail19:
+	CBZ R17, done20
+	FMOVQ 0(R8), F16
+	FMOVQ 0(R9), F17
+	FMOVQ 0(R10), F18
+	FMOVQ 0(R11), F19
+	FMOVQ 0(R12), F20
+	FMOVQ 0(R13), F21
+	FMOVQ 0(R14), F22
+	FMOVQ 0(R15), F23
+	FLDPQ.P 32(R1), (F24, F25)
+	CMP $2, R17
+	WORD $0x4f90e300 // sdot v0.4s, v24.16b, v16.4b[0]
+	WORD $0x4f90e321 // sdot v1.4s, v25.16b, v16.4b[0]
+	WORD $0x4f91e302 // sdot v2.4s, v24.16b, v17.4b[0]
+	WORD $0x4f91e323 // sdot v3.4s, v25.16b, v17.4b[0]
+	WORD $0x4f92e304 // sdot v4.4s, v24.16b, v18.4b[0]
+	WORD $0x4f92e325 // sdot v5.4s, v25.16b, v18.4b[0]
+	WORD $0x4f93e306 // sdot v6.4s, v24.16b, v19.4b[0]
+	WORD $0x4f93e327 // sdot v7.4s, v25.16b, v19.4b[0]
+	WORD $0x4f94e308 // sdot v8.4s, v24.16b, v20.4b[0]
+	WORD $0x4f94e329 // sdot v9.4s, v25.16b, v20.4b[0]
+	WORD $0x4f95e30a // sdot v10.4s, v24.16b, v21.4b[0]
+	WORD $0x4f95e32b // sdot v11.4s, v25.16b, v21.4b[0]
+	WORD $0x4f96e30c // sdot v12.4s, v24.16b, v22.4b[0]
+	WORD $0x4f96e32d // sdot v13.4s, v25.16b, v22.4b[0]
+	WORD $0x4f97e30e // sdot v14.4s, v24.16b, v23.4b[0]
+	WORD $0x4f97e32f // sdot v15.4s, v25.16b, v23.4b[0]
+	BLT done20
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4fb0e340 // sdot v0.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e361 // sdot v1.4s, v27.16b, v16.4b[1]
+	WORD $0x4fb1e342 // sdot v2.4s, v26.16b, v17.4b[1]
+	WORD $0x4fb1e363 // sdot v3.4s, v27.16b, v17.4b[1]
+	WORD $0x4fb2e344 // sdot v4.4s, v26.16b, v18.4b[1]
+	WORD $0x4fb2e365 // sdot v5.4s, v27.16b, v18.4b[1]
+	WORD $0x4fb3e346 // sdot v6.4s, v26.16b, v19.4b[1]
+	WORD $0x4fb3e367 // sdot v7.4s, v27.16b, v19.4b[1]
+	WORD $0x4fb4e348 // sdot v8.4s, v26.16b, v20.4b[1]
+	WORD $0x4fb4e369 // sdot v9.4s, v27.16b, v20.4b[1]
+	WORD $0x4fb5e34a // sdot v10.4s, v26.16b, v21.4b[1]
+	WORD $0x4fb5e36b // sdot v11.4s, v27.16b, v21.4b[1]
+	WORD $0x4fb6e34c // sdot v12.4s, v26.16b, v22.4b[1]
+	WORD $0x4fb6e36d // sdot v13.4s, v27.16b, v22.4b[1]
+	WORD $0x4fb7e34e // sdot v14.4s, v26.16b, v23.4b[1]
+	WORD $0x4fb7e36f // sdot v15.4s, v27.16b, v23.4b[1]
+	BEQ done20
+	FLDPQ.P 32(R1), (F24, F25)
+	WORD $0x4f90eb00 // sdot v0.4s, v24.16b, v16.4b[2]
+	WORD $0x4f90eb21 // sdot v1.4s, v25.16b, v16.4b[2]
+	WORD $0x4f91eb02 // sdot v2.4s, v24.16b, v17.4b[2]
+	WORD $0x4f91eb23 // sdot v3.4s, v25.16b, v17.4b[2]
+	WORD $0x4f92eb04 // sdot v4.4s, v24.16b, v18.4b[2]
+	WORD $0x4f92eb25 // sdot v5.4s, v25.16b, v18.4b[2]
+	WORD $0x4f93eb06 // sdot v6.4s, v24.16b, v19.4b[2]
+	WORD $0x4f93eb27 // sdot v7.4s, v25.16b, v19.4b[2]
+	WORD $0x4f94eb08 // sdot v8.4s, v24.16b, v20.4b[2]
+	WORD $0x4f94eb29 // sdot v9.4s, v25.16b, v20.4b[2]
+	WORD $0x4f95eb0a // sdot v10.4s, v24.16b, v21.4b[2]
+	WORD $0x4f95eb2b // sdot v11.4s, v25.16b, v21.4b[2]
+	WORD $0x4f96eb0c // sdot v12.4s, v24.16b, v22.4b[2]
+	WORD $0x4f96eb2d // sdot v13.4s, v25.16b, v22.4b[2]
+	WORD $0x4f97eb0e // sdot v14.4s, v24.16b, v23.4b[2]
+	WORD $0x4f97eb2f // sdot v15.4s, v25.16b, v23.4b[2]
+done20:
+	SUBS $1, R5, R5
+	BNE tap17
+	FLDPQ 32(R21), (F16, F17)
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P V0.D[0], (R3)(R19)
+	VST1.P V0.D[1], (R3)(R19)
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
+	WORD $0x6e31dce7 // fmul v7.4s, v7.4s, v17.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e6148a4 // sqxtn2 v4.8h, v5.4s
+	WORD $0x4e6148e6 // sqxtn2 v6.8h, v7.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e7d0cc6 // sqadd v6.8h, v6.8h, v29.8h
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e2128c4 // sqxtun2 v4.16b, v6.8h
+	VUMAX V30.B16, V4.B16, V4.B16
+	VUMIN V31.B16, V4.B16, V4.B16
+	VST1.P V4.D[0], (R3)(R19)
+	VST1.P V4.D[1], (R3)(R19)
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
+	WORD $0x6e31dd29 // fmul v9.4s, v9.4s, v17.4s
+	WORD $0x6e30dd4a // fmul v10.4s, v10.4s, v16.4s
+	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4e21a94a // fcvtns v10.4s, v10.4s
+	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x4e61496a // sqxtn2 v10.8h, v11.4s
+	WORD $0x4e7d0d08 // sqadd v8.8h, v8.8h, v29.8h
+	WORD $0x4e7d0d4a // sqadd v10.8h, v10.8h, v29.8h
+	WORD $0x2e212908 // sqxtun v8.8b, v8.8h
+	WORD $0x6e212948 // sqxtun2 v8.16b, v10.8h
+	VUMAX V30.B16, V8.B16, V8.B16
+	VUMIN V31.B16, V8.B16, V8.B16
+	VST1.P V8.D[0], (R3)(R19)
+	VST1.P V8.D[1], (R3)(R19)
+	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
+	WORD $0x4e21d9ad // scvtf v13.4s, v13.4s
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x6e30dd8c // fmul v12.4s, v12.4s, v16.4s
+	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x0e61498c // sqxtn v12.4h, v12.4s
+	WORD $0x0e6149ce // sqxtn v14.4h, v14.4s
+	WORD $0x4e6149ac // sqxtn2 v12.8h, v13.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x4e7d0d8c // sqadd v12.8h, v12.8h, v29.8h
+	WORD $0x4e7d0dce // sqadd v14.8h, v14.8h, v29.8h
+	WORD $0x2e21298c // sqxtun v12.8b, v12.8h
+	WORD $0x6e2129cc // sqxtun2 v12.16b, v14.8h
+	VUMAX V30.B16, V12.B16, V12.B16
+	VUMIN V31.B16, V12.B16, V12.B16
+	VST1.P V12.D[0], (R3)(R19)
+	VST1.P V12.D[1], (R3)(R19)
+	SUBS $1, R4, R4
+	BNE block16
 	RET 
 
 // dot1x16: 1 rows by 16 output channels a block.
@@ -632,17 +1181,17 @@ TEXT ·dot1x16(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-block11:
+block21:
 	FLDPQ 0(R21), (F0, F1)
 	FLDPQ 32(R21), (F2, F3)
 	ADD $128, R21, R1
 	MOVD R20, R5
-tap12:
+tap22:
 	MOVW.P 4(R2), R8
 	ADD R7, R8, R8
-	CBZ R16, tail14
+	CBZ R16, tail24
 	MOVD R16, R6
-chunk13:
+chunk23:
 	FMOVQ.P 16(R8), F16
 	FLDPQ.P 32(R1), (F20, F21)
 	FLDPQ.P 32(R1), (F22, F23)
@@ -670,9 +1219,9 @@ chunk13:
 	WORD $0x4fb0eb21 // sdot v1.4s, v25.16b, v16.4b[3]
 	WORD $0x4fb0eb42 // sdot v2.4s, v26.16b, v16.4b[3]
 	WORD $0x4fb0eb63 // sdot v3.4s, v27.16b, v16.4b[3]
-	BNE chunk13
-tail14:
-	CBZ R17, done15
+	BNE chunk23
+tail24:
+	CBZ R17, done25
 	FMOVQ 0(R8), F16
 	FLDPQ.P 32(R1), (F20, F21)
 	FLDPQ.P 32(R1), (F22, F23)
@@ -682,23 +1231,23 @@ tail14:
 	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
 	WORD $0x4f90e2c2 // sdot v2.4s, v22.16b, v16.4b[0]
 	WORD $0x4f90e2e3 // sdot v3.4s, v23.16b, v16.4b[0]
-	BLT done15
+	BLT done25
 	FLDPQ.P 32(R1), (F24, F25)
 	FLDPQ.P 32(R1), (F26, F27)
 	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
 	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
 	WORD $0x4fb0e342 // sdot v2.4s, v26.16b, v16.4b[1]
 	WORD $0x4fb0e363 // sdot v3.4s, v27.16b, v16.4b[1]
-	BEQ done15
+	BEQ done25
 	FLDPQ.P 32(R1), (F20, F21)
 	FLDPQ.P 32(R1), (F22, F23)
 	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
 	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
 	WORD $0x4f90eac2 // sdot v2.4s, v22.16b, v16.4b[2]
 	WORD $0x4f90eae3 // sdot v3.4s, v23.16b, v16.4b[2]
-done15:
+done25:
 	SUBS $1, R5, R5
-	BNE tap12
+	BNE tap22
 	FLDPQ 64(R21), (F16, F17)
 	FLDPQ 96(R21), (F18, F19)
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -725,7 +1274,114 @@ done15:
 	VUMIN V31.B16, V0.B16, V0.B16
 	VST1.P [V0.B16], (R3)(R19)
 	SUBS $1, R4, R4
-	BNE block11
+	BNE block21
+	RET 
+
+// dot1x16q: 1 rows by 16 output channels a block.
+TEXT ·dot1x16q(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R19, R4)
+	LDP 48(R0), (R20, R16)
+	MOVD 64(R0), R17
+	ADD $72, R0, R1
+	VLD1R.P 2(R1), [V29.H8]
+	VLD1R.P 1(R1), [V30.B16]
+	VLD1R 0(R1), [V31.B16]
+	VMOVI $128, V28.B16
+block26:
+	FLDPQ 0(R21), (F0, F1)
+	FLDPQ 32(R21), (F2, F3)
+	ADD $128, R21, R1
+	MOVD R20, R5
+tap27:
+	MOVW.P 4(R2), R8
+	ADD R7, R8, R8
+	CBZ R16, tail29
+	MOVD R16, R6
+chunk28:
+	FMOVQ.P 16(R8), F16
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	SUBS $1, R6, R6
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c2 // sdot v2.4s, v22.16b, v16.4b[0]
+	WORD $0x4f90e2e3 // sdot v3.4s, v23.16b, v16.4b[0]
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
+	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
+	WORD $0x4fb0e342 // sdot v2.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e363 // sdot v3.4s, v27.16b, v16.4b[1]
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
+	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
+	WORD $0x4f90eac2 // sdot v2.4s, v22.16b, v16.4b[2]
+	WORD $0x4f90eae3 // sdot v3.4s, v23.16b, v16.4b[2]
+	WORD $0x4fb0eb00 // sdot v0.4s, v24.16b, v16.4b[3]
+	WORD $0x4fb0eb21 // sdot v1.4s, v25.16b, v16.4b[3]
+	WORD $0x4fb0eb42 // sdot v2.4s, v26.16b, v16.4b[3]
+	WORD $0x4fb0eb63 // sdot v3.4s, v27.16b, v16.4b[3]
+	BNE chunk28
+tail29:
+	CBZ R17, done30
+	FMOVQ 0(R8), F16
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	CMP $2, R17
+	WORD $0x4f90e280 // sdot v0.4s, v20.16b, v16.4b[0]
+	WORD $0x4f90e2a1 // sdot v1.4s, v21.16b, v16.4b[0]
+	WORD $0x4f90e2c2 // sdot v2.4s, v22.16b, v16.4b[0]
+	WORD $0x4f90e2e3 // sdot v3.4s, v23.16b, v16.4b[0]
+	BLT done30
+	FLDPQ.P 32(R1), (F24, F25)
+	FLDPQ.P 32(R1), (F26, F27)
+	WORD $0x4fb0e300 // sdot v0.4s, v24.16b, v16.4b[1]
+	WORD $0x4fb0e321 // sdot v1.4s, v25.16b, v16.4b[1]
+	WORD $0x4fb0e342 // sdot v2.4s, v26.16b, v16.4b[1]
+	WORD $0x4fb0e363 // sdot v3.4s, v27.16b, v16.4b[1]
+	BEQ done30
+	FLDPQ.P 32(R1), (F20, F21)
+	FLDPQ.P 32(R1), (F22, F23)
+	WORD $0x4f90ea80 // sdot v0.4s, v20.16b, v16.4b[2]
+	WORD $0x4f90eaa1 // sdot v1.4s, v21.16b, v16.4b[2]
+	WORD $0x4f90eac2 // sdot v2.4s, v22.16b, v16.4b[2]
+	WORD $0x4f90eae3 // sdot v3.4s, v23.16b, v16.4b[2]
+done30:
+	SUBS $1, R5, R5
+	BNE tap27
+	FLDPQ 64(R21), (F16, F17)
+	FLDPQ 96(R21), (F18, F19)
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x6e32dc42 // fmul v2.4s, v2.4s, v18.4s
+	WORD $0x6e33dc63 // fmul v3.4s, v3.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614862 // sqxtn2 v2.8h, v3.4s
+	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMAX V30.B16, V0.B16, V0.B16
+	VUMIN V31.B16, V0.B16, V0.B16
+	VST1.P [V0.B16], (R3)(R19)
+	SUBS $1, R4, R4
+	BNE block26
 	RET 
 
 // dotDepthwise1x16: 3x3, stride 1, 16 channels a time.
@@ -742,20 +1398,20 @@ TEXT ·dotDepthwise1x16(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
-group16:
+group31:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column19
+	BGE column34
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column19:
+column34:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -767,14 +1423,14 @@ column19:
 	VTBL V22.B16, [V16.B16, V17.B16, V18.B16], V2.B16
 	VTBL V23.B16, [V16.B16, V17.B16, V18.B16], V3.B16
 	SUBS $1, R14, R14
-	BGE column20
+	BGE column35
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column20:
+column35:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -785,16 +1441,16 @@ column20:
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V5.B16
 	VTBL V22.B16, [V16.B16, V17.B16, V18.B16], V6.B16
 	VTBL V23.B16, [V16.B16, V17.B16, V18.B16], V7.B16
-pixel17:
+pixel32:
 	SUBS $1, R14, R14
-	BGE column21
+	BGE column36
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column21:
+column36:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -851,16 +1507,16 @@ column21:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done18
+	BEQ done33
 	SUBS $1, R14, R14
-	BGE column22
+	BGE column37
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column22:
+column37:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -917,16 +1573,16 @@ column22:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done18
+	BEQ done33
 	SUBS $1, R14, R14
-	BGE column23
+	BGE column38
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column23:
+column38:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -983,10 +1639,10 @@ column23:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel17
-done18:
+	BNE pixel32
+done33:
 	SUBS $1, R5, R5
-	BNE group16
+	BNE group31
 	RET 
 
 // dotDepthwise1x8: 3x3, stride 1, 8 channels a time.
@@ -1003,20 +1659,20 @@ TEXT ·dotDepthwise1x8(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
-group24:
+group39:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column27
+	BGE column42
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column27:
+column42:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1026,14 +1682,14 @@ column27:
 	VTBL V20.B16, [V16.B16, V17.B16, V18.B16], V0.B16
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V1.B16
 	SUBS $1, R14, R14
-	BGE column28
+	BGE column43
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column28:
+column43:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1042,16 +1698,16 @@ column28:
 	VEOR V28.B16, V18.B16, V18.B16
 	VTBL V20.B16, [V16.B16, V17.B16, V18.B16], V4.B16
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V5.B16
-pixel25:
+pixel40:
 	SUBS $1, R14, R14
-	BGE column29
+	BGE column44
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column29:
+column44:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1085,16 +1741,16 @@ column29:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done26
+	BEQ done41
 	SUBS $1, R14, R14
-	BGE column30
+	BGE column45
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column30:
+column45:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1128,16 +1784,16 @@ column30:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done26
+	BEQ done41
 	SUBS $1, R14, R14
-	BGE column31
+	BGE column46
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column31:
+column46:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1171,10 +1827,10 @@ column31:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel25
-done26:
+	BNE pixel40
+done41:
 	SUBS $1, R5, R5
-	BNE group24
+	BNE group39
 	RET 
 
 // dotDepthwise2x16: 3x3, stride 2, 16 channels a time.
@@ -1191,20 +1847,20 @@ TEXT ·dotDepthwise2x16(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
-group32:
+group47:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column35
+	BGE column50
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column35:
+column50:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -1215,16 +1871,16 @@ column35:
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V1.B16
 	VTBL V22.B16, [V16.B16, V17.B16, V18.B16], V2.B16
 	VTBL V23.B16, [V16.B16, V17.B16, V18.B16], V3.B16
-pixel33:
+pixel48:
 	SUBS $1, R14, R14
-	BGE column36
+	BGE column51
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column36:
+column51:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -1236,14 +1892,14 @@ column36:
 	VTBL V22.B16, [V16.B16, V17.B16, V18.B16], V6.B16
 	VTBL V23.B16, [V16.B16, V17.B16, V18.B16], V7.B16
 	SUBS $1, R14, R14
-	BGE column37
+	BGE column52
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column37:
+column52:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -1300,16 +1956,16 @@ column37:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done34
+	BEQ done49
 	SUBS $1, R14, R14
-	BGE column38
+	BGE column53
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column38:
+column53:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -1321,14 +1977,14 @@ column38:
 	VTBL V22.B16, [V16.B16, V17.B16, V18.B16], V6.B16
 	VTBL V23.B16, [V16.B16, V17.B16, V18.B16], V7.B16
 	SUBS $1, R14, R14
-	BGE column39
+	BGE column54
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column39:
+column54:
 	VLD1.P (R8)(R16), [V16.B16]
 	VLD1.P (R9)(R16), [V17.B16]
 	VLD1.P (R10)(R16), [V18.B16]
@@ -1385,10 +2041,10 @@ column39:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel33
-done34:
+	BNE pixel48
+done49:
 	SUBS $1, R5, R5
-	BNE group32
+	BNE group47
 	RET 
 
 // dotDepthwise2x8: 3x3, stride 2, 8 channels a time.
@@ -1405,20 +2061,20 @@ TEXT ·dotDepthwise2x8(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V20.B16, V21.B16, V22.B16, V23.B16]
-group40:
+group55:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column43
+	BGE column58
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column43:
+column58:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1427,16 +2083,16 @@ column43:
 	VEOR V28.B16, V18.B16, V18.B16
 	VTBL V20.B16, [V16.B16, V17.B16, V18.B16], V0.B16
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V1.B16
-pixel41:
+pixel56:
 	SUBS $1, R14, R14
-	BGE column44
+	BGE column59
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column44:
+column59:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1446,14 +2102,14 @@ column44:
 	VTBL V20.B16, [V16.B16, V17.B16, V18.B16], V4.B16
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V5.B16
 	SUBS $1, R14, R14
-	BGE column45
+	BGE column60
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column45:
+column60:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1487,16 +2143,16 @@ column45:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done42
+	BEQ done57
 	SUBS $1, R14, R14
-	BGE column46
+	BGE column61
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column46:
+column61:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1506,14 +2162,14 @@ column46:
 	VTBL V20.B16, [V16.B16, V17.B16, V18.B16], V4.B16
 	VTBL V21.B16, [V16.B16, V17.B16, V18.B16], V5.B16
 	SUBS $1, R14, R14
-	BGE column47
+	BGE column62
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column47:
+column62:
 	VLD1.P (R8)(R16), [V16.B8]
 	VLD1.P (R9)(R16), [V17.B8]
 	VLD1.P (R10)(R16), [V18.B8]
@@ -1547,10 +2203,10 @@ column47:
 	VUMIN V31.B16, V12.B16, V12.B16
 	VST1.P [V12.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel41
-done42:
+	BNE pixel56
+done57:
 	SUBS $1, R5, R5
-	BNE group40
+	BNE group55
 	RET 
 
 // dotTaps16: any window, 4 taps of 16 channels a time.
@@ -1567,12 +2223,12 @@ TEXT ·dotTaps16(SB), NOSPLIT, $0-8
 	VMOVI $128, V28.B16
 	MOVD $weaving<>(SB), R1
 	VLD1 0(R1), [V8.B16, V9.B16, V10.B16, V11.B16]
-pixel48:
+pixel63:
 	FLDPQ 0(R21), (F0, F1)
 	FLDPQ 32(R21), (F2, F3)
 	ADD $128, R21, R1
 	MOVD R5, R6
-group49:
+group64:
 	LDPSW.P 8(R2), (R8, R9)
 	LDPSW.P 8(R2), (R10, R11)
 	WORD $0x3ce868e4 // ldr q4, [x7, x8]
@@ -1594,7 +2250,7 @@ group49:
 	WORD $0x4e9195a1 // sdot v1.4s, v13.16b, v17.16b
 	WORD $0x4e9295c2 // sdot v2.4s, v14.16b, v18.16b
 	WORD $0x4e9395e3 // sdot v3.4s, v15.16b, v19.16b
-	BNE group49
+	BNE group64
 	FLDPQ 64(R21), (F16, F17)
 	FLDPQ 96(R21), (F18, F19)
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -1621,5 +2277,5 @@ group49:
 	VUMIN V31.B16, V0.B16, V0.B16
 	VST1.P [V0.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel48
+	BNE pixel63
 	RET 

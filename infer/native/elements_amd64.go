@@ -1,12 +1,11 @@
 package native
 
-import (
-	"math"
+import "github.com/klauspost/cpuid/v2"
 
-	"github.com/klauspost/cpuid/v2"
-)
+// elementStep is how many bytes a block of the kernels of sums, products and tables has.
+const elementStep = 64
 
-// meanArgs are those of mean16: 16 channels at a time, averaged over pixels.
+// meanArgs are those of mean16 and avx2Mean: 16 or 8 channels at a time, averaged over pixels.
 type meanArgs struct {
 	x            *byte
 	out          *byte
@@ -18,7 +17,11 @@ type meanArgs struct {
 	offset       int32   // what is added in the end
 }
 
-// addArgs are those of add64: 64 elements at a time.
+func newMeanArgs(m *mean, count int) meanArgs {
+	return meanArgs{factor: m.factor, bias: m.bias, first: int32(-flip * count), offset: flip}
+}
+
+// addArgs are those of add64 and avx2Add.
 type addArgs struct {
 	a, b, out   *byte
 	blocks      int
@@ -28,7 +31,15 @@ type addArgs struct {
 	clamp
 }
 
-// mulArgs are those of mul64.
+func newAddArgs(f *adder) addArgs {
+	const low = 1<<15 - 1
+	return addArgs{
+		high: [2]int16{int16(f.fa >> 15), int16(f.fb >> 15)}, low: [2]int16{int16(f.fa & low), int16(f.fb & low)},
+		bias: f.bias, shift: f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
+	}
+}
+
+// mulArgs are those of mul64 and avx2Mul.
 type mulArgs struct {
 	a, b, out *byte
 	blocks    int
@@ -38,12 +49,11 @@ type mulArgs struct {
 	clamp
 }
 
-// lookupArgs are those of lookup64.
-type lookupArgs struct {
-	x      *byte
-	table  *[256]byte
-	out    *byte
-	blocks int
+func newMulArgs(f *multiplier) mulArgs {
+	return mulArgs{
+		factor: f.requant.Ratio(), zeros: [2]int16{int16(f.za) + flip, int16(f.zb) + flip},
+		clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
+	}
 }
 
 //go:noescape
@@ -62,65 +72,17 @@ func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) func() {
 	return c.meanCalls(mean16, 16, m, count, x, out)
 }
 
-// meanCalls returns the mean over each count pixels in a row, or nil, by a kernel of so many channels.
-func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count int, x, out *buffer) func() {
-	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
-	if !m.float || x.stride%16 != 0 || !(most < 1<<29) {
-		return nil
-	}
-	var calls []call[meanArgs]
-	c.late = append(c.late, func() {
-		for p := range out.pixels {
-			calls = append(calls, call[meanArgs]{kernel, &meanArgs{
-				x: &x.data[p*count*x.stride], out: &out.data[p*out.stride],
-				pixels: count, step: x.stride, blocks: (x.channels + width - 1) / width,
-				factor: m.factor, bias: m.bias, first: int32(-flip * count), offset: flip,
-			}})
-		}
-	})
-	return share(c, &calls)
-}
-
 func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) func() {
 	return c.addCalls(add64, f, a, b, out)
-}
-
-// addCalls returns the sum of two tensors laid out alike.
-func (c *compiler) addCalls(kernel func(*addArgs), f *adder, a, b, out *buffer) func() {
-	return blocks(c, out, func(first, n int) call[addArgs] {
-		const low = 1<<15 - 1
-		return call[addArgs]{kernel, &addArgs{
-			a: &a.data[first], b: &b.data[first], out: &out.data[first], blocks: n,
-			high: [2]int16{int16(f.fa >> 15), int16(f.fb >> 15)}, low: [2]int16{int16(f.fa & low), int16(f.fb & low)},
-			bias: f.bias, shift: f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
-		}}
-	})
 }
 
 func (c *compiler) vnniMul(f *multiplier, a, b, out *buffer) func() {
 	return c.mulCalls(mul64, f, a, b, out)
 }
 
-// mulCalls returns the product of two tensors laid out alike, or nil.
-func (c *compiler) mulCalls(kernel func(*mulArgs), f *multiplier, a, b, out *buffer) func() {
-	if !f.float {
-		return nil
-	}
-	return blocks(c, out, func(first, n int) call[mulArgs] {
-		return call[mulArgs]{kernel, &mulArgs{
-			a: &a.data[first], b: &b.data[first], out: &out.data[first], blocks: n,
-			factor: f.requant.Ratio(), zeros: [2]int16{int16(f.za) + flip, int16(f.zb) + flip},
-			clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
-		}}
-	})
-}
-
-// vnniLookup returns what replaces each byte of x by the table's, or nil.
 func (c *compiler) vnniLookup(table *[256]byte, x, out *buffer) func() {
-	if x.size != out.size || !cpuid.CPU.Supports(cpuid.AVX512VBMI) {
+	if !cpuid.CPU.Supports(cpuid.AVX512VBMI) {
 		return nil
 	}
-	return blocks(c, out, func(first, n int) call[lookupArgs] {
-		return call[lookupArgs]{lookup64, &lookupArgs{x: &x.data[first], table: table, out: &out.data[first], blocks: n}}
-	})
+	return c.lookupCalls(lookup64, table, x, out)
 }

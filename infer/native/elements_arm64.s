@@ -200,6 +200,23 @@ block5:
 	BNE block5
 	RET 
 
+// toSigned64: 64 bytes a time.
+TEXT ·toSigned64(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R1, R2)
+	MOVD 16(R0), R3
+	VMOVI $128, V4.B16
+block6:
+	VLD1.P 64(R1), [V0.B16, V1.B16, V2.B16, V3.B16]
+	VEOR V4.B16, V0.B16, V0.B16
+	VEOR V4.B16, V1.B16, V1.B16
+	VEOR V4.B16, V2.B16, V2.B16
+	VEOR V4.B16, V3.B16, V3.B16
+	VST1.P [V0.B16, V1.B16, V2.B16, V3.B16], 64(R2)
+	SUBS $1, R3, R3
+	BNE block6
+	RET 
+
 // averagePool16: 16 channels a time.
 TEXT ·averagePool16(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
@@ -210,11 +227,11 @@ TEXT ·averagePool16(SB), NOSPLIT, $0-8
 	VLD1R.P 2(R1), [V29.H8]
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
-pixel6:
+pixel7:
 	MOVD R7, R1
 	MOVD R19, R10
 	MOVD R3, R9
-block7:
+block8:
 	MOVW 0(R2), R5
 	ADD $4, R2, R6
 	VEOR V0.B16, V0.B16, V0.B16
@@ -222,7 +239,7 @@ block7:
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
 	VDUP R5, V17.S4
-tap8:
+tap9:
 	MOVW.P 4(R6), R11
 	WORD $0x3ceb6824 // ldr q4, [x1, x11]
 	SUBS $1, R5, R5
@@ -232,7 +249,7 @@ tap8:
 	VUADDW2 V5.H8, V1.S4, V1.S4
 	VUADDW V6.H4, V2.S4, V2.S4
 	VUADDW2 V6.H8, V3.S4, V3.S4
-	BNE tap8
+	BNE tap9
 	VSHL $7, V17.S4, V19.S4
 	VSUB V19.S4, V0.S4, V0.S4
 	VSUB V19.S4, V1.S4, V1.S4
@@ -282,11 +299,11 @@ tap8:
 	VST1.P [V0.B16], 16(R9)
 	ADD $16, R1, R1
 	SUBS $1, R10, R10
-	BNE block7
+	BNE block8
 	MOVD R6, R2
 	ADD R17, R3, R3
 	SUBS $1, R4, R4
-	BNE pixel6
+	BNE pixel7
 	RET 
 
 // maxPool16: 16 channels a time.
@@ -299,27 +316,27 @@ TEXT ·maxPool16(SB), NOSPLIT, $0-8
 	VLD1R.P 2(R1), [V29.H8]
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
-pixel9:
+pixel10:
 	MOVD R7, R1
 	MOVD R19, R10
 	MOVD R3, R9
-block10:
+block11:
 	MOVW 0(R2), R5
 	ADD $4, R2, R6
 	VMOV V30.B16, V0.B16
-tap11:
+tap12:
 	MOVW.P 4(R6), R11
 	WORD $0x3ceb6824 // ldr q4, [x1, x11]
 	SUBS $1, R5, R5
 	VUMAX V4.B16, V0.B16, V0.B16
-	BNE tap11
+	BNE tap12
 	VUMIN V31.B16, V0.B16, V0.B16
 	VST1.P [V0.B16], 16(R9)
 	ADD $16, R1, R1
 	SUBS $1, R10, R10
-	BNE block10
+	BNE block11
 	MOVD R6, R2
 	ADD R17, R3, R3
 	SUBS $1, R4, R4
-	BNE pixel9
+	BNE pixel10
 	RET 

@@ -96,33 +96,9 @@ var gemmTwice = map[int][3]func(*gemmArgs){
 func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
 	rows, widest := block(f.pixels())
-	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
-	type part struct {
-		first, blocks int
-		table         []int32
-	}
-	var parts []part
-	blocks := f.pixels() / rows
-	for size := c.split(blocks, (f.oc+16*widest-1)/(16*widest)); blocks > 0; {
-		n := min(size, blocks)
-		blocks -= n
-		parts = append(parts, part{blocks * rows, n, nil})
-	}
-	if f.pixels()%rows != 0 {
-		parts = append(parts, part{f.pixels() - rows, 1, nil})
-	}
 	var calls []call[gemmArgs]
 	c.late = append(c.late, func() {
-		for i := range parts {
-			p := &parts[i]
-			for b := range p.blocks {
-				for tap := range taps {
-					for r := range rows {
-						p.table = append(p.table, at(p.first+b*rows+r, tap))
-					}
-				}
-			}
-		}
+		all := c.rowBlocks(f.pixels(), rows, taps, (f.oc+16*widest-1)/(16*widest), at)
 		for o := 0; o < f.oc; {
 			size := 0
 			for 1<<size < widest && 16<<size < f.oc-o {
@@ -130,12 +106,11 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 			}
 			from, k := see(o, 16<<size)
 			panel := c.panel(f, o, 1<<size, taps, from, k, weights)
-			for i := range parts {
-				p := &parts[i]
+			for _, b := range all {
 				calls = append(calls, call[gemmArgs]{twice(f, gemmKernels[rows][size], gemmTwice[rows][size]), &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
-					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
-					blocks: p.blocks, taps: taps, k: k, clamp: f.clamp(),
+					x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
+					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
+					blocks: b.n, taps: taps, k: k, clamp: f.clamp(),
 				}})
 			}
 			o += 16 << size

@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// gemmArgs are the arguments of the kernels dotRxC and longRxC: R rows (output pixels) by C output channels at a time.
+// gemmArgs are the arguments of the kernels dotRxC and longRxC: R rows (output pixels) by C output channels at a time. Those
+// with a q to their names take the input as signedConv has it.
 type gemmArgs struct {
 	x      unsafe.Pointer // the arena
 	table  *int32         // [blocks][taps][R] offsets in it
@@ -34,12 +35,27 @@ func long2x8(a *gemmArgs)
 //go:noescape
 func long1x8(a *gemmArgs)
 
+//go:noescape
+func dot4x16q(a *gemmArgs)
+
+//go:noescape
+func dot8x8q(a *gemmArgs)
+
+//go:noescape
+func dot1x16q(a *gemmArgs)
+
+//go:noescape
+func long2x8q(a *gemmArgs)
+
+//go:noescape
+func long1x8q(a *gemmArgs)
+
 // chunk is how many bytes of a pixel the kernels read at a time, whether they need all or not.
 const chunk = 16
 
 // gemmKernel is one of them.
 type gemmKernel struct {
-	run            func(*gemmArgs)
+	run, signed    func(*gemmArgs)
 	rows, channels int
 	step           int                                   // what a tap is filled up to a multiple of with weights 0
 	place          func(channels, k, channel, i int) int // where in a tap of k bytes a panel has weight i of a channel
@@ -47,13 +63,13 @@ type gemmKernel struct {
 
 var (
 	dotKernels = map[int]gemmKernel{
-		4: {dot4x16, 4, 16, 4, dotPlace},
-		8: {dot8x8, 8, 8, 4, dotPlace},
-		1: {dot1x16, 1, 16, 4, dotPlace},
+		4: {dot4x16, dot4x16q, 4, 16, 4, dotPlace},
+		8: {dot8x8, dot8x8q, 8, 8, 4, dotPlace},
+		1: {dot1x16, dot1x16q, 1, 16, 4, dotPlace},
 	}
 	longKernels = map[int]gemmKernel{
-		2: {long2x8, 2, 8, 8, longPlace},
-		1: {long1x8, 1, 8, 8, longPlace},
+		2: {long2x8, long2x8q, 2, 8, 8, longPlace},
+		1: {long1x8, long1x8q, 1, 8, 8, longPlace},
 	}
 )
 
@@ -87,48 +103,25 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 	if c.kernels.family == Neon && !f.pairs(taps, weights) {
 		return nil
 	}
-	// The pixels left over by the last whole block are computed by one that ends with them, some for a second time.
-	type part struct {
-		first, blocks int
-		table         []int32
-	}
-	cut := func(rows int) (parts []part) {
-		blocks := f.pixels() / rows
-		for size := c.split(blocks, (f.oc+15)/16); blocks > 0; {
-			n := min(size, blocks)
-			blocks -= n
-			parts = append(parts, part{blocks * rows, n, nil})
-		}
-		if f.pixels()%rows != 0 {
-			parts = append(parts, part{f.pixels() - rows, 1, nil})
-		}
-		for i := range parts {
-			p := &parts[i]
-			for b := range p.blocks {
-				for tap := range taps {
-					for r := range rows {
-						p.table = append(p.table, at(p.first+b*rows+r, tap))
-					}
-				}
-			}
-		}
-		return parts
-	}
 	var calls []call[gemmArgs]
 	c.late = append(c.late, func() {
-		parts := map[int][]part{} // by the rows of a block
+		all := map[int][]rowBlocks{} // by the rows of a block
 		for o := 0; o < f.oc; {
 			kernel := c.gemmKernel(f.pixels(), f.oc-o)
-			if parts[kernel.rows] == nil {
-				parts[kernel.rows] = cut(kernel.rows)
+			if all[kernel.rows] == nil {
+				all[kernel.rows] = c.rowBlocks(f.pixels(), kernel.rows, taps, (f.oc+15)/16, at)
+			}
+			run := kernel.run
+			if f.signed {
+				run = kernel.signed
 			}
 			from, k := see(o, kernel.channels)
 			panel := c.panel(f, kernel, o, taps, from, k, weights)
-			for _, p := range parts[kernel.rows] {
-				calls = append(calls, call[gemmArgs]{kernel.run, &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from]), table: &p.table[0], panel: &panel[0],
-					out: &f.out.data[p.first*f.out.stride+o], stride: f.out.stride,
-					blocks: p.blocks, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
+			for _, b := range all[kernel.rows] {
+				calls = append(calls, call[gemmArgs]{run, &gemmArgs{
+					x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
+					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
+					blocks: b.n, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
 					rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
 				}})
 			}
@@ -160,7 +153,45 @@ func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
 }
 
 // signedZero is the zero point of x. The kernels take q + 128 back to q, as both factors of their products are signed.
-func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ flip)) }
+func (f *conv) signedZero() int32 {
+	if f.signed {
+		return int32(int8(f.inputZero))
+	}
+	return int32(int8(f.inputZero ^ flip))
+}
+
+// signedArgs are those of toSigned64.
+type signedArgs struct {
+	x, out *byte
+	blocks int // of 64 bytes
+}
+
+//go:noescape
+func toSigned64(a *signedArgs)
+
+// signedConv is tapConv of a copy of x that has q in the stead of q + 128, where the kernels would otherwise make that of
+// the same input often enough: once for each panel, and for each tap that sees it.
+func (c *compiler) signedConv(f *conv) func() {
+	channels := c.gemmKernel(f.pixels(), f.oc).channels
+	reads := f.taps() * (f.oc + channels - 1) / channels
+	if reads < 4*f.stride[0]*f.stride[1] { // a copy is two instructions for 16 bytes, q of q + 128 is one
+		return c.tapConv(f)
+	}
+	x, g := f.x, *f
+	g.x = c.add(&buffer{pixels: x.pixels, channels: x.channels, stride: x.stride, size: x.size})
+	g.signed, g.inputZero = true, f.inputZero^flip
+	multiply := c.tapConv(&g)
+	if multiply == nil {
+		return nil
+	}
+	convert := blocks(c, g.x, func(first, n int) call[signedArgs] {
+		return call[signedArgs]{toSigned64, &signedArgs{&x.data[first], &g.x.data[first], n / bufferStep}}
+	})
+	return func() {
+		convert()
+		multiply()
+	}
+}
 
 // pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,
 // unless both weights are -128.

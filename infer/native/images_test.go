@@ -30,10 +30,7 @@ func TestImages(t *testing.T) {
 	images := set.Test.Limit(64)
 	models := append(filepath.SplitList(os.Getenv("MNET_MODELS")), "../../graph/interp/testdata/vectors/cifar10/model.tflite")
 	for _, path := range models {
-		g, err := infer.Decode(readFile(t, path))
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := readModel(t, path)
 		if shape := g.Inputs[0].Type.Shape; len(shape) != 4 || shape[1] != 32 || shape[2] != 32 || shape[3] != 3 {
 			t.Fatalf("%s: an input of %v, want an image of 32 x 32 pixels", path, shape)
 		}
@@ -77,6 +74,19 @@ func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *datas
 			}
 		}
 	}
+}
+
+func readModel(t testing.TB, path string) *graph.Graph {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := infer.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // tensorOf is an image as an input: the integer furthest down, or 0, is black.

@@ -50,7 +50,7 @@ func (c *compiler) armConv(f *conv) func() {
 	case dense && f.dilation[1] == 1 && (f.c < 16 && f.kw > 1 || f.x.stride < roundUp(f.c, chunk)):
 		return c.rowConv(f)
 	case f.x.stride >= roundUp(f.c, chunk):
-		return c.tapConv(f)
+		return c.signedConv(f)
 	}
 	return nil
 }

@@ -83,3 +83,33 @@ func (c *compiler) rowConv(f *conv) func() {
 		multiply()
 	}
 }
+
+// rowBlocks are n blocks of rows (output pixels) from row first, and where the inputs of their taps are: [n][taps][rows].
+type rowBlocks struct {
+	first, n int
+	table    []int32
+}
+
+// rowBlocks cuts m rows into blocks, and these into pieces for the pool where there are so many panels. Rows left over by the last whole block
+// are computed by one that ends with them, some for a second time.
+func (c *compiler) rowBlocks(m, rows, taps, panels int, at func(m, tap int) int32) (all []rowBlocks) {
+	add := func(first, n int) {
+		table := make([]int32, 0, n*taps*rows)
+		for block := range n {
+			for tap := range taps {
+				for r := range rows {
+					table = append(table, at(first+block*rows+r, tap))
+				}
+			}
+		}
+		all = append(all, rowBlocks{first, n, table})
+	}
+	whole := m / rows
+	for size, b := c.split(whole, panels), 0; b < whole; b += size {
+		add(b*rows, min(size, whole-b))
+	}
+	if m%rows != 0 {
+		add(m-rows, 1)
+	}
+	return all
+}

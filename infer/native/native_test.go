@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -126,38 +123,6 @@ func conv(g *graph.Graph, x *graph.Value, k int, w int8, bias int32) *graph.Valu
 		graph.Const("b", graph.Type{DType: graph.Int32, Shape: []int{1}, Quant: one}, []int32{bias}))
 	y.Type.Quant = one
 	return y
-}
-
-// The assembler files are what the generator writes.
-func TestGenerated(t *testing.T) {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("no go command")
-	}
-	dir := t.TempDir()
-	files := map[string]string{"-out": "vnni_amd64.s", "-avx2": "avx2_amd64.s"}
-	args := []string{"run", "./internal/gen"}
-	for flag, name := range files {
-		args = append(args, flag, filepath.Join(dir, name))
-	}
-	cmd := exec.Command(tool, args...)
-	cmd.Env = append(os.Environ(), "GOOS=", "GOARCH=", "GOFLAGS=-buildvcs=false")
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, msg)
-	}
-	for _, name := range files {
-		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != string(want) {
-			t.Errorf("%s is not what internal/gen writes: go generate", name)
-		}
-	}
 }
 
 func TestFamily(t *testing.T) {

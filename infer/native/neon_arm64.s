@@ -16,15 +16,11 @@ block1:
 	FLDPS 8(R21), (F2, F3)
 	FLDPS 16(R21), (F4, F5)
 	FLDPS 24(R21), (F6, F7)
+	FLDPS 0(R21), (F8, F9)
+	FLDPS 8(R21), (F10, F11)
+	FLDPS 16(R21), (F12, F13)
+	FLDPS 24(R21), (F14, F15)
 	ADD $64, R21, R1
-	VMOV V0.B16, V8.B16
-	VMOV V1.B16, V9.B16
-	VMOV V2.B16, V10.B16
-	VMOV V3.B16, V11.B16
-	VMOV V4.B16, V12.B16
-	VMOV V5.B16, V13.B16
-	VMOV V6.B16, V14.B16
-	VMOV V7.B16, V15.B16
 	MOVD R20, R5
 tap2:
 	LDPSW.P 8(R2), (R8, R9)
@@ -179,8 +175,8 @@ done5:
 	BNE block1
 	RET 
 
-// long1x8: 1 rows by 8 output channels a block.
-TEXT ·long1x8(SB), NOSPLIT, $0-8
+// long2x8q: 2 rows by 8 output channels a block.
+TEXT ·long2x8q(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
 	LDP 0(R0), (R7, R2)
 	LDP 16(R0), (R21, R3)
@@ -193,14 +189,183 @@ block6:
 	FLDPS 8(R21), (F2, F3)
 	FLDPS 16(R21), (F4, F5)
 	FLDPS 24(R21), (F6, F7)
+	FLDPS 0(R21), (F8, F9)
+	FLDPS 8(R21), (F10, F11)
+	FLDPS 16(R21), (F12, F13)
+	FLDPS 24(R21), (F14, F15)
 	ADD $64, R21, R1
 	MOVD R20, R5
 tap7:
-	MOVW.P 4(R2), R8
+	LDPSW.P 8(R2), (R8, R9)
 	ADD R7, R8, R8
+	ADD R7, R9, R9
 	CBZ R16, tail9
 	MOVD R16, R6
 chunk8:
+	FMOVQ.P 16(R8), F16
+	FMOVQ.P 16(R9), F17
+	SUBS $1, R6, R6
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e32c237 // smull v23.8h, v17.8b, v18.8b
+	WORD $0x0e33c218 // smull v24.8h, v16.8b, v19.8b
+	WORD $0x0e33c239 // smull v25.8h, v17.8b, v19.8b
+	WORD $0x4e328216 // smlal2 v22.8h, v16.16b, v18.16b
+	WORD $0x4e328237 // smlal2 v23.8h, v17.16b, v18.16b
+	WORD $0x4e338218 // smlal2 v24.8h, v16.16b, v19.16b
+	WORD $0x4e338239 // smlal2 v25.8h, v17.16b, v19.16b
+	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
+	WORD $0x4e606ae8 // sadalp v8.4s, v23.8h
+	WORD $0x4e606b01 // sadalp v1.4s, v24.8h
+	WORD $0x4e606b29 // sadalp v9.4s, v25.8h
+	FLDPQ.P 32(R1), (F20, F21)
+	WORD $0x0e34c21a // smull v26.8h, v16.8b, v20.8b
+	WORD $0x0e34c23b // smull v27.8h, v17.8b, v20.8b
+	WORD $0x0e35c21c // smull v28.8h, v16.8b, v21.8b
+	WORD $0x0e35c23d // smull v29.8h, v17.8b, v21.8b
+	WORD $0x4e34821a // smlal2 v26.8h, v16.16b, v20.16b
+	WORD $0x4e34823b // smlal2 v27.8h, v17.16b, v20.16b
+	WORD $0x4e35821c // smlal2 v28.8h, v16.16b, v21.16b
+	WORD $0x4e35823d // smlal2 v29.8h, v17.16b, v21.16b
+	WORD $0x4e606b42 // sadalp v2.4s, v26.8h
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e606b83 // sadalp v3.4s, v28.8h
+	WORD $0x4e606bab // sadalp v11.4s, v29.8h
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e32c237 // smull v23.8h, v17.8b, v18.8b
+	WORD $0x0e33c218 // smull v24.8h, v16.8b, v19.8b
+	WORD $0x0e33c239 // smull v25.8h, v17.8b, v19.8b
+	WORD $0x4e328216 // smlal2 v22.8h, v16.16b, v18.16b
+	WORD $0x4e328237 // smlal2 v23.8h, v17.16b, v18.16b
+	WORD $0x4e338218 // smlal2 v24.8h, v16.16b, v19.16b
+	WORD $0x4e338239 // smlal2 v25.8h, v17.16b, v19.16b
+	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
+	WORD $0x4e606aec // sadalp v12.4s, v23.8h
+	WORD $0x4e606b05 // sadalp v5.4s, v24.8h
+	WORD $0x4e606b2d // sadalp v13.4s, v25.8h
+	FLDPQ.P 32(R1), (F20, F21)
+	WORD $0x0e34c21a // smull v26.8h, v16.8b, v20.8b
+	WORD $0x0e34c23b // smull v27.8h, v17.8b, v20.8b
+	WORD $0x0e35c21c // smull v28.8h, v16.8b, v21.8b
+	WORD $0x0e35c23d // smull v29.8h, v17.8b, v21.8b
+	WORD $0x4e34821a // smlal2 v26.8h, v16.16b, v20.16b
+	WORD $0x4e34823b // smlal2 v27.8h, v17.16b, v20.16b
+	WORD $0x4e35821c // smlal2 v28.8h, v16.16b, v21.16b
+	WORD $0x4e35823d // smlal2 v29.8h, v17.16b, v21.16b
+	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
+	WORD $0x4e606baf // sadalp v15.4s, v29.8h
+	BNE chunk8
+tail9:
+	CBZ R17, done10
+	VLD1R 0(R8), [V16.D2]
+	VLD1R 0(R9), [V17.D2]
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e32c237 // smull v23.8h, v17.8b, v18.8b
+	WORD $0x4e32c218 // smull2 v24.8h, v16.16b, v18.16b
+	WORD $0x4e32c239 // smull2 v25.8h, v17.16b, v18.16b
+	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
+	WORD $0x4e606ae8 // sadalp v8.4s, v23.8h
+	WORD $0x4e606b01 // sadalp v1.4s, v24.8h
+	WORD $0x4e606b29 // sadalp v9.4s, v25.8h
+	WORD $0x0e33c21a // smull v26.8h, v16.8b, v19.8b
+	WORD $0x0e33c23b // smull v27.8h, v17.8b, v19.8b
+	WORD $0x4e33c21c // smull2 v28.8h, v16.16b, v19.16b
+	WORD $0x4e33c23d // smull2 v29.8h, v17.16b, v19.16b
+	WORD $0x4e606b42 // sadalp v2.4s, v26.8h
+	WORD $0x4e606b6a // sadalp v10.4s, v27.8h
+	WORD $0x4e606b83 // sadalp v3.4s, v28.8h
+	WORD $0x4e606bab // sadalp v11.4s, v29.8h
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e32c237 // smull v23.8h, v17.8b, v18.8b
+	WORD $0x4e32c218 // smull2 v24.8h, v16.16b, v18.16b
+	WORD $0x4e32c239 // smull2 v25.8h, v17.16b, v18.16b
+	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
+	WORD $0x4e606aec // sadalp v12.4s, v23.8h
+	WORD $0x4e606b05 // sadalp v5.4s, v24.8h
+	WORD $0x4e606b2d // sadalp v13.4s, v25.8h
+	WORD $0x0e33c21a // smull v26.8h, v16.8b, v19.8b
+	WORD $0x0e33c23b // smull v27.8h, v17.8b, v19.8b
+	WORD $0x4e33c21c // smull2 v28.8h, v16.16b, v19.16b
+	WORD $0x4e33c23d // smull2 v29.8h, v17.16b, v19.16b
+	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
+	WORD $0x4e606b6e // sadalp v14.4s, v27.8h
+	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
+	WORD $0x4e606baf // sadalp v15.4s, v29.8h
+done10:
+	SUBS $1, R5, R5
+	BNE tap7
+	FLDPQ 32(R21), (F18, F19)
+	ADD $72, R0, R1
+	VLD1R.P 2(R1), [V22.H8]
+	VLD1R.P 1(R1), [V23.B16]
+	VLD1R 0(R1), [V24.B16]
+	VADDP V1.S4, V0.S4, V0.S4
+	VADDP V3.S4, V2.S4, V1.S4
+	VADDP V5.S4, V4.S4, V2.S4
+	VADDP V7.S4, V6.S4, V3.S4
+	VADDP V9.S4, V8.S4, V8.S4
+	VADDP V11.S4, V10.S4, V9.S4
+	VADDP V13.S4, V12.S4, V10.S4
+	VADDP V15.S4, V14.S4, V11.S4
+	VADDP V1.S4, V0.S4, V0.S4
+	VADDP V3.S4, V2.S4, V1.S4
+	VADDP V9.S4, V8.S4, V8.S4
+	VADDP V11.S4, V10.S4, V9.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x6e32dd08 // fmul v8.4s, v8.4s, v18.4s
+	WORD $0x6e33dd29 // fmul v9.4s, v9.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x0e614908 // sqxtn v8.4h, v8.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	WORD $0x4e760c00 // sqadd v0.8h, v0.8h, v22.8h
+	WORD $0x4e760d08 // sqadd v8.8h, v8.8h, v22.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212900 // sqxtun2 v0.16b, v8.8h
+	VUMAX V23.B16, V0.B16, V0.B16
+	VUMIN V24.B16, V0.B16, V0.B16
+	VST1.P V0.D[0], (R3)(R19)
+	VST1.P V0.D[1], (R3)(R19)
+	SUBS $1, R4, R4
+	BNE block6
+	RET 
+
+// long1x8: 1 rows by 8 output channels a block.
+TEXT ·long1x8(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R19, R4)
+	LDP 48(R0), (R20, R16)
+	MOVD 64(R0), R17
+	VMOVI $128, V30.B16
+block11:
+	FLDPS 0(R21), (F0, F1)
+	FLDPS 8(R21), (F2, F3)
+	FLDPS 16(R21), (F4, F5)
+	FLDPS 24(R21), (F6, F7)
+	ADD $64, R21, R1
+	MOVD R20, R5
+tap12:
+	MOVW.P 4(R2), R8
+	ADD R7, R8, R8
+	CBZ R16, tail14
+	MOVD R16, R6
+chunk13:
 	FMOVQ.P 16(R8), F16
 	SUBS $1, R6, R6
 	VEOR V30.B16, V16.B16, V16.B16
@@ -232,9 +397,9 @@ chunk8:
 	WORD $0x4e35821c // smlal2 v28.8h, v16.16b, v21.16b
 	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
 	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
-	BNE chunk8
-tail9:
-	CBZ R17, done10
+	BNE chunk13
+tail14:
+	CBZ R17, done15
 	VLD1R 0(R8), [V16.D2]
 	VEOR V30.B16, V16.B16, V16.B16
 	FLDPQ.P 32(R1), (F18, F19)
@@ -255,9 +420,9 @@ tail9:
 	WORD $0x4e33c21c // smull2 v28.8h, v16.16b, v19.16b
 	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
 	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
-done10:
+done15:
 	SUBS $1, R5, R5
-	BNE tap7
+	BNE tap12
 	FLDPQ 32(R21), (F18, F19)
 	ADD $72, R0, R1
 	VLD1R.P 2(R1), [V22.H8]
@@ -283,7 +448,112 @@ done10:
 	VUMIN V24.B16, V0.B16, V0.B16
 	VST1.P [V0.B8], (R3)(R19)
 	SUBS $1, R4, R4
-	BNE block6
+	BNE block11
+	RET 
+
+// long1x8q: 1 rows by 8 output channels a block.
+TEXT ·long1x8q(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	LDP 0(R0), (R7, R2)
+	LDP 16(R0), (R21, R3)
+	LDP 32(R0), (R19, R4)
+	LDP 48(R0), (R20, R16)
+	MOVD 64(R0), R17
+	VMOVI $128, V30.B16
+block16:
+	FLDPS 0(R21), (F0, F1)
+	FLDPS 8(R21), (F2, F3)
+	FLDPS 16(R21), (F4, F5)
+	FLDPS 24(R21), (F6, F7)
+	ADD $64, R21, R1
+	MOVD R20, R5
+tap17:
+	MOVW.P 4(R2), R8
+	ADD R7, R8, R8
+	CBZ R16, tail19
+	MOVD R16, R6
+chunk18:
+	FMOVQ.P 16(R8), F16
+	SUBS $1, R6, R6
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e33c218 // smull v24.8h, v16.8b, v19.8b
+	WORD $0x4e328216 // smlal2 v22.8h, v16.16b, v18.16b
+	WORD $0x4e338218 // smlal2 v24.8h, v16.16b, v19.16b
+	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
+	WORD $0x4e606b01 // sadalp v1.4s, v24.8h
+	FLDPQ.P 32(R1), (F20, F21)
+	WORD $0x0e34c21a // smull v26.8h, v16.8b, v20.8b
+	WORD $0x0e35c21c // smull v28.8h, v16.8b, v21.8b
+	WORD $0x4e34821a // smlal2 v26.8h, v16.16b, v20.16b
+	WORD $0x4e35821c // smlal2 v28.8h, v16.16b, v21.16b
+	WORD $0x4e606b42 // sadalp v2.4s, v26.8h
+	WORD $0x4e606b83 // sadalp v3.4s, v28.8h
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x0e33c218 // smull v24.8h, v16.8b, v19.8b
+	WORD $0x4e328216 // smlal2 v22.8h, v16.16b, v18.16b
+	WORD $0x4e338218 // smlal2 v24.8h, v16.16b, v19.16b
+	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
+	WORD $0x4e606b05 // sadalp v5.4s, v24.8h
+	FLDPQ.P 32(R1), (F20, F21)
+	WORD $0x0e34c21a // smull v26.8h, v16.8b, v20.8b
+	WORD $0x0e35c21c // smull v28.8h, v16.8b, v21.8b
+	WORD $0x4e34821a // smlal2 v26.8h, v16.16b, v20.16b
+	WORD $0x4e35821c // smlal2 v28.8h, v16.16b, v21.16b
+	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
+	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
+	BNE chunk18
+tail19:
+	CBZ R17, done20
+	VLD1R 0(R8), [V16.D2]
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x4e32c218 // smull2 v24.8h, v16.16b, v18.16b
+	WORD $0x4e606ac0 // sadalp v0.4s, v22.8h
+	WORD $0x4e606b01 // sadalp v1.4s, v24.8h
+	WORD $0x0e33c21a // smull v26.8h, v16.8b, v19.8b
+	WORD $0x4e33c21c // smull2 v28.8h, v16.16b, v19.16b
+	WORD $0x4e606b42 // sadalp v2.4s, v26.8h
+	WORD $0x4e606b83 // sadalp v3.4s, v28.8h
+	FLDPQ.P 32(R1), (F18, F19)
+	WORD $0x0e32c216 // smull v22.8h, v16.8b, v18.8b
+	WORD $0x4e32c218 // smull2 v24.8h, v16.16b, v18.16b
+	WORD $0x4e606ac4 // sadalp v4.4s, v22.8h
+	WORD $0x4e606b05 // sadalp v5.4s, v24.8h
+	WORD $0x0e33c21a // smull v26.8h, v16.8b, v19.8b
+	WORD $0x4e33c21c // smull2 v28.8h, v16.16b, v19.16b
+	WORD $0x4e606b46 // sadalp v6.4s, v26.8h
+	WORD $0x4e606b87 // sadalp v7.4s, v28.8h
+done20:
+	SUBS $1, R5, R5
+	BNE tap17
+	FLDPQ 32(R21), (F18, F19)
+	ADD $72, R0, R1
+	VLD1R.P 2(R1), [V22.H8]
+	VLD1R.P 1(R1), [V23.B16]
+	VLD1R 0(R1), [V24.B16]
+	VADDP V1.S4, V0.S4, V0.S4
+	VADDP V3.S4, V2.S4, V1.S4
+	VADDP V5.S4, V4.S4, V2.S4
+	VADDP V7.S4, V6.S4, V3.S4
+	VADDP V1.S4, V0.S4, V0.S4
+	VADDP V3.S4, V2.S4, V1.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e33dc21 // fmul v1.4s, v1.4s, v19.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
+	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x4e760c00 // sqadd v0.8h, v0.8h, v22.8h
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	VUMAX V23.B16, V0.B16, V0.B16
+	VUMIN V24.B16, V0.B16, V0.B16
+	VST1.P [V0.B8], (R3)(R19)
+	SUBS $1, R4, R4
+	BNE block16
 	RET 
 
 // longDepthwise1x16: 3x3, stride 1, 16 channels a time.
@@ -310,20 +580,20 @@ TEXT ·longDepthwise1x16(SB), NOSPLIT, $0-8
 	VLD1.P 16(R1), [V15.B16]
 	VLD1.P 16(R1), [V16.B16]
 	VLD1.P 16(R1), [V17.B16]
-group11:
+group21:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column14
+	BGE column24
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column14:
+column24:
 	VLD1.P (R8)(R16), [V0.B16]
 	VLD1.P (R9)(R16), [V1.B16]
 	VLD1.P (R10)(R16), [V2.B16]
@@ -331,30 +601,30 @@ column14:
 	VEOR V28.B16, V1.B16, V1.B16
 	VEOR V28.B16, V2.B16, V2.B16
 	SUBS $1, R14, R14
-	BGE column15
+	BGE column25
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column15:
+column25:
 	VLD1.P (R8)(R16), [V3.B16]
 	VLD1.P (R9)(R16), [V4.B16]
 	VLD1.P (R10)(R16), [V5.B16]
 	VEOR V28.B16, V3.B16, V3.B16
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
-pixel12:
+pixel22:
 	SUBS $1, R14, R14
-	BGE column16
+	BGE column26
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column16:
+column26:
 	VLD1.P (R8)(R16), [V6.B16]
 	VLD1.P (R9)(R16), [V7.B16]
 	VLD1.P (R10)(R16), [V8.B16]
@@ -425,16 +695,16 @@ column16:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done13
+	BEQ done23
 	SUBS $1, R14, R14
-	BGE column17
+	BGE column27
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column17:
+column27:
 	VLD1.P (R8)(R16), [V0.B16]
 	VLD1.P (R9)(R16), [V1.B16]
 	VLD1.P (R10)(R16), [V2.B16]
@@ -505,16 +775,16 @@ column17:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done13
+	BEQ done23
 	SUBS $1, R14, R14
-	BGE column18
+	BGE column28
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column18:
+column28:
 	VLD1.P (R8)(R16), [V3.B16]
 	VLD1.P (R9)(R16), [V4.B16]
 	VLD1.P (R10)(R16), [V5.B16]
@@ -585,10 +855,10 @@ column18:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel12
-done13:
+	BNE pixel22
+done23:
 	SUBS $1, R5, R5
-	BNE group11
+	BNE group21
 	RET 
 
 // longDepthwise1x8: 3x3, stride 1, 8 channels a time.
@@ -614,20 +884,20 @@ TEXT ·longDepthwise1x8(SB), NOSPLIT, $0-8
 	VLD1.P 8(R1), [V15.B8]
 	VLD1.P 8(R1), [V16.B8]
 	VLD1.P 8(R1), [V17.B8]
-group19:
+group29:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column22
+	BGE column32
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column22:
+column32:
 	VLD1.P (R8)(R16), [V0.B8]
 	VLD1.P (R9)(R16), [V1.B8]
 	VLD1.P (R10)(R16), [V2.B8]
@@ -635,30 +905,30 @@ column22:
 	VEOR V28.B16, V1.B16, V1.B16
 	VEOR V28.B16, V2.B16, V2.B16
 	SUBS $1, R14, R14
-	BGE column23
+	BGE column33
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column23:
+column33:
 	VLD1.P (R8)(R16), [V3.B8]
 	VLD1.P (R9)(R16), [V4.B8]
 	VLD1.P (R10)(R16), [V5.B8]
 	VEOR V28.B16, V3.B16, V3.B16
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
-pixel20:
+pixel30:
 	SUBS $1, R14, R14
-	BGE column24
+	BGE column34
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column24:
+column34:
 	VLD1.P (R8)(R16), [V6.B8]
 	VLD1.P (R9)(R16), [V7.B8]
 	VLD1.P (R10)(R16), [V8.B8]
@@ -699,16 +969,16 @@ column24:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done21
+	BEQ done31
 	SUBS $1, R14, R14
-	BGE column25
+	BGE column35
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column25:
+column35:
 	VLD1.P (R8)(R16), [V0.B8]
 	VLD1.P (R9)(R16), [V1.B8]
 	VLD1.P (R10)(R16), [V2.B8]
@@ -749,16 +1019,16 @@ column25:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done21
+	BEQ done31
 	SUBS $1, R14, R14
-	BGE column26
+	BGE column36
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column26:
+column36:
 	VLD1.P (R8)(R16), [V3.B8]
 	VLD1.P (R9)(R16), [V4.B8]
 	VLD1.P (R10)(R16), [V5.B8]
@@ -799,10 +1069,10 @@ column26:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel20
-done21:
+	BNE pixel30
+done31:
 	SUBS $1, R5, R5
-	BNE group19
+	BNE group29
 	RET 
 
 // longDepthwise2x16: 3x3, stride 2, 16 channels a time.
@@ -829,36 +1099,36 @@ TEXT ·longDepthwise2x16(SB), NOSPLIT, $0-8
 	VLD1.P 16(R1), [V15.B16]
 	VLD1.P 16(R1), [V16.B16]
 	VLD1.P 16(R1), [V17.B16]
-group27:
+group37:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column30
+	BGE column40
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column30:
+column40:
 	VLD1.P (R8)(R16), [V0.B16]
 	VLD1.P (R9)(R16), [V1.B16]
 	VLD1.P (R10)(R16), [V2.B16]
 	VEOR V28.B16, V0.B16, V0.B16
 	VEOR V28.B16, V1.B16, V1.B16
 	VEOR V28.B16, V2.B16, V2.B16
-pixel28:
+pixel38:
 	SUBS $1, R14, R14
-	BGE column31
+	BGE column41
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column31:
+column41:
 	VLD1.P (R8)(R16), [V3.B16]
 	VLD1.P (R9)(R16), [V4.B16]
 	VLD1.P (R10)(R16), [V5.B16]
@@ -866,14 +1136,14 @@ column31:
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
 	SUBS $1, R14, R14
-	BGE column32
+	BGE column42
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column32:
+column42:
 	VLD1.P (R8)(R16), [V6.B16]
 	VLD1.P (R9)(R16), [V7.B16]
 	VLD1.P (R10)(R16), [V8.B16]
@@ -944,16 +1214,16 @@ column32:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done29
+	BEQ done39
 	SUBS $1, R14, R14
-	BGE column33
+	BGE column43
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column33:
+column43:
 	VLD1.P (R8)(R16), [V3.B16]
 	VLD1.P (R9)(R16), [V4.B16]
 	VLD1.P (R10)(R16), [V5.B16]
@@ -961,14 +1231,14 @@ column33:
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
 	SUBS $1, R14, R14
-	BGE column34
+	BGE column44
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column34:
+column44:
 	VLD1.P (R8)(R16), [V0.B16]
 	VLD1.P (R9)(R16), [V1.B16]
 	VLD1.P (R10)(R16), [V2.B16]
@@ -1039,10 +1309,10 @@ column34:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel28
-done29:
+	BNE pixel38
+done39:
 	SUBS $1, R5, R5
-	BNE group27
+	BNE group37
 	RET 
 
 // longDepthwise2x8: 3x3, stride 2, 8 channels a time.
@@ -1068,36 +1338,36 @@ TEXT ·longDepthwise2x8(SB), NOSPLIT, $0-8
 	VLD1.P 8(R1), [V15.B8]
 	VLD1.P 8(R1), [V16.B8]
 	VLD1.P 8(R1), [V17.B8]
-group35:
+group45:
 	MOVW.P 4(R2), R3
 	ADD R20, R3, R3
 	MOVD R19, R4
 	MOVD ZR, R14
 	SUBS $1, R14, R14
-	BGE column38
+	BGE column48
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column38:
+column48:
 	VLD1.P (R8)(R16), [V0.B8]
 	VLD1.P (R9)(R16), [V1.B8]
 	VLD1.P (R10)(R16), [V2.B8]
 	VEOR V28.B16, V0.B16, V0.B16
 	VEOR V28.B16, V1.B16, V1.B16
 	VEOR V28.B16, V2.B16, V2.B16
-pixel36:
+pixel46:
 	SUBS $1, R14, R14
-	BGE column39
+	BGE column49
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column39:
+column49:
 	VLD1.P (R8)(R16), [V3.B8]
 	VLD1.P (R9)(R16), [V4.B8]
 	VLD1.P (R10)(R16), [V5.B8]
@@ -1105,14 +1375,14 @@ column39:
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
 	SUBS $1, R14, R14
-	BGE column40
+	BGE column50
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column40:
+column50:
 	VLD1.P (R8)(R16), [V6.B8]
 	VLD1.P (R9)(R16), [V7.B8]
 	VLD1.P (R10)(R16), [V8.B8]
@@ -1153,16 +1423,16 @@ column40:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BEQ done37
+	BEQ done47
 	SUBS $1, R14, R14
-	BGE column41
+	BGE column51
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column41:
+column51:
 	VLD1.P (R8)(R16), [V3.B8]
 	VLD1.P (R9)(R16), [V4.B8]
 	VLD1.P (R10)(R16), [V5.B8]
@@ -1170,14 +1440,14 @@ column41:
 	VEOR V28.B16, V4.B16, V4.B16
 	VEOR V28.B16, V5.B16, V5.B16
 	SUBS $1, R14, R14
-	BGE column42
+	BGE column52
 	LDPSW.P 8(R2), (R14, R8)
 	LDPSW.P 8(R2), (R9, R10)
 	SUB $1, R14, R14
 	ADD R7, R8, R8
 	ADD R7, R9, R9
 	ADD R7, R10, R10
-column42:
+column52:
 	VLD1.P (R8)(R16), [V0.B8]
 	VLD1.P (R9)(R16), [V1.B8]
 	VLD1.P (R10)(R16), [V2.B8]
@@ -1218,10 +1488,10 @@ column42:
 	VUMIN V31.B16, V18.B16, V18.B16
 	VST1.P [V18.B8], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel36
-done37:
+	BNE pixel46
+done47:
 	SUBS $1, R5, R5
-	BNE group35
+	BNE group45
 	RET 
 
 // longTaps16: any window, 2 taps of 16 channels a time.
@@ -1236,12 +1506,12 @@ TEXT ·longTaps16(SB), NOSPLIT, $0-8
 	VLD1R.P 1(R1), [V30.B16]
 	VLD1R 0(R1), [V31.B16]
 	VMOVI $128, V28.B16
-pixel43:
+pixel53:
 	FLDPQ 0(R21), (F0, F1)
 	FLDPQ 32(R21), (F2, F3)
 	ADD $128, R21, R1
 	MOVD R5, R6
-group44:
+group54:
 	LDPSW.P 8(R2), (R8, R9)
 	WORD $0x3ce868e4 // ldr q4, [x7, x8]
 	WORD $0x3ce968e5 // ldr q5, [x7, x9]
@@ -1257,7 +1527,7 @@ group44:
 	WORD $0x4e661021 // saddw2 v1.4s, v1.4s, v6.8h
 	WORD $0x0e671042 // saddw v2.4s, v2.4s, v7.4h
 	WORD $0x4e671063 // saddw2 v3.4s, v3.4s, v7.8h
-	BNE group44
+	BNE group54
 	FLDPQ 64(R21), (F16, F17)
 	FLDPQ 96(R21), (F18, F19)
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
@@ -1284,5 +1554,5 @@ group44:
 	VUMIN V31.B16, V0.B16, V0.B16
 	VST1.P [V0.B16], (R3)(R17)
 	SUBS $1, R4, R4
-	BNE pixel43
+	BNE pixel53
 	RET 

@@ -18,7 +18,7 @@ func (c *compiler) portable(f *conv) func() {
 	c.pad(f, f.c)
 	var at []int32
 	var arena []byte
-	c.late = append(c.late, func() { at, arena = f.offsets(), c.arena })
+	c.late = append(c.late, func() { at, arena = f.offsets(1), c.arena })
 	panels, finish := f.pack(), c.finisher(f)
 	taps := make([]byte, gathered*f.taps()*f.depth)
 	return func() { f.panels(arena, at, panels, taps, finish) }
@@ -135,7 +135,7 @@ func (c *compiler) portableDepthwise(f *conv) func() {
 	c.pad(g, g.c)
 	var at []int32
 	var arena []byte
-	c.late = append(c.late, func() { at, arena = g.offsets(), c.arena })
+	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
 	sum, bias, finish := make([]int32, g.oc), g.correctedBias(), c.finisher(g)
 	weights := slices.Clone(g.weights) // the file may change
 	return func() {

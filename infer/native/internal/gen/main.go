@@ -19,46 +19,53 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("out", "vnni_amd64.s", "the file to write of AVX-512 kernels")
-	outAVX2 := flag.String("avx2", "avx2_amd64.s", "the file to write of AVX2 kernels")
+	dir := flag.String("dir", ".", "the folder to write to")
 	flag.Parse()
-	var narrow emitter
-	avx2File(&narrow)
-	if err := os.WriteFile(*outAVX2, narrow.Bytes(), 0o644); err != nil {
-		log.Fatalf("gen: %v", err)
+	for name, text := range files() {
+		if err := os.WriteFile(filepath.Join(*dir, name), text, 0o644); err != nil {
+			log.Fatalf("gen: %v", err)
+		}
 	}
-	var e emitter
+}
+
+// files are the kernels by the names of their files.
+func files() map[string][]byte {
+	var wide, narrow emitter
+	avx512File(&wide)
+	avx2File(&narrow)
+	return map[string][]byte{"vnni_amd64.s": wide.Bytes(), "avx2_amd64.s": narrow.Bytes()}
+}
+
+func avx512File(e *emitter) {
 	e.begin()
 	for _, e.twice = range []bool{false, true} {
 		for _, shape := range [][2]int{{8, 2}, {8, 1}, {4, 4}, {4, 2}, {4, 1}, {1, 4}, {1, 2}, {1, 1}} {
-			gemm(&e, shape[0], shape[1])
+			gemm(e, shape[0], shape[1])
 		}
 		for _, shape := range [][2]int{{16, 1}, {8, 1}, {8, 2}} {
-			slide(&e, shape[0], shape[1])
+			slide(e, shape[0], shape[1])
 		}
 		for _, rows := range []int{1, 2} {
 			for _, stride := range []int{1, 2} {
-				depthwise(&e, rows, stride)
+				depthwise(e, rows, stride)
 			}
 		}
-		taps(&e, 64)
-		taps(&e, 32)
+		taps(e, 64)
+		taps(e, 32)
 	}
-	mean(&e)
-	averagePool(&e)
-	maxPool(&e)
-	add(&e)
-	mul(&e)
-	lookup(&e)
-	if err := os.WriteFile(*out, e.Bytes(), 0o644); err != nil {
-		log.Fatalf("gen: %v", err)
-	}
+	mean(e)
+	averagePool(e)
+	maxPool(e)
+	add(e)
+	mul(e)
+	lookup(e)
 }
 
 // emitter collects assembler text.

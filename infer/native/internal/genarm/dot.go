@@ -59,8 +59,8 @@ func (e *emitter) rows(n int) {
 //	V16..V23    16 inputs of each row; in the end the scales
 //	V20..V27    the weights of four inputs in nv vectors, two sets by turns; only V24..V27 where nv is 2
 //	V28..V31    what makes bytes signed; zero point, bounds
-func dot(e *emitter, mr, nv int) {
-	name := fmt.Sprintf("dot%dx%d", mr, 4*nv)
+func dot(e *emitter, mr, nv int, x input) {
+	name := fmt.Sprintf("dot%dx%d%s", mr, 4*nv, x)
 	e.text(name, fmt.Sprintf("%d rows by %d output channels a block.", mr, 4*nv))
 	sum := func(i, j int) v { return v(i*nv + j) }
 	in := func(i int) v { return v(16 + i) }
@@ -74,15 +74,12 @@ func dot(e *emitter, mr, nv int) {
 
 	block, tap, chunk, tail, done := e.label("block"), e.label("tap"), e.label("chunk"), e.label("tail"), e.label("done")
 	e.mark(block)
-	for j := 0; j < nv; j += 2 {
-		e.op("FLDPQ", at(16*j, start), pair(sum(0, j), sum(0, j+1)))
-	}
-	e.op("ADD", imm(32*nv), start, panel)
-	for i := 1; i < mr; i++ {
-		for j := range nv {
-			e.copyTo(sum(i, j), sum(0, j))
+	for i := range mr {
+		for j := 0; j < nv; j += 2 {
+			e.op("FLDPQ", at(16*j, start), pair(sum(i, j), sum(i, j+1)))
 		}
 	}
+	e.op("ADD", imm(32*nv), start, panel)
 	e.op("MOVD", taps, tapsTo)
 	e.mark(tap)
 	e.rows(mr)
@@ -109,7 +106,7 @@ func dot(e *emitter, mr, nv int) {
 	weights(0)
 	e.op("SUBS", imm(1), left, left)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for s := range 4 {
 		if s < 3 {
@@ -128,7 +125,7 @@ func dot(e *emitter, mr, nv int) {
 	weights(0)
 	e.op("CMP", imm(2), rest)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	step(0)
 	e.op("BLT", done)

@@ -153,3 +153,23 @@ func lookup(e *emitter) {
 	e.op("BNE", loop)
 	e.op("RET")
 }
+
+// toSigned writes what turns bytes q + 128 into q, 64 at a time.
+func toSigned(e *emitter) {
+	e.text("toSigned64", "64 bytes a time.")
+	const x, to, count = r(1), r(2), r(3)
+	const flip = v(4)
+	e.op("LDP", at(0, 0), pair(x, to))
+	e.op("MOVD", at(16, 0), count)
+	e.op("VMOVI", imm(0x80), flip.in("B16"))
+	loop := e.label("block")
+	e.mark(loop)
+	e.op("VLD1.P", at(64, x), list("B16", 0, 1, 2, 3))
+	for i := range v(4) {
+		e.op("VEOR", flip.in("B16"), i.in("B16"), i.in("B16"))
+	}
+	e.op("VST1.P", list("B16", 0, 1, 2, 3), at(64, to))
+	e.op("SUBS", imm(1), count, count)
+	e.op("BNE", loop)
+	e.op("RET")
+}

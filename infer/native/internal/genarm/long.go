@@ -11,8 +11,8 @@ import "fmt"
 //	V18..V21    16 weights of two channels by turns; in the end the scales
 //	V22..V29    sums of two products, by turns
 //	V30         what makes bytes signed
-func long(e *emitter, mr int) {
-	name := fmt.Sprintf("long%dx8", mr)
+func long(e *emitter, mr int, x input) {
+	name := fmt.Sprintf("long%dx8%s", mr, x)
 	e.text(name, fmt.Sprintf("%d rows by 8 output channels a block.", mr))
 	const flip = v(30)
 	sum := func(i, j int) v { return v(8*i + j) }
@@ -25,15 +25,12 @@ func long(e *emitter, mr int) {
 	e.op("VMOVI", imm(0x80), flip.in("B16"))
 	block, tap, chunk, tail, done := e.label("block"), e.label("tap"), e.label("chunk"), e.label("tail"), e.label("done")
 	e.mark(block)
-	for j := 0; j < 8; j += 2 { // into the first of each four sums
-		e.op("FLDPS", at(4*j, start), pair(sum(0, j), sum(0, j+1)))
-	}
-	e.op("ADD", imm(64), start, panel)
-	for i := 1; i < mr; i++ {
-		for j := range 8 {
-			e.copyTo(sum(i, j), sum(0, j))
+	for i := range mr {
+		for j := 0; j < 8; j += 2 { // into the first of each four sums
+			e.op("FLDPS", at(4*j, start), pair(sum(i, j), sum(i, j+1)))
 		}
 	}
+	e.op("ADD", imm(64), start, panel)
 	e.op("MOVD", taps, tapsTo)
 	e.mark(tap)
 	e.rows(mr)
@@ -54,7 +51,7 @@ func long(e *emitter, mr int) {
 	}
 	e.op("SUBS", imm(1), left, left)
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for j := 0; j < 8; j += 2 {
 		e.op("FLDPQ.P", at(32, panel), pair(weight(j), weight(j+1)))
@@ -71,7 +68,7 @@ func long(e *emitter, mr int) {
 		e.op("VLD1R", at(0, row+r(i)), list("D2", in(i)))
 	}
 	for i := range mr {
-		e.signed(in(i), flip)
+		x.factor(e, in(i), flip)
 	}
 	for j := 0; j < 8; j += 2 {
 		if j%4 == 0 {

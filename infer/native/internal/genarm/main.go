@@ -41,14 +41,17 @@ func files() map[string][]byte {
 		"dotprod_arm64.s": func(e *emitter) {
 			e.weavingTable()
 			for _, shape := range [][2]int{{4, 4}, {8, 2}, {1, 4}} {
-				dot(e, shape[0], shape[1])
+				dot(e, shape[0], shape[1], shifted)
+				dot(e, shape[0], shape[1], signed)
 			}
 			depthwise(e, dotColumns)
 			dotTaps(e)
 		},
 		"neon_arm64.s": func(e *emitter) {
-			long(e, 2)
-			long(e, 1)
+			for _, rows := range []int{2, 1} {
+				long(e, rows, shifted)
+				long(e, rows, signed)
+			}
 			depthwise(e, longColumns)
 			longTaps(e)
 		},
@@ -57,6 +60,7 @@ func files() map[string][]byte {
 			add(e)
 			mul(e)
 			lookup(e)
+			toSigned(e)
 			averagePool(e)
 			maxPool(e)
 		},
@@ -144,6 +148,21 @@ func pair[T any](a, b T) string { return fmt.Sprintf("(%v, %v)", a, b) }
 
 // copyTo copies a vector.
 func (e *emitter) copyTo(to, from v) { e.op("VMOV", from.in("B16"), to.in("B16")) }
+
+// input is what the bytes of a matrix product's input are.
+type input string // what its kernels have after their name
+
+const (
+	shifted input = ""  // q + 128, as everywhere else
+	signed  input = "q" // q
+)
+
+// factor makes the factors of signed products of a vector of inputs.
+func (in input) factor(e *emitter, x, flip v) {
+	if in == shifted {
+		e.signed(x, flip)
+	}
+}
 
 // signed turns bytes q + 128 into q.
 func (e *emitter) signed(x, flip v) { e.op("VEOR", flip.in("B16"), x.in("B16"), x.in("B16")) }

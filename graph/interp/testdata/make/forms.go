@@ -1,77 +1,16 @@
-//go:build ignore
-
-// Forms writes a model that passes its input through the operators without weights in the forms that a network leaves
-// out: scales so far apart that XNNPACK leaves the operator to TFLite's own kernel, activations whose bounds fall on
-// ties, operands repeated along every axis, each way of resizing, uint8. Beside it go 4 inputs of random integers.
-//
-//	go run forms.go DIR    writes DIR/forms.tflite and DIR/forms.bin, for vectors.py
 package main
 
-import (
-	"fmt"
-	"log"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
+import "mnet-edge/graph"
 
-	"mnet-edge/graph"
-	"mnet-edge/graph/tflite"
-	"mnet-edge/quant"
-)
-
-var random = rand.New(rand.NewPCG(5, 7))
-
-func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: forms DIR")
-	}
-	g := network()
-	if err := g.Check(); err != nil {
-		log.Fatal(err)
-	}
-	b, err := tflite.Encode(g)
-	if err != nil {
-		log.Fatal(err)
-	}
-	write("forms.tflite", b)
-	x := make([]byte, 4*g.Inputs[0].Type.Elements())
-	for i := range x {
-		x[i] = byte(random.IntN(256))
-	}
-	write("forms.bin", x)
-}
-
-func write(name string, b []byte) {
-	if err := os.WriteFile(filepath.Join(os.Args[1], name), b, 0o644); err != nil {
-		log.Fatal(err)
-	}
-}
-
-func int8s(scale float32, zero int32, shape ...int) graph.Type {
-	return graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerTensor(scale, zero)}
-}
-
-// operand is a constant of random integers.
-func operand(scale float32, zero int32, shape ...int) *graph.Value {
-	t := int8s(scale, zero, shape...)
-	data := make([]int8, t.Elements())
-	for i := range data {
-		data[i] = int8(random.IntN(256) - 128)
-	}
-	return graph.Const("operand", t, data)
-}
-
-func network() *graph.Graph {
-	g := graph.New("forms")
-	g.Level = graph.Quantized
-	x := g.Input("x", int8s(0.05, -3, 1, 7, 6, 5))
-	apply := func(op graph.Op, scale float32, zero int32, in ...*graph.Value) *graph.Value {
-		v := g.Apply(fmt.Sprintf("%s_%d", op.Name(), len(g.Nodes)), op, in...)
-		v.Type.Quant = quant.PerTensor(scale, zero)
-		return v
-	}
-	same := func(op graph.Op, in ...*graph.Value) *graph.Value {
-		return apply(op, in[0].Type.Quant.Scale[0], in[0].Type.Quant.Zero[0], in...)
+// forms are the operators without weights in the forms that a network leaves out: scales so far apart that XNNPACK leaves
+// the operator to TFLite's own kernel, activations whose bounds fall on ties, operands repeated along every axis, each
+// way of resizing, uint8. It has 4 inputs of random integers.
+func forms() (*graph.Graph, any) {
+	m := newMaker("forms", 5, 7)
+	x := m.Input("x", integers(graph.Int8, 0.05, -3, 1, 7, 6, 5))
+	apply, same := m.apply, m.same
+	operand := func(scale float32, zero int32, shape ...int) *graph.Value {
+		return m.operand(integers(graph.Int8, scale, zero, shape...))
 	}
 	to8 := graph.Quantize{To: graph.Int8}
 	fine, coarse := apply(to8, 0.002, 90, x), apply(to8, 3, 127, x)
@@ -148,6 +87,6 @@ func network() *graph.Graph {
 	apply(to8, 0.05, -3, u)
 	apply(to8, 0.013, 20, u)
 	u = apply(graph.Quantize{To: graph.UInt8}, 0.017, 40, u)
-	g.Outputs = []*graph.Value{g.Apply("y", graph.Dequantize{}, u)}
-	return g
+	m.Outputs = []*graph.Value{m.Apply("y", graph.Dequantize{}, u)}
+	return m.Graph, m.bytes(4)
 }

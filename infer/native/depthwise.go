@@ -1,0 +1,131 @@
+//go:build amd64 || arm64
+
+package native
+
+import "unsafe"
+
+// Depthwise convolutions: the calls of kernels, and where these find their input. How weights are packed is a family's own.
+
+// depthwiseArgs are those of the 3x3 kernels, for stride 1 or 2 along the rows, some channels of one or two rows at a
+// time.
+type depthwiseArgs struct {
+	x       unsafe.Pointer // the arena at the first channel
+	table   *int32         // for each group of rows: see depthwiseTable
+	panel   *byte          // biases, scales, weights
+	out     *byte          // the output at the first channel
+	outStep int            // bytes from pixel to pixel
+	inStep  int
+	groups  int // of output rows
+	width   int // pixels of one
+	clamp
+}
+
+// depthwiseKernel is one of them: what it computes a call and the weights of that.
+type depthwiseKernel struct {
+	run            func(*depthwiseArgs)
+	channels, rows int
+	panel          []byte
+}
+
+// depthwiseCalls returns the calls of a 3x3 depthwise convolution. choose gives the kernel for the channels from o on;
+// it has at most so many.
+func (c *compiler) depthwiseCalls(f *conv, most int, choose func(o int) depthwiseKernel) func() {
+	columns := (f.ow-1)*f.stride[1] + 3
+	c.pad(f, columns*f.x.stride)
+	var calls []call[depthwiseArgs]
+	c.late = append(c.late, func() {
+		var tables [3][]int32 // by rows
+		for o := 0; o < f.c; {
+			k := choose(o)
+			if tables[k.rows] == nil {
+				tables[k.rows] = f.depthwiseTable(k.rows, columns)
+			}
+			table, all := tables[k.rows], (f.n*f.oh+k.rows-1)/k.rows
+			size, each := c.split(all, (f.c+most-1)/most), len(table)/all
+			for first := 0; first < all; first += size {
+				calls = append(calls, call[depthwiseArgs]{k.run, &depthwiseArgs{
+					x: unsafe.Pointer(&c.arena[o]), table: &table[first*each], panel: &k.panel[0], out: &f.out.data[o],
+					outStep: f.out.stride, inStep: f.x.stride, groups: min(size, all-first), width: f.ow, clamp: f.clamp(),
+				}})
+			}
+			o += k.channels
+		}
+	})
+	return share(c, &calls)
+}
+
+// depthwiseTable says, for each group of output rows, where they are and then where the columns of the windows are, in
+// runs: how many follow each other, and the offsets in the arena of the first one's three pixels, for each output row.
+// A run is the padding on the left, the image or the padding on the right.
+func (f *conv) depthwiseTable(rows, columns int) (table []int32) {
+	left := min(f.before[1], columns)
+	image := min(f.w, columns-left)
+	all := f.n * f.oh
+	for first := 0; first < all; first += rows {
+		var of [2]int // the group's rows; a last odd one is computed with the one before it, once more
+		for r := range rows {
+			of[r] = min(max(min(first, all-rows), 0)+r, all-1)
+			table = append(table, int32(of[r]*f.ow*f.out.stride))
+		}
+		for i, n := range [3]int{left, image, columns - left - image} {
+			if n <= 0 {
+				continue
+			}
+			table = append(table, int32(n))
+			for _, m := range of[:rows] {
+				for ky := range 3 {
+					pixel := -1
+					if y, ok := f.at(0, f.h, m%f.oh, ky); ok && i == 1 {
+						pixel = (m/f.oh*f.h + y) * f.w
+					}
+					table = append(table, f.locate(pixel))
+				}
+			}
+		}
+	}
+	return table
+}
+
+// tapsArgs are those of the kernels of any window, some channels at a time.
+type tapsArgs struct {
+	x       unsafe.Pointer // the arena at the first channel
+	table   *int32         // [pixels][groups][taps of a group] offsets of the taps' pixels
+	panel   *byte          // biases, scales, [groups] weights
+	out     *byte          // the output at the first channel
+	outStep int            // bytes from pixel to pixel
+	pixels  int
+	groups  int // of taps
+	_       int
+	clamp
+}
+
+// tapsKernel is one of them, with the weights of the channels that it computes a call.
+type tapsKernel struct {
+	run      func(*tapsArgs)
+	channels int
+	panel    []byte
+}
+
+// tapsCalls returns the calls of a depthwise convolution of any window, by kernels that take so many taps together. choose
+// gives that for the channels from o on; it has at most so many.
+func (c *compiler) tapsCalls(f *conv, together, most int, choose func(o int) tapsKernel) func() {
+	c.pad(f, f.x.stride)
+	var calls []call[tapsArgs]
+	c.late = append(c.late, func() {
+		table := f.offsets(together)
+		each := roundUp(f.taps(), together)
+		size := c.split(f.pixels(), (f.c+most-1)/most)
+		for o := 0; o < f.c; {
+			k := choose(o)
+			for first := 0; first < f.pixels(); first += size {
+				calls = append(calls, call[tapsArgs]{k.run, &tapsArgs{
+					x: unsafe.Pointer(&c.arena[o]), table: &table[first*each], panel: &k.panel[0],
+					out: &f.out.data[first*f.out.stride+o], outStep: f.out.stride,
+					pixels: min(size, f.pixels()-first), groups: each / together, clamp: f.clamp(),
+				}})
+			}
+			o += k.channels
+		}
+	})
+	return share(c, &calls)
+}
