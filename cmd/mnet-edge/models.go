@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,9 +74,9 @@ func given(c *cli.Context) (infer.Given, error) {
 		return g, usagef("--mean and --std go together")
 	}
 	if path := c.String("labels"); path != "" {
-		b, err := os.ReadFile(path)
+		b, err := readFile(path, 1<<20, "1 MiB")
 		if err != nil {
-			return g, refuse(err)
+			return g, err
 		}
 		g.Labels = textLines(b)
 	}
