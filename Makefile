@@ -60,7 +60,7 @@ soak: native ## reliability at full length: hostile files, leaks, a thousand kil
 pi: ## one archive for a 64-bit Raspberry Pi, built here
 	bash pi/build.sh bin/mnet-edge-pi-arm64.tar.gz
 
-pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5
+pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5; LiteRT too
 	MNET_PI=$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz MNET_EDGE=$(CURDIR)/bin/mnet-edge $(GO) test -v -count=1 -timeout 60m ./pi
 
 gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), else on SwiftShader's software Vulkan

@@ -34,7 +34,7 @@ func readLinux(root fs.FS) Host {
 	if t, err := strconv.ParseFloat(text("sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
 		h.TemperatureC = t / 1000
 	}
-	if bits, err := strconv.ParseUint(strings.TrimPrefix(text(piThrottled), "0x"), 16, 32); err == nil {
+	if bits, err := strconv.ParseUint(strings.TrimPrefix(text(throttledFile(root)), "0x"), 16, 32); err == nil {
 		h.Throttled = throttleReasons(bits)
 	}
 	h.cpuinfo(text("proc/cpuinfo"))

@@ -41,8 +41,22 @@ const (
 	cpuFreq      = "sys/devices/system/cpu/cpu0/cpufreq/"
 	thermalZone  = "sys/class/thermal/thermal_zone0/temp"
 	cpuThrottles = "sys/devices/system/cpu/cpu0/thermal_throttle/"
-	piThrottled  = "sys/devices/platform/soc/soc:firmware/get_throttled"
 )
+
+// piThrottled is where a Raspberry Pi's firmware tells its get_throttled; "soc" is called by its address in some device trees.
+const piThrottled = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
+
+// throttledFile is the file that piThrottled names under a root; "" where there is none.
+func throttledFile(root fs.FS) string {
+	if root == nil {
+		return ""
+	}
+	found, err := fs.Glob(root, piThrottled)
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
 
 // piBits are what a Raspberry Pi's firmware says in get_throttled: now, and 16 bits higher, since it was started.
 var piBits = []string{"low voltage", "frequency capped", "throttled", "near the temperature limit"}
@@ -50,6 +64,7 @@ var piBits = []string{"low voltage", "frequency capped", "throttled", "near the 
 // Watcher samples the machine until it is stopped.
 type Watcher struct {
 	root  fs.FS
+	pi    string // throttledFile
 	mu    sync.Mutex
 	c     Conditions
 	first counters
@@ -73,7 +88,7 @@ func Watch(every time.Duration) *Watcher {
 }
 
 func watch(root fs.FS, every time.Duration) *Watcher {
-	w := &Watcher{root: root, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watcher{root: root, pi: throttledFile(root), stop: make(chan struct{}), done: make(chan struct{})}
 	w.c.Throttled = []string{}
 	w.first = w.read()
 	w.sample()
@@ -148,7 +163,7 @@ func (w *Watcher) read() counters {
 	if w.root == nil {
 		return c
 	}
-	c.pi, _ = strconv.ParseUint(strings.TrimPrefix(w.text(piThrottled), "0x"), 16, 32)
+	c.pi, _ = strconv.ParseUint(strings.TrimPrefix(w.text(w.pi), "0x"), 16, 32)
 	for _, of := range []string{"core", "package"} {
 		if n, err := strconv.ParseUint(w.text(cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
 			c.throttle[of] = n

@@ -12,6 +12,9 @@ type machine struct{ fstest.MapFS }
 
 func (m machine) set(name, text string) { m.MapFS[name] = &fstest.MapFile{Data: []byte(text + "\n")} }
 
+// pi4Throttled is the file as a Raspberry Pi 4 has it.
+const pi4Throttled = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
 func newMachine() machine {
 	m := machine{fstest.MapFS{}}
 	m.set("proc/loadavg", "0.50 0.40 0.30 1/200 4000")
@@ -29,11 +32,11 @@ func TestWatch(t *testing.T) {
 		after  func(m machine)
 		want   []string
 	}{
-		{"a calm Pi", func(m machine) { m.set(piThrottled, "0") }, func(m machine) {}, nil},
-		{"a Pi that was held back once, long ago", func(m machine) { m.set(piThrottled, "50000") }, func(m machine) {}, nil},
-		{"a Pi on a weak supply", func(m machine) { m.set(piThrottled, "0") }, func(m machine) { m.set(piThrottled, "50005") }, []string{"low voltage", "throttled"}},
-		{"a Pi held back between two samples", func(m machine) { m.set(piThrottled, "0") }, func(m machine) { m.set(piThrottled, "80000") }, []string{"near the temperature limit"}},
-		{"a Pi held back from the start", func(m machine) { m.set(piThrottled, "0x20002") }, func(m machine) {}, []string{"frequency capped"}},
+		{"a calm Pi", func(m machine) { m.set(pi4Throttled, "0") }, func(m machine) {}, nil},
+		{"a Pi that was held back once, long ago", func(m machine) { m.set(pi4Throttled, "50000") }, func(m machine) {}, nil},
+		{"a Pi on a weak supply", func(m machine) { m.set(pi4Throttled, "0") }, func(m machine) { m.set(pi4Throttled, "50005") }, []string{"low voltage", "throttled"}},
+		{"a Pi held back between two samples", func(m machine) { m.set(pi4Throttled, "0") }, func(m machine) { m.set(pi4Throttled, "80000") }, []string{"near the temperature limit"}},
+		{"a Pi held back from the start", func(m machine) { m.set(pi4Throttled, "0x20002") }, func(m machine) {}, []string{"frequency capped"}},
 		{"a hot laptop", func(m machine) { m.set(cpuThrottles+"core_throttle_count", "7") }, func(m machine) { m.set(cpuThrottles+"core_throttle_count", "9") },
 			[]string{"throttled by its temperature (core)"}},
 		{"a laptop hot last week", func(m machine) { m.set(cpuThrottles+"package_throttle_count", "7") }, func(m machine) {}, nil},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
+	"time"
 )
 
 // Accuracy is the share of images whose class got the highest score.
@@ -33,14 +35,29 @@ func NewAccuracy(correct, n int) Accuracy {
 	}
 }
 
+// Evaluation is how well a model does on images, and how long it takes over one.
+type Evaluation struct {
+	Accuracy Accuracy
+	Latency  Latency
+	Around   Around
+}
+
+// Around is what else is done for an image, in microseconds, the medians over the images. None of it is in a Latency.
+type Around struct {
+	Decode      float64 `json:"decode,omitempty"` // reading a file, decoding it, bringing it to the input's size; 0: done beforehand
+	Preprocess  float64 `json:"preprocess"`       // from pixels of the input's size to the input tensor, and writing it
+	Postprocess float64 `json:"postprocess"`      // reading the output tensor, and from it to scores and classes
+}
+
 // Evaluate classifies the images, pixels (H, W, 3) of the model's input size with their class, and scores and times the
-// same Invoke calls. Pre- and post-processing are not timed. The first image is also run warmup times beforehand. It is
-// an error when there are no images.
-func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte, int], warmup int) (Accuracy, Latency, error) {
-	fail := func(err error) (Accuracy, Latency, error) { return Accuracy{}, Latency{}, err }
+// same Invoke calls; what goes on around them is timed apart. The first image is that of the warm-up, which is all that
+// is taken of the options. It is an error when there are no images.
+func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte, int], opts MeasureOptions) (Evaluation, error) {
+	fail := func(err error) (Evaluation, error) { return Evaluation{}, err }
 	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
 	scores := make([]float32, m.Classes)
 	c := newStopwatch(1 << 14)
+	var before, after []time.Duration
 	n, correct := 0, 0
 	for rgb, class := range images {
 		if err := ctx.Err(); err != nil {
@@ -49,21 +66,23 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if class < 0 || class >= m.Classes {
 			return fail(fmt.Errorf("infer: image %d is of class %d, the model has %d", n, class, m.Classes))
 		}
+		start := time.Now()
 		if err := m.Preprocess(in, rgb); err != nil {
 			return fail(err)
 		}
 		if err := s.Write(in); err != nil {
 			return fail(err)
 		}
+		before = append(before, time.Since(start))
 		if n == 0 {
-			if err := c.repeat(ctx, s, bounds{runs: warmup}); err != nil {
+			if err := c.warmUp(ctx, s, opts); err != nil {
 				return fail(err)
 			}
-			c.endWarmup()
 		}
 		if err := c.invoke(s); err != nil {
 			return fail(err)
 		}
+		start = time.Now()
 		if err := s.Read(out); err != nil {
 			return fail(err)
 		}
@@ -73,9 +92,20 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if n++; argmax(scores) == class {
 			correct++
 		}
+		after = append(after, time.Since(start))
 	}
 	if n == 0 {
 		return fail(errors.New("infer: no images to evaluate"))
 	}
-	return NewAccuracy(correct, n), c.latency(), nil
+	return Evaluation{NewAccuracy(correct, n), c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
+}
+
+// Median of times, in microseconds, by nearest rank; 0 of none.
+func Median(times []time.Duration) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	us := inMicroseconds(times)
+	slices.Sort(us)
+	return quantile(us, 50)
 }

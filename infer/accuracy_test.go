@@ -87,12 +87,16 @@ func TestEvaluate(t *testing.T) {
 			}
 			return answers[i]
 		}
-		a, l, err := infer.Evaluate(t.Context(), m, s, pictures(40, label), 3)
+		e, err := infer.Evaluate(t.Context(), m, s, pictures(40, label), infer.MeasureOptions{WarmupRuns: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a != infer.NewAccuracy(30, 40) || l.Count != 40 {
-			t.Errorf("%v: %+v from %d timed calls, want 30 of 40", kind, a, l.Count)
+		a, l := e.Accuracy, e.Latency
+		if a != infer.NewAccuracy(30, 40) || l.Count != 40 || l.Warmup != (infer.Warmup{Calls: 3}) {
+			t.Errorf("%v: %+v from %d timed calls, want 30 of 40, after %+v", kind, a, l.Count, l.Warmup)
+		}
+		if e.Around.Preprocess <= 0 || e.Around.Postprocess <= 0 || e.Around.Decode != 0 {
+			t.Errorf("%v: around a call %+v", kind, e.Around)
 		}
 		if l.First <= 0 || l.Min <= 0 || !slices.IsSorted([]float64{l.Min, l.P50, l.P90, l.P99, l.Max}) {
 			t.Errorf("%v: latency %+v", kind, l)
@@ -116,12 +120,12 @@ func TestEvaluateErrors(t *testing.T) {
 		{"image too small", t.Context(), func(yield func([]byte, int) bool) { yield(make([]byte, 3), 0) }},
 		{"cancelled", cancelled, pictures(2, zero)},
 	} {
-		if _, _, err := infer.Evaluate(test.ctx, m, s, test.images, 1); err == nil {
+		if _, err := infer.Evaluate(test.ctx, m, s, test.images, infer.MeasureOptions{WarmupRuns: 1}); err == nil {
 			t.Errorf("%s: no error", test.name)
 		}
 	}
 	s.Close()
-	if _, _, err := infer.Evaluate(t.Context(), m, s, pictures(2, zero), 1); err == nil {
+	if _, err := infer.Evaluate(t.Context(), m, s, pictures(2, zero), infer.MeasureOptions{WarmupRuns: 1}); err == nil {
 		t.Error("closed session: no error")
 	}
 }
@@ -149,7 +153,7 @@ func TestEvaluateNotANumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	_, _, err = infer.Evaluate(t.Context(), m, s, pictures(2, func(int) int { return 0 }), 0)
+	_, err = infer.Evaluate(t.Context(), m, s, pictures(2, func(int) int { return 0 }), infer.MeasureOptions{})
 	if !errors.Is(err, infer.ErrModel) {
 		t.Errorf("%v, want ErrModel", err)
 	}

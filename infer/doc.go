@@ -10,6 +10,7 @@
 // A file is checked by Decode before any runtime sees it, so a hostile one costs an error. Runtimes:
 //
 //	tflite     infer/tflitec  the TFLite C library: built-in kernels, XNNPACK (cgo, tag tflite)
+//	native     infer/native   int8 in Go and assembly, for each family of processors
 //	litert     infer/litert   LiteRT: its CPU and GPU accelerators, loaded at run time
 //	reference  NewReference   graph/interp in plain Go: slow, the same bits everywhere, always there
 //

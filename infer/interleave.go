@@ -19,10 +19,9 @@ func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte
 			return nil, err
 		}
 		watches[i], order[i] = newStopwatch(max(opts.NumRuns, 1<<14)), i
-		if err := watches[i].repeat(ctx, s, bounds{opts.WarmupRuns, seconds(opts.WarmupMinSecs), seconds(opts.MaxSecs)}); err != nil {
+		if err := watches[i].warmUp(ctx, s, opts); err != nil {
 			return nil, err
 		}
-		watches[i].endWarmup()
 	}
 	each := bounds{(max(opts.NumRuns, 1) + rounds - 1) / rounds, seconds(opts.MinSecs / rounds), seconds(opts.MaxSecs / rounds)}
 	times := make([][][]float64, len(sessions)) // of each session's rounds

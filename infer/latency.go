@@ -20,16 +20,23 @@ type Latency struct {
 	StdDev float64 `json:"stddev"` // of the sample; 0 for one call
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
+	Warmup Warmup  `json:"warmup"`
 
 	kept *measured
 }
 
+// HeadlineCalls is the fewest calls whose quantiles are to be quoted: of 1,024, ten lie beyond p99. It is also the least
+// that MLPerf's LoadGen takes for one stream.
+const HeadlineCalls = 1024
+
 // MeasureOptions are benchmark_model's flags of the same names: calls are repeated until there were NumRuns of them and
-// MinSecs have passed, but not beyond MaxSecs. The warm-up is WarmupRuns calls and WarmupMinSecs, within MaxSecs too.
+// MinSecs have passed, but not beyond MaxSecs. The warm-up is WarmupRuns calls and WarmupMinSecs, within MaxSecs too, and
+// then goes on until it is stable (Warmup), for WarmupMaxSecs in all.
 type MeasureOptions struct {
 	WarmupRuns    int
 	WarmupMinSecs float64
-	NumRuns       int // at least 1 call is timed
+	WarmupMaxSecs float64 // 0: stable or not
+	NumRuns       int     // at least 1 call is timed
 	MinSecs       float64
 	MaxSecs       float64 // 0 is no limit
 }
@@ -43,12 +50,10 @@ func Measure(ctx context.Context, s Session, input []byte, opts MeasureOptions) 
 		return Latency{}, err
 	}
 	c := newStopwatch(max(opts.NumRuns, 1<<14))
-	limit := func(runs int, minSecs float64) bounds { return bounds{runs, seconds(minSecs), seconds(opts.MaxSecs)} }
-	if err := c.repeat(ctx, s, limit(opts.WarmupRuns, opts.WarmupMinSecs)); err != nil {
+	if err := c.warmUp(ctx, s, opts); err != nil {
 		return Latency{}, err
 	}
-	c.endWarmup()
-	if err := c.repeat(ctx, s, limit(max(opts.NumRuns, 1), opts.MinSecs)); err != nil {
+	if err := c.repeat(ctx, s, bounds{max(opts.NumRuns, 1), seconds(opts.MinSecs), seconds(opts.MaxSecs)}); err != nil {
 		return Latency{}, err
 	}
 	return c.latency(), nil
@@ -77,6 +82,7 @@ type bounds struct {
 type stopwatch struct {
 	first   time.Duration // 0 before the first call
 	samples []time.Duration
+	warmup  Warmup
 	yielded time.Time
 }
 
@@ -121,13 +127,10 @@ func (c *stopwatch) repeat(ctx context.Context, s Session, b bounds) error {
 	}
 }
 
-// endWarmup forgets the samples so far, but not which call was the first.
-func (c *stopwatch) endWarmup() { c.samples = c.samples[:0] }
-
 func (c *stopwatch) latency() Latency {
 	us := inMicroseconds(c.samples)
 	l := summarize(us)
-	l.First = microseconds(c.first)
+	l.First, l.Warmup = microseconds(c.first), c.warmup
 	if l.Count > 0 {
 		l.kept = keep(us)
 	}
@@ -144,7 +147,7 @@ func inMicroseconds(samples []time.Duration) []float64 {
 	return us
 }
 
-// summarize sorts the samples, in microseconds; First is left to the caller.
+// summarize sorts the samples, in microseconds; First and Warmup are left to the caller.
 func summarize(us []float64) Latency {
 	n := len(us)
 	if n == 0 {

@@ -59,7 +59,7 @@ whole() { [ -f "$1" ] && [ "$(sha256 "$1")" = "$2" ]; }
 fail() { echo "native: $*" >&2; exit 1; }
 check() { whole "$1" "$2" || fail "$(basename "$1"): sha256 is $(sha256 "$1"), want $2; not used"; }
 
-no_tflite="infer runs on the reference interpreter only, without TensorFlow Lite and XNNPACK"
+no_tflite="infer runs on the engines in Go only, without TensorFlow Lite and XNNPACK"
 no_litert="the delegates litert and gpu are not there"
 no_xla="train runs on the Go backend only, about 15 times slower than XLA"
 lost() { echo "native: $TARGET: $1: $2; all else works"; }

@@ -3,14 +3,14 @@
 # licences, a service. Unpacked, it runs; nothing needs installing on the board.
 #
 # Usage: pi/build.sh [ARCHIVE]          default bin/mnet-edge-pi-arm64.tar.gz
-#   MODEL=FILE.tflite                   the model to pack; default the trained CIFAR-10 model of the tests
+#   MODEL=FILE.tflite                   the model to pack; default the one built in
 #
 # The same sources and tools give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 archive=${1:-bin/mnet-edge-pi-arm64.tar.gz}
-model=${MODEL:-graph/interp/testdata/vectors/cifar10/model.tflite}
+model=${MODEL:-builtin/model.tflite}
 native=native/linux-arm64
 cross=aarch64-linux-gnu-gcc
 

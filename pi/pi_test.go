@@ -20,31 +20,15 @@ import (
 	"mnet-edge/report"
 )
 
-// Where MNET_PI names the archive and MNET_EDGE the program for this machine, the archive is unpacked and run. Debian has
-// what else is needed in qemu-user-static and, for the C library, g++-aarch64-linux-gnu.
-const (
-	emulator = "qemu-aarch64-static"
-	sysroot  = "/usr/aarch64-linux-gnu"
-)
-
-// processors are those of the Raspberry Pi 4, and of the 5, whose dot-product instructions choose other kernels.
-var processors = []string{"cortex-a72", "cortex-a76"}
-
 const images = 200
 
+// Where MNET_PI names the archive and MNET_EDGE the program for this machine, the archive is unpacked and run.
 func TestArchive(t *testing.T) {
 	archive, program := os.Getenv("MNET_PI"), os.Getenv("MNET_EDGE")
 	if archive == "" || program == "" {
 		t.Skip("MNET_PI and MNET_EDGE do not name the archive and the program: make pi-test")
 	}
-	for _, need := range []string{emulator, "tar"} {
-		if _, err := exec.LookPath(need); err != nil {
-			t.Skipf("%s is not installed (Debian: qemu-user-static)", need)
-		}
-	}
-	if _, err := os.Stat(filepath.Join(sysroot, "lib/libstdc++.so.6")); err != nil {
-		t.Skip("the C++ library for arm64 is not installed (Debian: g++-aarch64-linux-gnu)")
-	}
+	needEmulator(t)
 	dir := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", archive, "-C", dir).CombinedOutput(); err != nil {
 		t.Fatalf("unpacking: %v, %s", err, out)
@@ -58,10 +42,10 @@ func TestArchive(t *testing.T) {
 	native := here.infer("native", pictures)
 	xnnpack := here.infer("xnnpack", pictures)
 	photoHere := here.infer("reference", photo)
-	for _, cpu := range processors {
-		t.Run(cpu, func(t *testing.T) {
-			board := machine{t, []string{emulator, "-L", sysroot, "-cpu", cpu, filepath.Join(root, "mnet-edge")}, root}
-			board.devices()
+	for _, b := range boards {
+		t.Run(b.cpu, func(t *testing.T) {
+			board := machine{t, append(b.emulated(t), filepath.Join(root, "mnet-edge")), root}
+			board.devices(b.model)
 			if same := sameBits(t, board.infer("reference", photo), photoHere); same != 1 {
 				t.Error("a photo that has to be resized gives other bits than here")
 			}
@@ -118,10 +102,11 @@ func (m machine) infer(delegate, pictures string) report.Infer {
 	return r
 }
 
-// devices holds the board to having every runtime.
-func (m machine) devices() {
+// devices holds the board to being what it is, and to having every runtime.
+func (m machine) devices(model string) {
 	m.t.Helper()
 	var r struct {
+		Host    struct{ Board string }
 		Devices []struct {
 			Name      string
 			Available bool
@@ -129,6 +114,9 @@ func (m machine) devices() {
 	}
 	if err := json.Unmarshal(m.run("devices", "--json"), &r); err != nil {
 		m.t.Fatal(err)
+	}
+	if r.Host.Board != model {
+		m.t.Errorf("the board is %q, want %q", r.Host.Board, model)
 	}
 	available := map[string]bool{}
 	for _, d := range r.Devices {

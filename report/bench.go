@@ -39,6 +39,7 @@ type BenchRow struct {
 	Accuracy    infer.Accuracy   `json:"accuracy"`
 	DropPoints  float64          `json:"drop_points"` // percentage points of top-1 below the first row's
 	Latency     infer.Latency    `json:"latency_us"`
+	Around      infer.Around     `json:"around_us"`                // what an image takes besides a call
 	Percentiles []float64        `json:"percentiles_us,omitempty"` // of the latency: 0 to 100 %
 	SpeedUp     float64          `json:"speed_up"`                 // the first row's median over this one's
 	SpeedUpCI   *[2]float64      `json:"speed_up_ci95,omitempty"`  // paired bootstrap interval; null of the first row
@@ -90,7 +91,14 @@ var benchColumns = []benchColumn{
 	microsecondColumn("p50", func(l infer.Latency) float64 { return l.P50 }),
 	microsecondColumn("p90", func(l infer.Latency) float64 { return l.P90 }),
 	microsecondColumn("p99", func(l infer.Latency) float64 { return l.P99 }),
+	{"", "", "mean_us", nil, func(r BenchRow) string { return plain(r.Latency.Mean) }},
+	{"", "", "stddev_us", nil, func(r BenchRow) string { return plain(r.Latency.StdDev) }},
+	{"", "", "first_us", nil, func(r BenchRow) string { return plain(r.Latency.First) }},
 	{"", "", "calls", nil, func(r BenchRow) string { return strconv.Itoa(r.Latency.Count) }},
+	{"", "", "warmup_calls", nil, func(r BenchRow) string { return strconv.Itoa(r.Latency.Warmup.Calls) }},
+	{"", "", "warmup_stable", nil, func(r BenchRow) string { return strconv.FormatBool(r.Latency.Warmup.Stable) }},
+	{"", "", "preprocess_us", nil, func(r BenchRow) string { return plain(r.Around.Preprocess) }},
+	{"", "", "postprocess_us", nil, func(r BenchRow) string { return plain(r.Around.Postprocess) }},
 	{"speed-up [95 %]", "", "speed_up", speedUpText, func(r BenchRow) string { return plain(r.SpeedUp) }},
 	{"", "", "speed_up_low", nil, func(r BenchRow) string { return speedUpEnd(r, 0) }},
 	{"", "", "speed_up_high", nil, func(r BenchRow) string { return speedUpEnd(r, 1) }},
@@ -298,6 +306,8 @@ func (b Bench) conditions() []string {
 	for _, r := range b.Rows {
 		add(fmt.Sprintf("%s (%s), %s", r.Runtime.Name, r.Runtime.Version, plural(r.Runtime.Threads, "thread")))
 	}
+	add(b.callsText())
+	add(b.aroundText())
 	if slices.ContainsFunc(b.Rows, func(r BenchRow) bool { return r.Verified != nil }) {
 		add("same class: as the reference interpreter's, on that many images; = means the same bits throughout")
 	}
@@ -307,6 +317,45 @@ func (b Bench) conditions() []string {
 		}
 	}
 	return lines
+}
+
+// callsText is how often the rows were called, and which of the figures are not for quoting.
+func (b Bench) callsText() string {
+	few, most := b.Rows[0].Latency.Count, 0
+	var restless []string
+	for i, r := range b.Rows {
+		few, most = min(few, r.Latency.Count), max(most, r.Latency.Count)
+		if w := r.Latency.Warmup; w.Calls > 0 && !w.Stable {
+			restless = append(restless, strconv.Itoa(i+1))
+		}
+	}
+	text := fmt.Sprintf("%s a row", plural(few, "call"))
+	if most > few {
+		text = fmt.Sprintf("%d to %s a row", few, plural(most, "call"))
+	}
+	if few < infer.HeadlineCalls {
+		text += fmt.Sprintf(", an impression: figures to quote take %d", infer.HeadlineCalls)
+	}
+	if restless != nil {
+		text += "; not stable when the warm-up ended: row " + strings.Join(restless, ", ")
+	}
+	return text
+}
+
+// aroundText is what an image takes besides a call.
+func (b Bench) aroundText() string {
+	span := func(of func(infer.Around) float64) string {
+		lo, hi := of(b.Rows[0].Around), 0.0
+		for _, r := range b.Rows {
+			lo, hi = min(lo, of(r.Around)), max(hi, of(r.Around))
+		}
+		if usText(lo) == usText(hi) {
+			return usText(hi)
+		}
+		return usText(lo) + " to " + usText(hi)
+	}
+	return fmt.Sprintf("not in a call, an image: preprocess %s µs, postprocess %s µs",
+		span(func(a infer.Around) float64 { return a.Preprocess }), span(func(a infer.Around) float64 { return a.Postprocess }))
 }
 
 // conditionsText is what is known of the machine while latency was measured.

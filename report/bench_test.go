@@ -46,9 +46,9 @@ func comparison() Bench {
 	slow := latency
 	slow.P50, slow.P90, slow.P99 = 96.8, 110, 1480
 	b := Bench{Version: 1, Measured: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Host: "a host", Data: "cifar10, test images", Rows: []BenchRow{
-		{Model: "runs/a/float32.tflite", Scheme: "float32", SizeBytes: 866912, SHA256: "aa", Runtime: none, Accuracy: infer.NewAccuracy(725, 1000), Latency: slow,
+		{Model: "runs/a/float32.tflite", Scheme: "float32", SizeBytes: 866912, SHA256: "aa", Runtime: none, Accuracy: infer.NewAccuracy(725, 1000), Latency: slow, Around: around,
 			Verified: &infer.Agreement{Inputs: 100, SameTop1: 100, SameBits: 100}, MemoryBytes: 5_400_000},
-		{Model: "runs/a/<int8>|.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "bb", Runtime: ran, Accuracy: accuracy, Latency: latency, InitUS: 1980.5,
+		{Model: "runs/a/<int8>|.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "bb", Runtime: ran, Accuracy: accuracy, Latency: latency, Around: infer.Around{Preprocess: 3.5, Postprocess: 0.75}, InitUS: 1980.5,
 			Verified: &infer.Agreement{Inputs: 100, SameTop1: 98, SameBits: 3, MaxDiff: 0.25, Rounding: "double"},
 			Profile: &infer.Profile{Calls: 100, Source: infer.SourceRuntime, CallUS: 50, RestUS: 1.5, StepUS: 1, Nodes: []infer.NodeTime{
 				{Name: "conv1", Op: "conv2d", Ran: "xnnpack", Kernel: "IGEMM", US: 30.25, Share: 30.25 / 48.5},
@@ -116,6 +116,36 @@ func TestBenchMarksWrongAnswers(t *testing.T) {
 		}
 		if !strings.Contains(s.String(), "98 of 100 images") {
 			t.Errorf("%s does not say that the answers differ", name)
+		}
+	}
+}
+
+// Figures of few calls are not for quoting, nor are those of a row that had not settled: each form says which.
+func TestBenchSaysWhatIsNoHeadline(t *testing.T) {
+	b := comparison()
+	for _, c := range []struct {
+		counts [2]int
+		stable bool
+		want   string
+	}{
+		{[2]int{1024, 1024}, true, "1024 calls a row\n"},
+		{[2]int{1024, 5000}, true, "1024 to 5000 calls a row\n"},
+		{[2]int{200, 1024}, true, "200 to 1024 calls a row, an impression: figures to quote take 1024\n"},
+		{[2]int{1024, 1024}, false, "1024 calls a row; not stable when the warm-up ended: row 2\n"},
+	} {
+		for i := range b.Rows {
+			b.Rows[i].Latency.Count = c.counts[i]
+		}
+		b.Rows[1].Latency.Warmup.Stable = c.stable
+		var text, md strings.Builder
+		b.Text(&text)
+		if err := b.Markdown(&md); err != nil {
+			t.Fatal(err)
+		}
+		for form, got := range map[string]string{"text": text.String(), "markdown": md.String(), "html": htmlOf(t, b.HTML)} {
+			if want := strings.TrimSuffix(c.want, "\n"); !strings.Contains(got, want) || form == "text" && !strings.Contains(got, c.want) {
+				t.Errorf("%s: %v: want %q in\n%s", form, c.counts, c.want, got)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"mnet-edge/devices"
 	"mnet-edge/infer"
 )
 
@@ -40,8 +41,12 @@ type Infer struct {
 	Results  []Result        `json:"results,omitempty"`
 	Accuracy *infer.Accuracy `json:"accuracy,omitempty"`
 	Latency  infer.Latency   `json:"latency_us"` // of Invoke alone
+	Around   infer.Around    `json:"around_us"`  // what an image takes besides
 	InitUS   float64         `json:"init_us"`    // from the model's bytes to a session ready to run
 	Profile  *infer.Profile  `json:"profile,omitempty"`
+
+	Host       string              `json:"host,omitempty"`       // CPU model and cores, where the figures may be quoted
+	Conditions *devices.Conditions `json:"conditions,omitempty"` // while it ran, likewise
 }
 
 // Result is the answer for one image.
@@ -74,13 +79,41 @@ func (r Infer) Text(w io.Writer) {
 		t.Row("top-1", accuracyText(*r.Accuracy))
 	}
 	l := r.Latency
-	t.Row("latency", fmt.Sprintf("p50 %.0f  p90 %.0f  p99 %.0f  first %.0f µs  (%d calls)", l.P50, l.P90, l.P99, l.First, l.Count))
+	t.Row("latency", fmt.Sprintf("p50 %.0f  p90 %.0f  p99 %.0f  first %.0f µs  (%s)", l.P50, l.P90, l.P99, l.First, callsText(l)))
+	if r.Around != (infer.Around{}) {
+		t.Row("besides", aroundText(r.Around))
+	}
 	t.Row("init", fmt.Sprintf("%.0f µs", r.InitUS))
+	if r.Conditions != nil {
+		t.Row("machine", r.Host)
+		t.Row("", conditionsText(*r.Conditions))
+	}
 	t.Render()
 	if r.Profile != nil {
 		fmt.Fprintln(w)
 		ProfileText(w, *r.Profile)
 	}
+}
+
+// callsText is what a latency rests on. Figures of few calls are for an impression, not for quoting.
+func callsText(l infer.Latency) string {
+	text := plural(l.Count, "call")
+	if l.Count < infer.HeadlineCalls {
+		text += ", an impression"
+	}
+	if l.Warmup.Calls > 0 && !l.Warmup.Stable && l.Count >= infer.HeadlineCalls {
+		text += ", not stable before"
+	}
+	return text
+}
+
+// aroundText is what an image takes besides the call.
+func aroundText(a infer.Around) string {
+	text := fmt.Sprintf("preprocess %s  postprocess %s µs an image", usText(a.Preprocess), usText(a.Postprocess))
+	if a.Decode > 0 {
+		text = fmt.Sprintf("decode %s  ", usText(a.Decode)) + text
+	}
+	return text
 }
 
 func labelOrIndex(p infer.Prediction) string {

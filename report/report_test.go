@@ -12,7 +12,8 @@ import (
 var (
 	ran = Runtime{Name: "tflite", Version: "2.20.0", Requested: "auto",
 		Placement: infer.Placement{Delegate: "xnnpack", DelegatedNodes: 29, TotalNodes: 29, Partitions: 1}, Threads: 1}
-	latency  = infer.Latency{Count: 1024, First: 140, P50: 48.4, P90: 60, P99: 99.6, Mean: 50, StdDev: 3, Min: 47, Max: 120}
+	latency  = infer.Latency{Count: 1024, First: 140, P50: 48.4, P90: 60, P99: 99.6, Mean: 50, StdDev: 3, Min: 47, Max: 120, Warmup: infer.Warmup{Calls: 840, Stable: true}}
+	around   = infer.Around{Preprocess: 5.25, Postprocess: 0.75}
 	accuracy = infer.NewAccuracy(721, 1000)
 )
 
@@ -33,6 +34,33 @@ init     1980 µs
 	r.Text(&b)
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// Few calls are an impression, and a warm-up that did not end by itself is told where the figures are many; what the machine
+// was like stands beside figures that may be quoted.
+func TestInferTextConditions(t *testing.T) {
+	r := Infer{Model: "m", Runtime: ran, Latency: latency, Around: infer.Around{Decode: 1203.2, Preprocess: 12.25, Postprocess: 3},
+		Host: "a host", Conditions: &devices.Conditions{Load: devices.Extremes{Min: 0.5, Max: 2}, Throttled: []string{"low voltage"}}}
+	few := latency
+	few.Count, few.Warmup = 10, infer.Warmup{Calls: 10}
+	restless := latency
+	restless.Warmup.Stable = false
+	for _, c := range []struct {
+		latency infer.Latency
+		want    string
+	}{
+		{latency, "(1024 calls)\n"}, {few, "(10 calls, an impression)\n"}, {restless, "(1024 calls, not stable before)\n"},
+	} {
+		r.Latency = c.latency
+		var b strings.Builder
+		r.Text(&b)
+		for _, want := range []string{c.want, "\nbesides  decode 1203  preprocess 12.2  postprocess 3.00 µs an image\n",
+			"\nmachine  a host\n         while measuring: load 0.5 to 2.0, held back: low voltage\n"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("got\n%s\nwant %q", b.String(), want)
+			}
+		}
 	}
 }
 

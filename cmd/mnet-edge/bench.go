@@ -42,7 +42,7 @@ machine's good and bad moments. Speed-up and drop are against the first row.`,
 			&cli.BoolFlag{Name: "markdown", Usage: "print a Markdown table"},
 			&cli.StringFlag{Name: "html", Usage: "also write a page with pictures to `FILE`"},
 			jsonFlag(),
-		}, append(modelFlags(), remoteFlags()...)...), measureFlags(1024, 1)...),
+		}, append(modelFlags(), remoteFlags()...)...), measureFlags(infer.HeadlineCalls, 1, stableSecs)...),
 		Action: benchAction,
 	}
 }
@@ -158,7 +158,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		if err != nil {
 			return nil, err
 		}
-		accuracy, _, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts.WarmupRuns)
+		e, err := infer.Evaluate(c.Context, m.Model, m.session, images, infer.MeasureOptions{WarmupRuns: opts.WarmupRuns})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.path, err)
 		}
@@ -170,7 +170,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
 		row := report.BenchRow{
 			Model: m.path, Scheme: schemeOf(m.Graph), SizeBytes: len(m.bytes), SHA256: sha256Hex(m.bytes),
-			Runtime: m.ran, Accuracy: accuracy, InitUS: microseconds(m.init),
+			Runtime: m.ran, Accuracy: e.Accuracy, Around: e.Around, InitUS: microseconds(m.init),
 		}
 		if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
 			return nil, c.Context.Err()

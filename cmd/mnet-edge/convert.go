@@ -388,8 +388,8 @@ func top1Of(c *cli.Context, encoded []byte, set *dataset.Set, split *dataset.Spl
 	if err != nil {
 		return 0, err
 	}
-	a, _, err := infer.Evaluate(c.Context, m, s, images, 0)
-	return a.Top1, err
+	e, err := infer.Evaluate(c.Context, m, s, images, infer.MeasureOptions{})
+	return e.Accuracy.Top1, err
 }
 
 func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {

@@ -15,6 +15,9 @@ func devicesCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "devices",
 		Usage: "list what this machine can run on, and why not the rest",
+		Description: `1. What --delegate may name here:    mnet-edge devices
+2. For a program:                    mnet-edge devices --json
+3. With other kernels of ours:       mnet-edge devices --kernels portable`,
 		Flags: []cli.Flag{jsonFlag(), kernelsFlag()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

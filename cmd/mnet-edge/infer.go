@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/dataset"
+	"mnet-edge/devices"
 	"mnet-edge/infer"
 	"mnet-edge/report"
 )
@@ -37,7 +38,7 @@ func inferCommand() *cli.Command {
 			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
 			&cli.BoolFlag{Name: "profile", Usage: "where the time of a call goes, operator by operator"},
 			jsonFlag(),
-		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0)...),
+		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0, 0)...),
 		Action: inferAction,
 	}
 }
@@ -70,11 +71,21 @@ func inferAction(c *cli.Context) error {
 	}
 	defer m.session.Close()
 	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
+	watch := func() {}
+	if data != "" || opts.NumRuns >= infer.HeadlineCalls { // figures that someone may quote, and not just an answer
+		if !c.IsSet("warmup-max-secs") {
+			opts.WarmupMaxSecs = stableSecs
+		}
+		if watch, err = watched(c, &r); err != nil {
+			return err
+		}
+	}
 	if data != "" {
 		err = evaluate(c, m, data, opts, &r)
 	} else {
 		err = classify(c, m, opts, &r)
 	}
+	watch()
 	if err != nil {
 		return err
 	}
@@ -88,6 +99,20 @@ func inferAction(c *cli.Context) error {
 	}
 	r.Text(c.App.Writer)
 	return nil
+}
+
+// watched looks at the machine from now until the function that it returns is called, and notes in r what it saw.
+func watched(c *cli.Context, r *report.Infer) (done func(), err error) {
+	host, err := devices.Probe(c.Context)
+	if err != nil {
+		return nil, err
+	}
+	r.Host = report.HostText(host)
+	w := devices.Watch(time.Second)
+	return func() {
+		conditions := w.Stop()
+		r.Conditions = &conditions
+	}, nil
 }
 
 // evaluate measures accuracy and latency over a split.
@@ -109,11 +134,11 @@ func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOpt
 	if err := m.Preprocess(m.firstInput, limited.Image(0)); err != nil {
 		return err
 	}
-	accuracy, latency, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts.WarmupRuns)
+	e, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts)
 	if err != nil {
 		return err
 	}
-	r.Accuracy, r.Latency = &accuracy, latency
+	r.Accuracy, r.Latency, r.Around = &e.Accuracy, e.Latency, e.Around
 	if set.Lossy != "" {
 		say(c, "note: %s is %s", set.Name, set.Lossy)
 	}
@@ -138,39 +163,49 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 	if err != nil {
 		return err
 	}
+	var decode, before, after []time.Duration
+	lap := func(start time.Time, to *[]time.Duration) { *to = append(*to, time.Since(start)) }
 	for i, path := range files {
+		start := time.Now()
 		img, err := readPicture(path, c.App.Reader)
 		if err != nil {
 			return err
 		}
-		if err := m.Preprocess(in, dataset.ToRGB(img, m.Height, m.Width)); err != nil {
+		rgb := dataset.ToRGB(img, m.Height, m.Width)
+		lap(start, &decode)
+		start = time.Now()
+		if err := m.Preprocess(in, rgb); err != nil {
 			return err
 		}
+		if err := m.session.Write(in); err != nil {
+			return err
+		}
+		lap(start, &before)
 		if i == 0 {
 			m.firstInput = bytes.Clone(in)
 			if r.Latency, err = infer.Measure(c.Context, m.session, in, opts); err != nil {
 				return err
 			}
 		}
-		if err := m.session.Write(in); err != nil {
-			return err
-		}
-		start := time.Now()
+		start = time.Now()
 		if err := m.session.Invoke(); err != nil {
 			return err
 		}
 		took := time.Since(start)
+		start = time.Now()
 		if err := m.session.Read(out); err != nil {
 			return err
 		}
 		if err := m.Scores(scores, out); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+		top := m.TopK(scores, c.Int("top"))
+		lap(start, &after)
 		r.Results = append(r.Results, report.Result{
-			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: m.TopK(scores, c.Int("top")),
-			LatencyUS: microseconds(took),
+			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: top, LatencyUS: microseconds(took),
 		})
 	}
+	r.Around = infer.Around{Decode: infer.Median(decode), Preprocess: infer.Median(before), Postprocess: infer.Median(after)}
 	return nil
 }
 

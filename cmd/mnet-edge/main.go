@@ -135,6 +135,8 @@ func hintFor(err error) string {
 		return h.hint
 	case errors.As(err, &u):
 		return "mnet-edge COMMAND --help lists the flags"
+	case errors.Is(err, errDelegate), errors.Is(err, infer.ErrUnavailable):
+		return "mnet-edge devices lists what this machine can run on, and why not the rest"
 	}
 	return ""
 }

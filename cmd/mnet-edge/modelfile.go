@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -30,12 +32,22 @@ func readModel(path string) ([]byte, error) {
 	if path == builtin.Name {
 		return builtin.Model, nil
 	}
+	b, err := readFile(path, 1<<31-1, "2 GB")
+	if errors.Is(err, fs.ErrNotExist) {
+		err = withHint(err, "mnet-edge convert --int8 writes a model of a run; --model %s is the one built in", builtin.Name)
+	}
+	return b, err
+}
+
+// readFile reads a regular file of at most so many bytes, which are called limit. A pipe would be waited for, and a device
+// has no end.
+func readFile(path string, most int64, limit string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, refuse(err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > 1<<31-1 {
-		return nil, refuse(fmt.Errorf("%s: not a regular file of at most 2 GB", path))
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, refuse(fmt.Errorf("%s: not a regular file of at most %s", path, limit))
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

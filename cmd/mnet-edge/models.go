@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,10 +34,15 @@ func modelFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
 
-// measureFlags have the names and the meaning of TFLite's benchmark_model.
-func measureFlags(runs int, minSecs float64) []cli.Flag {
+// stableSecs is how long a warm-up may take where the figures are to be quoted.
+const stableSecs = 2
+
+// measureFlags have the names and the meaning of TFLite's benchmark_model, all but --warmup-max-secs, which it lacks.
+func measureFlags(runs int, minSecs, warmupMaxSecs float64) []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "warmup-runs", Value: 10, Usage: "`N` calls before the timed ones"},
+		&cli.IntFlag{Name: "warmup-runs", Value: 10, Usage: "at least `N` calls before the timed ones"},
+		&cli.Float64Flag{Name: "warmup-min-secs", Usage: "and at least `S` seconds of them"},
+		&cli.Float64Flag{Name: "warmup-max-secs", Value: warmupMaxSecs, Usage: "and until their times are stable, for at most `S` seconds"},
 		&cli.IntFlag{Name: "num-runs", Value: runs, Usage: "at least `N` timed calls"},
 		&cli.Float64Flag{Name: "min-secs", Value: minSecs, Usage: "and at least `S` seconds of them"},
 		&cli.Float64Flag{Name: "max-secs", Value: 150, Usage: "but no more than `S` seconds"},
@@ -46,9 +50,12 @@ func measureFlags(runs int, minSecs float64) []cli.Flag {
 }
 
 func measureOptions(c *cli.Context) (infer.MeasureOptions, error) {
-	o := infer.MeasureOptions{WarmupRuns: c.Int("warmup-runs"), NumRuns: c.Int("num-runs"), MinSecs: c.Float64("min-secs"), MaxSecs: c.Float64("max-secs")}
-	if o.WarmupRuns < 0 || o.NumRuns < 1 || !(o.MinSecs >= 0) || !(o.MaxSecs > 0) {
-		return o, usagef("--num-runs wants at least 1, --max-secs more than 0, --warmup-runs and --min-secs at least 0")
+	o := infer.MeasureOptions{
+		WarmupRuns: c.Int("warmup-runs"), WarmupMinSecs: c.Float64("warmup-min-secs"), WarmupMaxSecs: c.Float64("warmup-max-secs"),
+		NumRuns: c.Int("num-runs"), MinSecs: c.Float64("min-secs"), MaxSecs: c.Float64("max-secs"),
+	}
+	if o.WarmupRuns < 0 || !(o.WarmupMinSecs >= 0) || !(o.WarmupMaxSecs >= 0) || o.NumRuns < 1 || !(o.MinSecs >= 0) || !(o.MaxSecs > 0) {
+		return o, usagef("--num-runs wants at least 1, --max-secs more than 0, the other flags of measuring at least 0")
 	}
 	return o, nil
 }
@@ -67,9 +74,9 @@ func given(c *cli.Context) (infer.Given, error) {
 		return g, usagef("--mean and --std go together")
 	}
 	if path := c.String("labels"); path != "" {
-		b, err := os.ReadFile(path)
+		b, err := readFile(path, 1<<20, "1 MiB")
 		if err != nil {
-			return g, refuse(err)
+			return g, err
 		}
 		g.Labels = textLines(b)
 	}

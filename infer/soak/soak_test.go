@@ -7,10 +7,12 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"mnet-edge/graph"
 	"mnet-edge/infer"
+	"mnet-edge/infer/litert"
 	"mnet-edge/infer/native"
 	"mnet-edge/quant"
 )
@@ -46,11 +48,16 @@ func (e engine) open(model []byte) (infer.Session, error) {
 	return e.runtime.Open(model, infer.Options{Delegate: e.delegate, Threads: 1})
 }
 
-// engines are all that this build has.
-func engines() []engine {
-	return append(tfliteEngines(), engine{native.New(native.Options{}), native.Name},
-		engine{infer.NewReference(quant.Double), infer.ReferenceName})
-}
+// engines are all that are at hand: TFLite if the tests are linked with it, LiteRT if its library is found.
+var engines = sync.OnceValue(func() []engine {
+	es := tfliteEngines()
+	for _, d := range litert.New().Devices() {
+		if d.Name == litert.CPU && d.Available {
+			es = append(es, engine{litert.New(), litert.CPU})
+		}
+	}
+	return append(es, engine{native.New(native.Options{}), native.Name}, engine{infer.NewReference(quant.Double), infer.ReferenceName})
+})
 
 // vector reads one of the models whose answers are TFLite's own.
 func vector(t *testing.T, name string) []byte {

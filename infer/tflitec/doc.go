@@ -12,7 +12,8 @@
 //	profile.c   what the runtime tells of operators as they run
 //	xnnpack.go  XNNPACK's delegate, with the options that go-tflite's lacks
 //	plugin.go   delegates that are libraries of their own, loaded when they are asked for
-//	rpath.go    where a binary looks for the library
+//	load.go     where the library is looked for
+//	load_*.c    loading it when the program runs: without it the program starts all the same
 //
 // A model passes infer.Decode before the library sees a byte of it.
 package tflitec

@@ -118,5 +118,3 @@ func (o *observer) counts() (total, delegated, partitions int) {
 }
 
 func version() string { return C.GoString(C.TfLiteVersion()) }
-
-func quiet() { C.mnet_quiet() }

@@ -115,16 +115,3 @@ TfLiteModel* mnet_model_new(const void* data, size_t size, mnet_log* log) {
 void mnet_log_to(TfLiteInterpreterOptions* options, mnet_log* log) {
   TfLiteInterpreterOptionsSetErrorReporter(options, report, log);
 }
-
-// The C API has no switch for the library's log, only for an interpreter's errors. This is
-// tflite::logging_internal::MinimalLogger::SetMinimumLogSeverity, which a library may lack.
-extern int set_minimum_severity(int severity) __asm__(
-#ifdef __APPLE__
-    "_"
-#endif
-    "_ZN6tflite16logging_internal13MinimalLogger21SetMinimumLogSeverityENS_11LogSeverityE") __attribute__((weak));
-
-void mnet_quiet(void) {
-  enum { warning = 2 };
-  if (set_minimum_severity) set_minimum_severity(warning);
-}

@@ -35,7 +35,4 @@ void mnet_observer_free(mnet_observer* o);
 TfLiteModel* mnet_model_new(const void* data, size_t size, mnet_log* log);
 void mnet_log_to(TfLiteInterpreterOptions* options, mnet_log* log);
 
-// mnet_quiet turns off the library's informational messages on stderr.
-void mnet_quiet(void);
-
 #endif

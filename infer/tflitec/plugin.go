@@ -2,7 +2,6 @@
 
 package tflitec
 
-// #cgo linux LDFLAGS: -ldl
 // #include <stdlib.h>
 // #include "plugin.h"
 import "C"

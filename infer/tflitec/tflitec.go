@@ -24,18 +24,31 @@ const (
 
 type tfliteRuntime struct{}
 
-// New returns the runtime. It also ends the library's informational messages on stderr.
-func New() infer.Runtime {
-	quiet()
-	return tfliteRuntime{}
-}
+// New returns the runtime, with the library beside the program or in native/, if any.
+func New() infer.Runtime { return tfliteRuntime{} }
 
 func (tfliteRuntime) Name() string { return "tflite" }
 
-func (tfliteRuntime) Version() string { return version() }
+// Version is the library's; "" without one.
+func (tfliteRuntime) Version() string {
+	if load() != nil {
+		return ""
+	}
+	return version()
+}
 
 // Devices is XNNPACK and the built-in kernels, which the library has, and the delegates that are libraries of their own.
 func (r tfliteRuntime) Devices() []devices.Device {
+	if err := load(); err != nil {
+		ds := []devices.Device{{Name: XNNPACK, Kind: devices.CPU}, {Name: None, Kind: devices.CPU}, {Name: External, Kind: devices.Any}}
+		for _, k := range known {
+			ds = append(ds, devices.Device{Name: k.name, Kind: k.kind})
+		}
+		for i := range ds {
+			ds[i].Reason = err.Error()
+		}
+		return ds
+	}
 	return append([]devices.Device{
 		{Name: XNNPACK, Kind: devices.CPU, Available: true, Version: "tflite " + version()},
 		{Name: None, Kind: devices.CPU, Available: true, Version: "tflite " + version() + " built-in kernels"},
@@ -77,6 +90,9 @@ type session struct {
 
 // newSession opens the model, watched by w unless that is nil.
 func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_ infer.Session, err error) {
+	if err := load(); err != nil {
+		return nil, fmt.Errorf("tflite: %w: %w", infer.ErrUnavailable, err)
+	}
 	s := &session{messages: newMessages()}
 	defer func() {
 		if err != nil {
