@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -38,15 +39,22 @@ type NodeTime struct {
 // a session of its own.
 type Profiler interface {
 	Runtime
-	// Profile runs the model calls times on the input, a tensor's bytes, after a warm-up. Errors are those of Open.
+	// Profile runs the model calls times on the input, a tensor's bytes, after a warm-up. Errors are those of Open, and
+	// ErrNoProfile.
 	Profile(ctx context.Context, model []byte, opts Options, input []byte, calls int) (*Profile, error)
 }
+
+// ErrNoProfile is that of a delegate whose runtime does not say where its time goes.
+var ErrNoProfile = errors.New("the runtime does not say where the time goes")
 
 // ProfileOn is r's profile of the model, or where r gives none, the time of its calls divided among the nodes as the
 // reference interpreter divides its own.
 func ProfileOn(ctx context.Context, r Runtime, model []byte, opts Options, input []byte, calls int) (*Profile, error) {
 	if p, ok := r.(Profiler); ok {
-		return p.Profile(ctx, model, opts, input, calls)
+		profile, err := p.Profile(ctx, model, opts, input, calls)
+		if !errors.Is(err, ErrNoProfile) {
+			return profile, err
+		}
 	}
 	s, err := r.Open(model, opts)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
+	"mnet-edge/infer/litert"
 	"mnet-edge/lint"
 	"mnet-edge/report"
 )
@@ -41,8 +42,12 @@ func explain(m *openedModel, delegate string, p *infer.Profile) error {
 	if err != nil {
 		return err
 	}
+	target := lint.Target(delegate)
+	if delegate == litert.CPU { // which is XNNPACK too
+		target = lint.XNNPACK
+	}
 	for _, v := range verdicts {
-		if string(v.Target) != delegate {
+		if v.Target != target {
 			continue
 		}
 		for i, n := range p.Nodes {

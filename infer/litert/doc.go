@@ -7,7 +7,8 @@
 //	library.go      the part of LiteRT's C API in use, loaded
 //	session.go      environment, model, options, compiled model, buffers; Write, Invoke, Read
 //	signatures.go   what of a model LiteRT does not get
-//	nodes.go        how many nodes an accelerator took, from LiteRT's profiler
+//	nodes.go        which nodes an accelerator took, from LiteRT's profiler
+//	profile.go      time by operator, likewise
 //	output.go       what LiteRT prints while it opens a model, kept from the terminal and used as the reason of an error
 //	absent.go       the Runtime of systems for which LiteRT has no library
 //

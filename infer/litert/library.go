@@ -119,6 +119,7 @@ type library struct {
 	getProfiler   func(c compiledModel, p *profiler) status
 	startProfiler func(profiler) status
 	stopProfiler  func(profiler) status
+	resetProfiler func(profiler) status
 	numEvents     func(p profiler, n *int32) status
 	events        func(p profiler, n int32, events *event) status
 
@@ -177,6 +178,7 @@ func dlopen(path string) (*library, error) {
 		{"LiteRtCompiledModelGetProfiler", &l.getProfiler},
 		{"LiteRtStartProfiler", &l.startProfiler},
 		{"LiteRtStopProfiler", &l.stopProfiler},
+		{"LiteRtResetProfiler", &l.resetProfiler},
 		{"LiteRtGetNumProfilerEvents", &l.numEvents},
 		{"LiteRtGetProfilerEvents", &l.events},
 		{"strdup", &l.strdup}, // through the library, which depends on libc

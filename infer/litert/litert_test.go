@@ -61,36 +61,14 @@ func TestGPU(t *testing.T) {
 // XNNPACK takes no int16: what it leaves is found by the profiler.
 func TestPlacementInPart(t *testing.T) {
 	r := runtime(t, litert.CPU)
-	dense := func(g *graph.Graph, x *graph.Value) *graph.Value {
-		w := graph.Const("w", graph.Type{DType: graph.Float32, Shape: []int{4, 4}}, make([]float32, 16))
-		b := graph.Const("b", graph.Type{DType: graph.Float32, Shape: []int{4}}, make([]float32, 4))
-		return g.Apply("dense", graph.FullyConnected{}, x, w, b)
-	}
-	int16s := func(g *graph.Graph, x *graph.Value) *graph.Value {
-		q := g.Apply("q", graph.Quantize{To: graph.Int16}, x)
-		q.Type.Quant = quant.PerTensor(0.5, 0)
-		return g.Apply("d", graph.Dequantize{}, q)
-	}
-	type layers []func(*graph.Graph, *graph.Value) *graph.Value
 	for _, test := range []struct {
-		layers layers
+		layers []layer
 		want   infer.Placement
 	}{
-		{layers{int16s}, infer.Placement{Delegate: "none", TotalNodes: 2}},
-		{layers{dense, int16s, dense, dense}, infer.Placement{Delegate: litert.CPU, DelegatedNodes: 3, TotalNodes: 5, Partitions: 2}},
+		{[]layer{int16s}, infer.Placement{Delegate: "none", TotalNodes: 2}},
+		{[]layer{dense, int16s, dense, dense}, infer.Placement{Delegate: litert.CPU, DelegatedNodes: 3, TotalNodes: 5, Partitions: 2}},
 	} {
-		g := graph.New("part")
-		g.Level = graph.Quantized
-		x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4}})
-		for _, layer := range test.layers {
-			x = layer(g, x)
-		}
-		g.Outputs = []*graph.Value{x}
-		b, err := tflite.Encode(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := r.Open(b, infer.Options{})
+		s, err := r.Open(partModel(t, test.layers...), infer.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,6 +77,37 @@ func TestPlacementInPart(t *testing.T) {
 		}
 		s.Close()
 	}
+}
+
+// A layer is some operators of a small model.
+type layer func(*graph.Graph, *graph.Value) *graph.Value
+
+func dense(g *graph.Graph, x *graph.Value) *graph.Value {
+	w := graph.Const("w", graph.Type{DType: graph.Float32, Shape: []int{4, 4}}, make([]float32, 16))
+	b := graph.Const("b", graph.Type{DType: graph.Float32, Shape: []int{4}}, make([]float32, 4))
+	return g.Apply("dense", graph.FullyConnected{}, x, w, b)
+}
+
+func int16s(g *graph.Graph, x *graph.Value) *graph.Value {
+	q := g.Apply("q", graph.Quantize{To: graph.Int16}, x)
+	q.Type.Quant = quant.PerTensor(0.5, 0)
+	return g.Apply("d", graph.Dequantize{}, q)
+}
+
+func partModel(t *testing.T, layers ...layer) []byte {
+	t.Helper()
+	g := graph.New("part")
+	g.Level = graph.Quantized
+	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4}})
+	for _, l := range layers {
+		x = l(g, x)
+	}
+	g.Outputs = []*graph.Value{x}
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // LiteRT 2.3 ends the process over a signature without names; the copy that it gets has no signatures.

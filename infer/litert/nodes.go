@@ -4,29 +4,40 @@ package litert
 
 import (
 	"errors"
+	"time"
+	"unsafe"
 
+	"mnet-edge/graph"
 	"mnet-edge/infer"
 )
 
 // event is ProfiledEventData.
 type event struct {
-	_        uintptr // its name
+	name     *byte // a C string, the profiler's until it is reset
 	kind     int32
 	_        int32
-	_        [2]uint64  // start and duration, µs
+	_        uint64     // start, µs
+	took     uint64     // µs
 	_        [6]uintptr // memory before and after
 	metadata [2]uint64
 	_        [2]int32 // its source
 }
 
 const (
-	kindOperator = 1 << 1 // a node that LiteRT's own kernels run
+	kindOperator = 1 << 1 // a node that LiteRT's own kernels run; metadata[0] is its number in the file
 	kindDelegate = 1 << 3 // an operator within a delegate; metadata[0] is its number there, from 0
 )
 
-// count tells how many of total nodes the CPU accelerator took. LiteRT says of a compiled model whether it is accelerated
+// operator is one that ran.
+type operator struct {
+	infer.OperatorRun
+	took time.Duration // in whole microseconds, cut off
+}
+
+// count tells how many of the nodes the CPU accelerator took. LiteRT says of a compiled model whether it is accelerated
 // whole; one that is not is compiled again with the profiler, which has an event for each node left.
-func (s *session) count(total int) (infer.Placement, error) {
+func (s *session) count(g *graph.Graph) (infer.Placement, error) {
+	total := len(g.Nodes)
 	var whole bool
 	if err := s.lib.isFullyAccelerated(s.compiled, &whole).err(); err != nil {
 		return infer.Placement{}, err
@@ -34,45 +45,142 @@ func (s *session) count(total int) (infer.Placement, error) {
 	if whole {
 		return infer.Placement{Delegate: s.delegate, DelegatedNodes: total, TotalNodes: total, Partitions: 1}, nil
 	}
-	left, partitions, err := s.profile()
+	t, err := s.traced()
+	if err != nil {
+		return infer.Placement{}, err
+	}
+	defer t.close()
+	ran, err := t.run()
+	left, partitions := 0, 0
+	for _, o := range ran {
+		switch {
+		case !o.Delegated:
+			left++
+			if shapeOnly[o.Kernel] {
+				total++
+			}
+		case o.Node == 0:
+			partitions++
+		}
+	}
 	if left > total || partitions == 0 { // what there is no event for has not been taken
 		return infer.Placement{Delegate: "none", TotalNodes: total}, err
 	}
 	return infer.Placement{Delegate: s.delegate, DelegatedNodes: total - left, TotalNodes: total, Partitions: partitions}, err
 }
 
-// profile runs the model once and counts the nodes that no delegate took, and the partitions of those that one did.
-func (s *session) profile() (left, partitions int, err error) {
-	traced := &session{lib: s.lib, delegate: s.delegate, env: s.env, model: s.model,
-		in: tensor{Tensor: s.in.Tensor}, out: tensor{Tensor: s.out.Tensor}}
-	defer traced.pinned.Unpin()
-	defer traced.closeCompiled()
-	if err := traced.compile(s.threads, "enable_profiling = true\n"); err != nil {
-		return 0, 0, err
-	}
-	if err := traced.createBuffers(); err != nil {
-		return 0, 0, err
-	}
-	var p profiler
-	if err := s.lib.getProfiler(traced.compiled, &p).err(); err != nil {
-		return 0, 0, err
-	}
-	var n int32
-	err = errors.Join(s.lib.startProfiler(p).err(), traced.Invoke(), s.lib.stopProfiler(p).err(), s.lib.numEvents(p, &n).err())
-	if err != nil || n <= 0 {
-		return 0, 0, err
-	}
-	events := make([]event, n)
-	if err := s.lib.events(p, n, &events[0]).err(); err != nil {
-		return 0, 0, err
-	}
-	for _, e := range events {
+// shapeOnly are the kernels of operators that only compute a shape: the file has them, the graph has not.
+var shapeOnly = map[string]bool{"SHAPE": true, "STRIDED_SLICE": true, "PACK": true}
+
+// places tells from the operators of a call where the graph's nodes ran. LiteRT does not say which nodes are in which
+// partition: what has no event of its own is in the delegate, a partition from one such event to the next. ok is whether
+// that makes as many partitions as there are.
+func places(g *graph.Graph, ran []operator) (ps []infer.NodePlace, ok bool) {
+	own, partitions := map[int]string{}, 0
+	for _, o := range ran {
 		switch {
-		case e.kind == kindOperator:
-			left++
-		case e.kind == kindDelegate && e.metadata[0] == 0:
+		case !o.Delegated:
+			own[o.Node] = o.Kernel
+		case o.Node == 0:
 			partitions++
 		}
 	}
-	return left, partitions, nil
+	partition, within := -1, false
+	for node := 0; len(ps) < len(g.Nodes); node++ {
+		kernel, left := own[node]
+		if !left && !within {
+			partition++
+		}
+		within = !left
+		if left && shapeOnly[kernel] {
+			continue
+		}
+		p := infer.NodePlace{Node: node, Name: g.Nodes[len(ps)].Out.Name, Partition: partition}
+		if left {
+			p.Partition = -1
+		}
+		ps = append(ps, p)
+	}
+	return ps, partition+1 == partitions
 }
+
+// tracing is a session of the same model with LiteRT's profiler.
+type tracing struct {
+	*session
+	profiler profiler
+}
+
+// traced compiles the model once more.
+func (s *session) traced() (_ *tracing, err error) {
+	t := &tracing{session: &session{lib: s.lib, delegate: s.delegate, env: s.env, model: s.model,
+		in: tensor{Tensor: s.in.Tensor}, out: tensor{Tensor: s.out.Tensor}}}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	if err := t.compile(s.threads, "enable_profiling = true\n"); err != nil {
+		return nil, err
+	}
+	if err := t.createBuffers(); err != nil {
+		return nil, err
+	}
+	if err := s.lib.getProfiler(t.compiled, &t.profiler).err(); err != nil {
+		return nil, err
+	}
+	return t, s.lib.startProfiler(t.profiler).err()
+}
+
+// run is one call, and the operators that ran.
+func (t *tracing) run() ([]operator, error) {
+	if err := t.Invoke(); err != nil {
+		return nil, err
+	}
+	return t.operators()
+}
+
+// operators are those that ran since the last call of it, in their order.
+func (t *tracing) operators() ([]operator, error) {
+	var n int32
+	if err := t.lib.numEvents(t.profiler, &n).err(); err != nil || n <= 0 {
+		return nil, err
+	}
+	events := make([]event, n)
+	if err := t.lib.events(t.profiler, n, &events[0]).err(); err != nil {
+		return nil, err
+	}
+	var ran []operator
+	for _, e := range events {
+		if e.kind == kindOperator || e.kind == kindDelegate {
+			ran = append(ran, operator{
+				infer.OperatorRun{Kernel: text(e.name), Delegated: e.kind == kindDelegate, Node: int(e.metadata[0])},
+				time.Duration(e.took) * time.Microsecond,
+			})
+		}
+	}
+	// A reset ends the profiling too.
+	return ran, errors.Join(t.lib.resetProfiler(t.profiler).err(), t.lib.startProfiler(t.profiler).err())
+}
+
+// close leaves environment and model to the session that they are of.
+func (t *tracing) close() {
+	if t.profiler != 0 {
+		_ = t.lib.stopProfiler(t.profiler)
+	}
+	t.closeCompiled()
+	t.pinned.Unpin()
+}
+
+// text is a C string.
+func text(s *byte) string {
+	if s == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(s), n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice(s, n))
+}
+
+var errNoTrace = errors.New("litert: the profiler's events do not say which nodes the delegate has")

@@ -56,7 +56,7 @@ func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.
 	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads, cache: cache}
 	s.in.Tensor = infer.Tensor{Name: g.Inputs[0].Name, Type: g.Inputs[0].Type}
 	s.out.Tensor = infer.Tensor{Name: g.Outputs[0].Name, Type: g.Outputs[0].Type}
-	log := captured(func() { err = s.init(filepath.Dir(path), bytes, len(g.Nodes)) })
+	log := captured(func() { err = s.init(filepath.Dir(path), bytes, g) })
 	if err != nil {
 		s.Close()
 		// On the CPU it is the model that LiteRT refuses; on the GPU, who knows.
@@ -73,7 +73,7 @@ func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.
 	return s, nil
 }
 
-func (s *session) init(dir string, bytes []byte, nodes int) (err error) {
+func (s *session) init(dir string, bytes []byte, g *graph.Graph) (err error) {
 	if err := s.createEnvironment(dir); err != nil {
 		return fmt.Errorf("create environment: %w", err)
 	}
@@ -87,7 +87,7 @@ func (s *session) init(dir string, bytes []byte, nodes int) (err error) {
 	if err := s.createBuffers(); err != nil {
 		return err
 	}
-	if s.placement, err = s.count(nodes); err != nil {
+	if s.placement, err = s.count(g); err != nil {
 		return fmt.Errorf("count nodes: %w", err)
 	}
 	return nil

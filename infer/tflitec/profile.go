@@ -10,14 +10,11 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/tphakala/go-tflite"
 
-	"mnet-edge/graph"
 	"mnet-edge/infer"
 )
 
@@ -33,6 +30,15 @@ func (w *watcher) attach(o *tflite.InterpreterOptions) {
 
 // events are the operators that ran since forget, in their order.
 func (w *watcher) events() []C.mnet_event { return w.w.events[:w.w.count] }
+
+// ran are the same, as infer.Attribute takes them.
+func (w *watcher) ran() []infer.OperatorRun {
+	var rs []infer.OperatorRun
+	for _, e := range w.events() {
+		rs = append(rs, infer.OperatorRun{Kernel: C.GoString(&e.name[0]), Delegated: e.delegated != 0, Node: int(e.node)})
+	}
+	return rs
+}
 
 func (w *watcher) forget() { w.w.count = 0 }
 
@@ -67,7 +73,7 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	if err := s.Invoke(); err != nil {
 		return nil, err
 	}
-	nodes, owner := attribute(g, s.places(), w.events(), opts.Delegate)
+	nodes, owner := infer.Attribute(g, s.places(), w.ran(), opts.Delegate)
 	took := make([]time.Duration, len(nodes))
 	p, err := infer.ProfileCalls(ctx, nodes, took, calls, func() error {
 		w.forget()
@@ -86,127 +92,15 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	return p, err
 }
 
-// place is where the runtime runs one of its nodes.
-type place struct {
-	node      int
-	name      string // of what it computes
-	partition int    // of the delegate, -1 for none
-}
-
-func (s *session) places() []place {
+// places are those of the runtime's nodes.
+func (s *session) places() []infer.NodePlace {
 	o := s.delegate.o
-	ps := make([]place, o.total)
+	ps := make([]infer.NodePlace, o.total)
 	for i, p := range unsafe.Slice(o.places, len(ps)) {
-		ps[i] = place{node: int(p.node), partition: int(p.partition)}
+		ps[i] = infer.NodePlace{Node: int(p.node), Partition: int(p.partition)}
 		if t := C.TfLiteInterpreterGetTensor((*C.TfLiteInterpreter)(*handle(s.interpreter)), p.output); p.output >= 0 && t != nil {
-			ps[i].name = C.GoString(C.TfLiteTensorName(t))
+			ps[i].Name = C.GoString(C.TfLiteTensorName(t))
 		}
 	}
 	return ps
-}
-
-// attribute describes the graph's nodes by where they ran, and gives for each event the node it belongs to, -1 for none.
-func attribute(g *graph.Graph, places []place, events []C.mnet_event, delegate string) (nodes []infer.NodeTime, owner []int) {
-	nodes = make([]infer.NodeTime, len(g.Nodes))
-	for i, n := range g.Nodes {
-		nodes[i] = infer.NodeTime{Name: n.Out.Name, Op: n.Op.Name()}
-	}
-	byNode := map[int]int{}      // the runtime's node -> the graph's
-	partition := map[int][]int{} // of the delegate -> the graph's nodes
-	from := 0
-	for _, p := range places {
-		// The file's operators are the graph's but for those that only compute a shape, which have no node.
-		at := slices.IndexFunc(nodes[from:], func(n infer.NodeTime) bool { return n.Name == p.name })
-		if at < 0 {
-			continue
-		}
-		at += from
-		from = at + 1
-		byNode[p.node] = at
-		nodes[at].Ran = None
-		if p.partition >= 0 {
-			nodes[at].Ran = delegate
-			partition[p.partition] = append(partition[p.partition], at)
-		}
-	}
-	own := func(at int, kernel string) {
-		owner = append(owner, at)
-		switch {
-		case at < 0:
-		case nodes[at].Kernel == "":
-			nodes[at].Kernel = kernel
-		default:
-			nodes[at].Kernel += " + " + kernel
-		}
-	}
-	part, next := -1, 0
-	for _, e := range events {
-		kernel := C.GoString(&e.name[0])
-		if e.delegated == 0 {
-			at, ok := byNode[int(e.node)]
-			if !ok {
-				at = -1
-			}
-			own(at, kernel)
-			continue
-		}
-		if e.node == 0 {
-			part, next = part+1, 0
-		}
-		at := -1
-		if in := partition[part]; len(in) > 0 {
-			next = operatorsNode(g, in, next, kernel)
-			at = in[min(next, len(in)-1)]
-			next++
-		}
-		own(at, kernel)
-		if at >= 0 && !implements(kernel, g.Nodes[at].Op) {
-			next-- // a step on the way to the node: the next operator is its too
-		}
-	}
-	for i, n := range nodes {
-		if n.Kernel == "" && n.Ran == delegate {
-			nodes[i].Kernel = "fused"
-		}
-	}
-	return nodes, owner
-}
-
-// operatorsNode is the place among nodes, from next on, of the one that an operator of XNNPACK implements; next if there
-// is none: the operator helps with that node.
-func operatorsNode(g *graph.Graph, nodes []int, next int, kernel string) int {
-	for i := next; i < len(nodes); i++ {
-		if implements(kernel, g.Nodes[nodes[i]].Op) {
-			return i
-		}
-	}
-	return next
-}
-
-// xnnpackNames are how the names of XNNPACK's operators begin, by graph.Op.Name. Source: XNNPACK's operator-type-defs.
-var xnnpackNames = map[string][]string{
-	"conv2d":           {"Convolution", "Fully Connected"},
-	"depthwise_conv2d": {"Convolution"},
-	"fully_connected":  {"Fully Connected"},
-	"mean":             {"Mean", "Global Average Pooling", "Global Sum Pooling"},
-	"average_pool":     {"Average Pooling", "Global Average Pooling"},
-	"max_pool":         {"Max Pooling"},
-	"add":              {"Add"},
-	"sub":              {"Subtract"},
-	"mul":              {"Multiply"},
-	"pad":              {"Constant Pad"},
-	"reshape":          {"Static Reshape", "Copy", "Reshape"},
-	"concat":           {"Copy", "Concatenate"},
-	"activate":         {"Clamp"},
-	"hard_swish":       {"HardSwish"},
-	"logistic":         {"Sigmoid"},
-	"softmax":          {"Softmax", "SoftMax"},
-	"transpose":        {"Transpose"},
-	"resize_bilinear":  {"Resize Bilinear"},
-	"quantize":         {"Convert"},
-	"dequantize":       {"Convert"},
-}
-
-func implements(kernel string, op graph.Op) bool {
-	return slices.ContainsFunc(xnnpackNames[op.Name()], func(begins string) bool { return strings.HasPrefix(kernel, begins) })
 }
