@@ -156,7 +156,7 @@ func (b Bench) byOperator() (figure, bool) {
 	for n, i := range profiled {
 		top := marginTop + step*float64(n)
 		p := b.Rows[i].Profile
-		f.text("", point{f.x.from, top}, start, fmt.Sprintf("%s: %s µs a call", labels[i], usText(p.CallUS)))
+		f.text("", point{f.x.from, top}, start, fmt.Sprintf("%s: %s µs in operators", labels[i], usText(p.CallUS-p.RestUS)))
 		at := 0.
 		ks := kinds(*p)
 		for _, k := range ks {
