@@ -32,7 +32,7 @@ func TestLiteRT(t *testing.T) {
 	}
 	for _, b := range boards {
 		t.Run(b.cpu, func(t *testing.T) {
-			command := append(b.emulated(t), binary, "-test.v", "-test.run", "CPU|Placement|Damaged")
+			command := append(b.emulated(t), binary, "-test.v", "-test.run", "CPU|Placement|Profile")
 			test := exec.Command(command[0], command[1:]...)
 			test.Dir = "../infer/litert"
 			test.Env = append(os.Environ(), "MNET_LITERT="+library)
