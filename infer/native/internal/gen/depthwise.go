@@ -21,6 +21,7 @@ const (
 //	Z24..Z28    the sums; and on the way to a column, its bytes
 //	R8..R13     the three rows of the window, of both output rows
 //	R14         columns left before the rows' addresses change: see depthwiseArgs.table
+//	R15         how far along the rows
 //	DX, SI      the output rows
 //	BX          pixels left in the output row
 func depthwise(e *emitter, rows, stride int) {
@@ -100,19 +101,18 @@ func (k depthwiseKernel) column(p int) {
 		k.op("ADDQ", at(depthwiseX, "DI"), fmt.Sprintf("R%d", 8+i))
 	}
 	k.op("ADDQ", imm(4+12*k.rows), "CX")
+	k.op("XORL", "R15", "R15")
 	k.mark(loaded)
 	for i := range 3 {
 		r := z(24 + i)
 		if k.rows == 1 {
-			k.op("VMOVDQU64", at(0, fmt.Sprintf("R%d", 8+i)), r)
+			k.op("VMOVDQU64", fmt.Sprintf("(R%d)(R15*1)", 8+i), r)
 		} else {
-			k.op("VMOVDQU64", at(0, fmt.Sprintf("R%d", 8+i)), r.y())
-			k.op("VINSERTI64X4", imm(1), at(0, fmt.Sprintf("R%d", 11+i)), r, r)
+			k.op("VMOVDQU64", fmt.Sprintf("(R%d)(R15*1)", 8+i), r.y())
+			k.op("VINSERTI64X4", imm(1), fmt.Sprintf("(R%d)(R15*1)", 11+i), r, r)
 		}
 	}
-	for i := range 3 * k.rows {
-		k.op("ADDQ", at(depthwiseInStep, "DI"), fmt.Sprintf("R%d", 8+i))
-	}
+	k.op("ADDQ", at(depthwiseInStep, "DI"), "R15")
 	k.op("VPUNPCKLBW", z(25), z(24), z(27))
 	k.op("VPUNPCKHBW", z(25), z(24), z(28))
 	k.op("VPUNPCKLBW", z(26), z(26), z(24))
