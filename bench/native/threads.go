@@ -32,8 +32,8 @@ func together(name string, r infer.Runtime, delegate string, n int) runner {
 	}}
 }
 
-// turn has the sessions make that many calls each, or some more and some fewer, so that none is idle before all are done. What
-// each call took is the time of all through their number: it is to be compared with the mean of another side's turn.
+// turn has the sessions make that many calls each, or some more and some fewer, so that none is idle before all are done.
+// What each call took is the time of all through their number: it is to be compared with the mean of another side's turn.
 func (a atOnce) turn(calls int) ([]float64, error) {
 	var ready, begun atomic.Int64
 	all, total := int64(len(a)), int64(len(a)*(calls-1))
@@ -79,8 +79,8 @@ func (a atOnce) close() {
 	}
 }
 
-// scaling says how many times the calls of one thread several make in the same time, and independent sessions of one thread: medians of
-// the rounds' ratios, from the mean time of a call in each turn.
+// scaling says how many times the calls of one thread several make in the same time, and independent sessions of one
+// thread: medians of the rounds' ratios, from the mean time of a call in each turn.
 func scaling(threads int, one, independent, several []float64) string {
 	times := func(of []float64) float64 {
 		each := make([]float64, len(one))

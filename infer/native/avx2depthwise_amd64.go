@@ -12,7 +12,7 @@ func avx2Depthwise1(a *depthwiseArgs)
 //go:noescape
 func avx2Depthwise2(a *depthwiseArgs)
 
-// avxvnniDepthwiseSrowsR are those of 32/R channels of R rows. The panel is that of columnPanel, half as long as with AVX-512.
+// avxvnniDepthwiseSrowsR are those of 32/R channels of R rows. The panel is that of columnPanel.
 
 //go:noescape
 func avxvnniDepthwise1rows1(a *depthwiseArgs)
@@ -32,7 +32,7 @@ var avxvnniDepthwiseKernels = [2][2]func(*depthwiseArgs){
 	{avxvnniDepthwise2rows1, avxvnniDepthwise2rows2},
 }
 
-// avx2DepthwisePairs is for any window, 16 channels and two taps at a time: pairPanel has the weights of [pairs][16][2] int16.
+// avx2DepthwisePairs is for any window, 16 channels and two taps at a time: the panel is that of pairPanel.
 //
 //go:noescape
 func avx2DepthwisePairs(a *tapsArgs)

@@ -15,8 +15,8 @@ type conv struct {
 	x, out    *buffer
 	padding   *buffer // what taps in the padding see; nil where there are none
 	depthwise bool
-	inputZero byte    // x's zero point, + 128
-	signed    bool    // x has bytes q, not q + 128, inputZero too: for kernels that say so
+	inputZero byte    // x's zero point, as a byte of x
+	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedConv has done it
 	weights   []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
 	bias      []int32 // (OC)
 	most      []int64 // (OC): a bound of the sums' absolute values
@@ -50,7 +50,7 @@ func (c *compiler) conv(n *graph.Node) (func(), error) {
 	}
 	f.output = newOutput(c.rounding, n, act, f.oc)
 	_, zero := x.Type.Quant.At(0)
-	f.inputZero = byte(zero) ^ flip
+	f.inputZero, f.inputFlip = byte(zero)^flip, flip
 	_, f.depthwise = n.Op.(graph.DepthwiseConv2D)
 	if err := f.bound(); err != nil {
 		return nil, err

@@ -4,7 +4,8 @@ package native
 
 import "unsafe"
 
-// Depthwise convolutions: the calls of kernels, and where these find their input. How weights are packed is a family's own.
+// Depthwise convolutions: the calls of kernels, and where these find their input. How weights are packed is a family's
+// own.
 
 // depthwiseArgs are those of the 3x3 kernels, for stride 1 or 2 along the rows, some channels of one or two rows at a
 // time.
@@ -106,8 +107,8 @@ type tapsKernel struct {
 	panel    []byte
 }
 
-// tapsCalls returns the calls of a depthwise convolution of any window, by kernels that take so many taps together. choose
-// gives that for the channels from o on; it has at most so many.
+// tapsCalls returns the calls of a depthwise convolution of any window, by kernels that take so many taps together.
+// choose gives that for the channels from o on; it has at most so many.
 func (c *compiler) tapsCalls(f *conv, together, most int, choose func(o int) tapsKernel) func() {
 	c.pad(f, f.x.stride)
 	var calls []call[tapsArgs]

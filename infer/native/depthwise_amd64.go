@@ -39,7 +39,8 @@ var depthwiseTwice = [2][2]func(*depthwiseArgs){
 	{depthwise2rows1twice, depthwise2rows2twice},
 }
 
-// depthwise3x3 returns a 3x3 depthwise convolution by 64 channels, and for up to 32 in the end two rows of these in a vector.
+// depthwise3x3 returns a 3x3 depthwise convolution by 64 channels, and for up to 32 in the end two rows of these in a
+// vector.
 func (c *compiler) depthwise3x3(f *conv) func() {
 	return c.depthwiseCalls(f, 64, func(o int) depthwiseKernel {
 		rows := 1
@@ -52,8 +53,8 @@ func (c *compiler) depthwise3x3(f *conv) func() {
 }
 
 // columnPanel packs the weights of width/rows channels from first, once for each row: [width] biases and scales,
-// [3][width][4] weights, a column's three and 0. As in a panel of four vectors, element 4*j + i of vector v is the vector of
-// bytes' element 16*j + 4*v + i.
+// [3][width][4] weights, a column's three and 0. As in a panel of four vectors, element 4*j + i of vector v is the vector
+// of bytes' element 16*j + 4*v + i.
 func (c *compiler) columnPanel(f *conv, first, width, rows int) []byte {
 	p := c.hooks.memory(width * (f.header() + 3*4))
 	for e := range width {

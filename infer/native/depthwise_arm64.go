@@ -35,8 +35,8 @@ var depthwiseKernels = map[Family][2][2]func(*depthwiseArgs){
 	Neon:    {{longDepthwise1x8, longDepthwise1x16}, {longDepthwise2x8, longDepthwise2x16}},
 }
 
-// depthwise3x3 returns a 3x3 depthwise convolution by 16 channels, and for up to 8 in the end by 8. It is nil where a sum of two
-// products may not fit into the 16 bits that the family neon has for it.
+// depthwise3x3 returns a 3x3 depthwise convolution by 16 channels, and for up to 8 in the end by 8. It is nil where a sum
+// of two products may not fit into the 16 bits that the family neon has for it.
 func (c *compiler) depthwise3x3(f *conv) func() {
 	if c.kernels.family == Neon && !f.pairsOfTaps(func(t int) int { return t%3*3 + t/3 }) {
 		return nil

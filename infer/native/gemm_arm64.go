@@ -112,7 +112,7 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 				all[kernel.rows] = c.rowBlocks(f.pixels(), kernel.rows, taps, (f.oc+15)/16, at)
 			}
 			run := kernel.run
-			if f.signed {
+			if f.inputFlip == 0 {
 				run = kernel.signed
 			}
 			from, k := see(o, kernel.channels)
@@ -153,12 +153,7 @@ func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
 }
 
 // signedZero is the zero point of x. The kernels take q + 128 back to q, as both factors of their products are signed.
-func (f *conv) signedZero() int32 {
-	if f.signed {
-		return int32(int8(f.inputZero))
-	}
-	return int32(int8(f.inputZero ^ flip))
-}
+func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ f.inputFlip)) }
 
 // signedArgs are those of toSigned64.
 type signedArgs struct {
@@ -179,7 +174,7 @@ func (c *compiler) signedConv(f *conv) func() {
 	}
 	x, g := f.x, *f
 	g.x = c.add(&buffer{pixels: x.pixels, channels: x.channels, stride: x.stride, size: x.size})
-	g.signed, g.inputZero = true, f.inputZero^flip
+	g.inputZero, g.inputFlip = f.inputZero^f.inputFlip, 0
 	multiply := c.tapConv(&g)
 	if multiply == nil {
 		return nil

@@ -11,29 +11,23 @@ import (
 // the portable kernels stand in.
 
 var (
-	dotprod = kernels{
-		family:  Dotprod,
-		runs:    func() bool { return cpuid.CPU.Supports(cpuid.ASIMDDP) },
-		conv:    (*compiler).armConv,
-		mean:    (*compiler).armMean,
-		add:     (*compiler).armAdd,
-		mul:     (*compiler).armMul,
-		lookup:  (*compiler).armLookup,
-		pooling: (*compiler).windowPool,
-		narrow:  true,
-	}
-	neon = kernels{
-		family:  Neon,
-		runs:    func() bool { return true }, // Go takes it for granted
-		conv:    (*compiler).armConv,
-		mean:    (*compiler).armMean,
-		add:     (*compiler).armAdd,
-		mul:     (*compiler).armMul,
-		lookup:  (*compiler).armLookup,
-		pooling: (*compiler).windowPool,
-		narrow:  true,
-	}
+	dotprod = armKernels(Dotprod, func() bool { return cpuid.CPU.Supports(cpuid.ASIMDDP) })
+	neon    = armKernels(Neon, func() bool { return true }) // Go takes it for granted
 )
+
+func armKernels(f Family, runs func() bool) kernels {
+	return kernels{
+		family:  f,
+		runs:    runs,
+		conv:    (*compiler).armConv,
+		mean:    (*compiler).armMean,
+		add:     (*compiler).armAdd,
+		mul:     (*compiler).armMul,
+		lookup:  (*compiler).armLookup,
+		pooling: (*compiler).windowPool,
+		narrow:  true,
+	}
+}
 
 // armConv returns what computes f with assembler kernels, or nil.
 func (c *compiler) armConv(f *conv) func() {

@@ -90,8 +90,8 @@ type rowBlocks struct {
 	table    []int32
 }
 
-// rowBlocks cuts m rows into blocks, and these into pieces for the pool where there are so many panels. Rows left over by the last whole block
-// are computed by one that ends with them, some for a second time.
+// rowBlocks cuts m rows into blocks, and these into pieces for the pool where there are so many panels. Rows left over by
+// the last whole block are computed by one that ends with them, some for a second time.
 func (c *compiler) rowBlocks(m, rows, taps, panels int, at func(m, tap int) int32) (all []rowBlocks) {
 	add := func(first, n int) {
 		table := make([]int32, 0, n*taps*rows)

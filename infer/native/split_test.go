@@ -11,8 +11,8 @@ import (
 	"mnet-edge/quant"
 )
 
-// The pool splits net D evenly: of the multiply-accumulates, threads that take a step's calls one by one, each the next that
-// nobody has begun, all have nearly the same number. A thread with more than its share is what the others wait for.
+// The pool splits net D evenly: of the multiply-accumulates, threads that take a step's calls one by one, each the next
+// that nobody has begun, all have nearly the same number. A thread with more than its share is what the others wait for.
 func TestSplit(t *testing.T) {
 	for _, test := range []struct {
 		width   float64

@@ -2,29 +2,6 @@ package main
 
 import "fmt"
 
-// columns reads the columns of a 3x3 window by depthwiseArgs.table.
-//
-//	R8..R13     the three rows of the window, of both output rows
-//	R14         columns left before the rows' addresses change
-//	CX          the table
-func (e *emitter) columns(rows int, load func()) {
-	loaded := e.label("column")
-	e.op("SUBQ", imm(1), "R14")
-	e.op("JCC", loaded)
-	e.op("MOVLQSX", "(CX)", "R14")
-	e.op("DECQ", "R14")
-	for i := range 3 * rows {
-		e.op("MOVLQSX", at(4+4*i, "CX"), fmt.Sprintf("R%d", 8+i))
-		e.op("ADDQ", at(depthwiseX, "DI"), fmt.Sprintf("R%d", 8+i))
-	}
-	e.op("ADDQ", imm(4+12*rows), "CX")
-	e.mark(loaded)
-	load()
-	for i := range 3 * rows {
-		e.op("ADDQ", at(depthwiseInStep, "DI"), fmt.Sprintf("R%d", 8+i))
-	}
-}
-
 // groups writes the loops over groups of output rows and over their pixels. The columns' registers change roles rather
 // than places, so the body of the inner loop stands for as many columns as it takes until each is back in its own. The
 // function pixel computes the window that begins at a column.
@@ -84,10 +61,10 @@ func avx2Depthwise(e *emitter, stride int) {
 	sum := func(half int) y { return y(12 + half) }
 	unpack := []string{"VPUNPCKLWD", "VPUNPCKHWD"}
 	column := func(n int) {
-		e.columns(1, func() {
-			e.op("VPMOVZXBW", "(R8)", y(12))
-			e.op("VPMOVZXBW", "(R9)", y(13))
-			e.op("VPMOVZXBW", "(R10)", third(n))
+		e.columns(1, func(row func(i int) string) {
+			e.op("VPMOVZXBW", row(0), y(12))
+			e.op("VPMOVZXBW", row(1), y(13))
+			e.op("VPMOVZXBW", row(2), third(n))
 			for half, op := range unpack {
 				e.op(op, y(13), y(12), upper(n, half))
 				if n > 0 {
@@ -187,14 +164,13 @@ func avxvnniDepthwise(e *emitter, rows, stride int) {
 	e.text(name, fmt.Sprintf("%s: 3x3, stride %d, %d channels of %d rows a time.", name, stride, 32/rows, rows), 16+clampSize)
 	clamps := e.frameClamps(16)
 	column := func(n int) {
-		e.columns(rows, func() {
+		e.columns(rows, func(row func(i int) string) {
 			for i := range 3 {
-				first := at(0, fmt.Sprintf("R%d", 8+i))
 				if rows == 1 {
-					e.op("VMOVDQU", first, y(12+i))
+					e.op("VMOVDQU", row(i), y(12+i))
 				} else {
-					e.op("VMOVDQU", first, y(12+i).x())
-					e.op("VINSERTI128", imm(1), at(0, fmt.Sprintf("R%d", 11+i)), y(12+i), y(12+i))
+					e.op("VMOVDQU", row(i), y(12+i).x())
+					e.op("VINSERTI128", imm(1), row(3+i), y(12+i), y(12+i))
 				}
 			}
 			to := func(v int) y { return y(n%3*4 + v) }

@@ -21,6 +21,7 @@ const (
 //	Z24..Z28    the sums; and on the way to a column, its bytes
 //	R8..R13     the three rows of the window, of both output rows
 //	R14         columns left before the rows' addresses change: see depthwiseArgs.table
+//	R15         how far along the rows
 //	DX, SI      the output rows
 //	BX          pixels left in the output row
 func depthwise(e *emitter, rows, stride int) {
@@ -90,29 +91,17 @@ type depthwiseKernel struct {
 // column loads the next column into the registers of place p. Bytes r0, r1, r2 of a channel become the dword
 // (r0, r1, r2, r2); the last one's weight is 0.
 func (k depthwiseKernel) column(p int) {
-	loaded := k.label("column")
-	k.op("SUBQ", imm(1), "R14")
-	k.op("JCC", loaded)
-	k.op("MOVLQSX", "(CX)", "R14")
-	k.op("DECQ", "R14")
-	for i := range 3 * k.rows {
-		k.op("MOVLQSX", at(4+4*i, "CX"), fmt.Sprintf("R%d", 8+i))
-		k.op("ADDQ", at(depthwiseX, "DI"), fmt.Sprintf("R%d", 8+i))
-	}
-	k.op("ADDQ", imm(4+12*k.rows), "CX")
-	k.mark(loaded)
-	for i := range 3 {
-		r := z(24 + i)
-		if k.rows == 1 {
-			k.op("VMOVDQU64", at(0, fmt.Sprintf("R%d", 8+i)), r)
-		} else {
-			k.op("VMOVDQU64", at(0, fmt.Sprintf("R%d", 8+i)), r.y())
-			k.op("VINSERTI64X4", imm(1), at(0, fmt.Sprintf("R%d", 11+i)), r, r)
+	k.columns(k.rows, func(row func(i int) string) {
+		for i := range 3 {
+			r := z(24 + i)
+			if k.rows == 1 {
+				k.op("VMOVDQU64", row(i), r)
+			} else {
+				k.op("VMOVDQU64", row(i), r.y())
+				k.op("VINSERTI64X4", imm(1), row(3+i), r, r)
+			}
 		}
-	}
-	for i := range 3 * k.rows {
-		k.op("ADDQ", at(depthwiseInStep, "DI"), fmt.Sprintf("R%d", 8+i))
-	}
+	})
 	k.op("VPUNPCKLBW", z(25), z(24), z(27))
 	k.op("VPUNPCKHBW", z(25), z(24), z(28))
 	k.op("VPUNPCKLBW", z(26), z(26), z(24))
@@ -121,6 +110,25 @@ func (k depthwiseKernel) column(p int) {
 	k.op("VPUNPCKHWD", z(24), z(27), z(4*p+1))
 	k.op("VPUNPCKLWD", z(25), z(28), z(4*p+2))
 	k.op("VPUNPCKHWD", z(25), z(28), z(4*p+3))
+}
+
+// columns writes what load does with the next column, of which row is the address in a row of the window, of output row
+// after output row. Where a run of columns ends, the table gives the addresses of the next: see depthwiseArgs.table.
+func (e *emitter) columns(rows int, load func(row func(i int) string)) {
+	loaded := e.label("column")
+	e.op("SUBQ", imm(1), "R14")
+	e.op("JCC", loaded)
+	e.op("MOVLQSX", "(CX)", "R14")
+	e.op("DECQ", "R14")
+	for i := range 3 * rows {
+		e.op("MOVLQSX", at(4+4*i, "CX"), fmt.Sprintf("R%d", 8+i))
+		e.op("ADDQ", at(depthwiseX, "DI"), fmt.Sprintf("R%d", 8+i))
+	}
+	e.op("ADDQ", imm(4+12*rows), "CX")
+	e.op("XORL", "R15", "R15")
+	e.mark(loaded)
+	load(func(i int) string { return fmt.Sprintf("(R%d)(R15*1)", 8+i) })
+	e.op("ADDQ", at(depthwiseInStep, "DI"), "R15")
 }
 
 // pixel computes 64 outputs from the columns at three places.

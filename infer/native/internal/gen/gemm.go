@@ -21,7 +21,7 @@ const (
 //	Z20..Z27    four inputs of one row, in every dword
 //	R8..R15     where the rows' inputs of this tap begin
 //	AX          the weights, read in order
-//	BX          how far in the tap
+//	BX          how far in the tap; in the end from row to row of the output
 //	CX          the table, read in order
 //	DX          the output's next row
 func gemm(e *emitter, mr, nz int) {
@@ -104,7 +104,8 @@ func (e *emitter) store(mr, nz int, sum func(row, v int) z, scale func(v int) z)
 			}
 		}
 	}
-	next := func() { e.op("ADDQ", at(gemmStride, "DI"), "DX") }
+	e.op("MOVQ", at(gemmStride, "DI"), "BX")
+	next := func() { e.op("ADDQ", "BX", "DX") }
 	switch nz {
 	case 4: // a row is a vector of bytes
 		for r := range mr {

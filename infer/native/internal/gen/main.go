@@ -10,7 +10,9 @@
 //	elements.go   sums and products of two tensors, functions of one
 //	avx2*.go      the kernels for processors without AVX-512
 //
-// Operands are in the order of Go's assembler: the destination last.
+// Operands are in the order of Go's assembler, the destination last, and are text, which it checks. A library of typed operands,
+// avo, could have no VPDPBUSD without AVX-512, since the assembler has none: the family avxvnni is made of it, and dpbusd
+// writes its bytes.
 package main
 
 import (

@@ -18,7 +18,7 @@ const (
 //	R11         the pixel at hand
 //	R12, R13    once and three times the bytes from pixel to pixel
 //	AX          the weights, read in order
-//	BX          how far in the pixels
+//	BX          how far in the pixels; in the end from pixel to pixel of the output
 //	CX          the table, read in order
 //	DX          the output's next pixel
 func slide(e *emitter, mr, nz int) {
