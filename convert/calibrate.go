@@ -147,20 +147,22 @@ func (c *conversion) observe() (*observation, error) {
 			}
 		}
 	}
-	var part [][]*Histogram // of each hand
+	counting := c.memo != nil || c.recipe.Observer != "minmax" // a trial may be for any
+	var part [][]*Histogram                                    // of each hand
 	offset := 0
-	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+	crew := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
-		part[h.index][place[v]].observe(x, at, share)
+		if counting {
+			part[h.index][place[v]].observe(x, at, share)
+		} else {
+			part[h.index][place[v]].see(x)
+		}
 		if k, ok := refining[at]; ok {
 			for _, t := range readers[v] {
 				t.add(k, x)
 			}
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
 	choose := Observers[c.recipe.Observer]
 	var before []graph.Interval
 	for from, to := 0, 0; from < len(c.samples); from = to {

@@ -220,16 +220,9 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	crew, err := newCrew(c.ctx, c.packs, g, nil)
-	if err != nil {
-		return nil, err
-	}
 	all := make([][]float32, len(samples))
-	return all, crew.each(len(samples), func(h *hand, i int) error {
-		ys, err := h.Run(in[i])
-		if err != nil {
-			return err
-		}
+	crew := newCrew(c.ctx, c.packs, g, nil)
+	return all, crew.each(len(samples), func(i int) []any { return in[i : i+1] }, func(_ *hand, i int, ys []any) {
 		for k, y := range ys {
 			switch y := y.(type) {
 			case []float32:
@@ -240,7 +233,6 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 				all[i] = appendReal(all[i], y, g.Outputs[k].Type.Quant)
 			}
 		}
-		return nil
 	})
 }
 

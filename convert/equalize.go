@@ -228,7 +228,7 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		watch[l.first.Out] = k
 	}
 	var part [][][]peak // of each hand
-	crew, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+	crew := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		k, ok := watch[v]
 		if !ok {
 			return
@@ -241,9 +241,6 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 			}
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
 	for range crew.hand {
 		ps := make([][]peak, len(all))
 		for k, l := range all {

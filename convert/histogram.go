@@ -17,12 +17,14 @@ const histogramBins = 2048
 type Histogram struct {
 	Seen  graph.Interval // the smallest and the largest value; Min > Max when there was none
 	exp   int            // a bin is 2^exp wide
-	count [2*histogramBins + zeroSlots]uint64
+	count []uint64       // counters of them, or none: of the bins above zero, below zero, and of zeros
 }
 
 // zeroSlots is the number of counters that zeros take turns at: adding to one over and over would wait each time for
 // the last sum.
 const zeroSlots = 8
+
+const counters = 2*histogramBins + zeroSlots
 
 // minExp keeps the reciprocal of a width finite.
 const minExp = -100
@@ -38,15 +40,24 @@ func NewHistogram() *Histogram {
 // processor could predict.
 func (h *Histogram) Observe(values []float32) { h.observe(values, 0, 1) }
 
+// see counts nothing, and takes the values into Seen.
+func (h *Histogram) see(values []float32) (lo, hi float32) {
+	lo, hi = interp.Extremes(values)
+	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
+	return lo, hi
+}
+
 // observe is Observe, but of the values it counts only every share-th stretch, from stretch turn (mod share) on.
 func (h *Histogram) observe(values []float32, turn, share int) {
 	if len(values) == 0 {
 		return
 	}
-	lo, hi := interp.Extremes(values)
-	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
+	lo, hi := h.see(values)
 	if finite([]float32{lo, hi}) != nil {
 		return
+	}
+	if h.count == nil {
+		h.count = make([]uint64, counters)
 	}
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
@@ -85,7 +96,7 @@ func (h *Histogram) widen(exp int) {
 		return
 	}
 	h.exp = exp
-	for sign := range 2 {
+	for sign := range len(h.count) / histogramBins {
 		bins := h.count[sign*histogramBins:][:histogramBins]
 		for i, n := range bins {
 			bins[i] = 0
@@ -97,6 +108,9 @@ func (h *Histogram) widen(exp int) {
 // Merge adds what other has counted.
 func (h *Histogram) Merge(other *Histogram) {
 	h.widen(other.exp)
+	if h.count == nil && other.count != nil {
+		h.count = make([]uint64, counters)
+	}
 	shift := h.exp - other.exp
 	for i, n := range other.count {
 		if sign := i &^ (histogramBins - 1); n == 0 || sign == 2*histogramBins {
@@ -114,6 +128,9 @@ func (h *Histogram) width() float64 { return math.Ldexp(1, h.exp) }
 // side is the counts of one sign from 0 outward, up to the outermost bin that is not empty: bin i holds magnitudes in
 // [i, i+1) * width.
 func (h *Histogram) side(negative bool) []uint64 {
+	if h.count == nil {
+		return nil
+	}
 	bins := h.count[:histogramBins]
 	if negative {
 		bins = h.count[histogramBins : 2*histogramBins]

@@ -92,42 +92,38 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 		}
 	}
 	parts := make([]map[*graph.Value]difference, len(samples))
-	var held []map[*graph.Value][]float32 // the float values of a hand's sample
-	// A hand of each crew takes a sample: the float run first, then the int8 run compares.
-	floats, err := newCrew(c.ctx, c.packs, c.float, func(h *hand, twin *graph.Value, data any) {
+	for i := range parts {
+		parts[i] = map[*graph.Value]difference{}
+	}
+	// Some samples go through the float network, whose values are kept, and then through the other, which is compared.
+	from, held := 0, []map[*graph.Value][]float32{}
+	floats := newCrew(c.ctx, c.packs, c.float, func(h *hand, twin *graph.Value, data any) {
 		if v := back[twin]; v != nil {
-			held[h.index][v] = append(held[h.index][v][:0], data.([]float32)...)
+			held[h.at][v] = append(held[h.at][v][:0], data.([]float32)...)
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	ints, err := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
-		if x := held[h.index][v]; x != nil {
+	ints := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+		if x := held[h.at][v]; x != nil {
 			switch y := data.(type) {
 			case []int8:
-				parts[h.at][v] = differ(x, y, v.Type)
+				parts[from+h.at][v] = differ(x, y, v.Type)
 			case []int16:
-				parts[h.at][v] = differ(x, y, v.Type)
+				parts[from+h.at][v] = differ(x, y, v.Type)
 			}
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	for range floats.hand {
-		held = append(held, map[*graph.Value][]float32{})
-	}
-	err = floats.each(len(samples), func(h *hand, i int) error {
-		parts[i] = map[*graph.Value]difference{}
-		if _, err := h.Run(samples[i]); err != nil {
-			return err
+	for step := mostAtOnce * len(floats.hand); from < len(samples); from += step {
+		some := samples[from:min(from+step, len(samples))]
+		for len(held) < len(some) {
+			held = append(held, map[*graph.Value][]float32{})
 		}
-		other := ints.hand[h.index]
-		other.at = i
-		_, err := other.Run(tensors[i])
-		return err
-	})
+		if err := floats.feed(some); err != nil {
+			return nil, err
+		}
+		if err := ints.each(len(some), func(i int) []any { return tensors[from+i:][:1] }, nil); err != nil {
+			return nil, err
+		}
+	}
 	total := map[*graph.Value]difference{}
 	for _, p := range parts { // in the samples' order, so that sums are the same
 		for v, d := range p {
@@ -136,7 +132,7 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 			total[v] = t
 		}
 	}
-	return total, err
+	return total, nil
 }
 
 // differ compares one tensor: x real, q integers of type t.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -57,54 +58,68 @@ func evenly(n, total int) map[int]int {
 	return places
 }
 
-// crew runs one graph over many inputs, a machine for each processor.
+// crew runs one graph over many samples, a machine for each processor, which takes several samples at once where it can.
 type crew struct {
-	ctx  context.Context
-	hand []*hand
+	ctx   context.Context
+	packs *interp.Packs
+	g     *graph.Graph
+	tap   func(h *hand, v *graph.Value, data any)
+	hand  []*hand
 }
 
-// hand is one machine of a crew.
+// hand is one of a crew.
 type hand struct {
-	*interp.Machine
-	index int // in the crew
-	at    int // the input being run
+	index   int // in the crew
+	at      int // the sample that a tap sees
+	first   int // of the samples being run
+	count   int
+	machine map[int]*interp.Machine // for so many samples at once
 }
 
-// newCrew prepares machines for g, which share packs. tap, if not nil, sees every value that a hand computes.
-func newCrew(ctx context.Context, packs *interp.Packs, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) (*crew, error) {
-	c := &crew{ctx: ctx}
-	var err error
+// newCrew is a crew for g, whose machines share packs. tap, if not nil, sees every value that a hand computes.
+func newCrew(ctx context.Context, packs *interp.Packs, g *graph.Graph, tap func(h *hand, v *graph.Value, data any)) *crew {
+	c := &crew{ctx: ctx, packs: packs, g: g, tap: tap}
 	for i := range runtime.GOMAXPROCS(0) {
-		h := &hand{index: i}
-		opts := interp.Options{Rounding: quant.Float32, Packs: packs} // XNNPACK's, which most will run
-		if tap != nil {
-			opts.Tap = func(v *graph.Value, data any) { tap(h, v, data) }
-		}
-		if h.Machine, err = interp.New(g, opts); err != nil {
-			return nil, err
-		}
-		c.hand = append(c.hand, h)
+		c.hand = append(c.hand, &hand{index: i, machine: map[int]*interp.Machine{}})
 	}
-	return c, nil
+	return c
 }
 
-// each runs f(h, i) for i from 0 to n-1, any number at once and in any order. For a result that does not depend on the
-// order, f keeps what it finds by i, or in a form whose sums are exact.
-func (c *crew) each(n int, f func(h *hand, i int) error) error {
+// each runs the graph on the inputs in(0) to in(n-1), any number at once and in any order. done, if not nil, gets what it
+// gives for each; the slices hold until done returns. For a result that does not depend on the order, done and the tap keep
+// what they find by the sample, or in a form whose sums are exact.
+func (c *crew) each(n int, in func(i int) []any, done func(h *hand, i int, out []any)) error {
+	size := atOnce(c.g, n, len(c.hand))
+	g, origin := batched(c.g, size)
+	if size == 1 || g == nil {
+		g, size = c.g, 1
+	}
 	group, ctx := errgroup.WithContext(c.ctx)
 	var next atomic.Int64
 	for _, h := range c.hand {
 		group.Go(func() error {
 			for {
-				h.at = int(next.Add(1)) - 1
-				if h.at >= n {
+				if h.first = (int(next.Add(1)) - 1) * size; h.first >= n {
 					return nil
 				}
+				h.count = min(size, n-h.first)
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := f(h, h.at); err != nil {
+				m, err := c.machine(h, g, origin, size)
+				if err != nil {
 					return err
+				}
+				out, err := m.Run(h.inputs(in, size)...)
+				if err != nil {
+					return err
+				}
+				for i := 0; done != nil && i < h.count; i++ {
+					parts := make([]any, len(out))
+					for k := range out {
+						parts[k] = part(out[k], i, size)
+					}
+					done(h, h.first+i, parts)
 				}
 			}
 		})
@@ -112,10 +127,48 @@ func (c *crew) each(n int, f func(h *hand, i int) error) error {
 	return group.Wait()
 }
 
-// feed runs the graph, which has one input, over the samples.
+// machine is the hand's machine for so many samples at once.
+func (c *crew) machine(h *hand, g *graph.Graph, origin map[*graph.Value]*graph.Value, size int) (*interp.Machine, error) {
+	if m := h.machine[size]; m != nil {
+		return m, nil
+	}
+	opts := interp.Options{Rounding: quant.Float32, Packs: c.packs} // XNNPACK's, which most will run
+	if c.tap != nil {
+		of := map[*graph.Value]*graph.Value{} // this machine's graph may be an earlier one than the next call's
+		maps.Copy(of, origin)
+		opts.Tap = func(v *graph.Value, data any) {
+			if o := of[v]; o != nil {
+				v = o
+			}
+			for i := range h.count {
+				h.at = h.first + i
+				c.tap(h, v, part(data, i, size))
+			}
+		}
+	}
+	m, err := interp.New(g, opts)
+	h.machine[size] = m
+	return m, err
+}
+
+// inputs are those of the hand's samples, the last one repeated where there are too few.
+func (h *hand) inputs(in func(i int) []any, size int) []any {
+	first := in(h.first)
+	if size == 1 {
+		return first
+	}
+	all := make([]any, len(first))
+	for k := range first {
+		samples := make([]any, size)
+		for i := range samples {
+			samples[i] = in(h.first + min(i, h.count-1))[k]
+		}
+		all[k] = join(samples)
+	}
+	return all
+}
+
+// feed runs the graph, which has one input, over samples that it takes as they are.
 func (c *crew) feed(samples [][]float32) error {
-	return c.each(len(samples), func(h *hand, i int) error {
-		_, err := h.Run(samples[i])
-		return err
-	})
+	return c.each(len(samples), func(i int) []any { return []any{samples[i]} }, nil)
 }

@@ -66,10 +66,6 @@ func centred(data any, q *quant.Params) []int16 {
 // step runs one node over all samples.
 func (w *walk) step(n *graph.Node) error {
 	g := alone(n, n.Op)
-	crew, err := newCrew(w.c.ctx, w.c.packs, g, nil)
-	if err != nil {
-		return err
-	}
 	var from []*graph.Value // of g's inputs
 	for i, v := range n.In {
 		if !v.Constant() && !slices.Contains(n.In[:i], v) {
@@ -77,17 +73,13 @@ func (w *walk) step(n *graph.Node) error {
 		}
 	}
 	out := make([]any, w.n)
-	err = crew.each(w.n, func(h *hand, i int) error {
+	err := newCrew(w.c.ctx, w.c.packs, g, nil).each(w.n, func(i int) []any {
 		in := make([]any, len(from))
 		for k, v := range from {
 			in[k] = w.data[v][i]
 		}
-		y, err := h.Run(in...)
-		if err == nil {
-			out[i] = clone(y[0])
-		}
-		return err
-	})
+		return in
+	}, func(_ *hand, i int, y []any) { out[i] = clone(y[0]) })
 	w.data[n.Out] = out
 	return err
 }

@@ -38,7 +38,8 @@ func (c *compiler) float(n *graph.Node) (func(), error) {
 		}, nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
-		return func() { meanFloat(x, to, count, out) }, nil
+		run := neighbours(n.In[0].Type.Shape, op.Axes)
+		return func() { meanFloat(x, to, count, run, out) }, nil
 	}
 	return nil, fmt.Errorf("no float32 kernel")
 }
@@ -156,11 +157,14 @@ func batchNorm(x, gamma, beta, mean, variance []float32, eps float32, out []floa
 	}
 }
 
-// meanFloat: out[j] = (sum of the x[i] with to[i] = j, in order) / count.
-func meanFloat(x []float32, to []int, count int, out []float32) {
+// meanFloat: out[j] = (sum of the x[i] with to[i] = j, in order) / count. Each run of so many x goes to as many neighbours.
+func meanFloat(x []float32, to []int, count, run int, out []float32) {
 	clear(out)
-	for i, v := range x {
-		out[to[i]] += v
+	for i := 0; i < len(x); i += run {
+		sums := out[to[i]:][:run]
+		for k, v := range x[i:][:run] {
+			sums[k] += v
+		}
 	}
 	for j := range out {
 		out[j] /= float32(count)

@@ -26,6 +26,16 @@ func reduction(shape, axes []int) (to []int, count int) {
 	return graph.Offsets(shape, step, 0), count
 }
 
+// neighbours is the number of neighbouring elements that go to as many neighbours of the result: those of the dimensions
+// behind the last axis.
+func neighbours(shape, axes []int) int {
+	n := 1
+	for _, d := range shape[axes[len(axes)-1]+1:] {
+		n *= d
+	}
+	return n
+}
+
 // pad returns what copies x into the middle of the result, whose border New fills once and for all.
 func (c *compiler) pad(n *graph.Node, op graph.Pad) (func(), error) {
 	switch x := c.data[n.In[0]].(type) {
