@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"mnet-edge/graph"
-	"mnet-edge/graph/interp"
 )
 
 // Alone is what quantizing one layer, and no other, does to the network's answers.
@@ -28,7 +27,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	own, _ := duplicate(g)
-	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, packs: new(interp.Packs)}
+	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, works: newWorks()}
 	for _, p := range passes[:2] { // to level Folded, where layers have their names
 		if c.g.Level <= p.from {
 			if err := p.run(c); err != nil {

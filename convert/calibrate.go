@@ -150,7 +150,7 @@ func (c *conversion) observe() (*observation, error) {
 	counting := c.memo != nil || c.recipe.Observer != "minmax" // a trial may be for any
 	var part [][]*Histogram                                    // of each hand
 	offset := 0
-	crew := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+	crew := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
 		if counting {
 			part[h.index][place[v]].observe(x, at, share)

@@ -195,7 +195,7 @@ func (t *trials) try(r Recipe) (*tried, error) {
 // outputs converts a copy of the network as r says and runs it over the samples held out.
 func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := duplicate(t.c.g)
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, packs: t.c.packs}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, works: t.c.works}
 	if err := trial.apply(nil); err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 		return nil, err
 	}
 	all := make([][]float32, len(samples))
-	crew := newCrew(c.ctx, c.packs, g, nil)
+	crew := newCrew(c.ctx, &c.works.packs, g, nil)
 	return all, crew.each(len(samples), func(i int) []any { return in[i : i+1] }, func(_ *hand, i int, ys []any) {
 		for k, y := range ys {
 			switch y := y.(type) {

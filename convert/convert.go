@@ -7,7 +7,6 @@ import (
 	"iter"
 
 	"mnet-edge/graph"
-	"mnet-edge/graph/interp"
 )
 
 // ErrCalibration marks calibration data that can't be used; the error says why.
@@ -38,7 +37,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
-	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, packs: new(interp.Packs)}
+	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, works: newWorks()}
 	if g.Level == graph.Ranged && !r.Scheme.Integer() {
 		g.Level = graph.Folded // the ranges that came with it are of no use here
 	}
@@ -76,7 +75,7 @@ type conversion struct {
 	trials      []Trial
 	memo        *memo // in a trial; else nil
 	layers      []LayerReport
-	packs       *interp.Packs // of everything that runs here
+	works       *works
 }
 
 // apply runs the passes that the recipe wants and the graph has not passed yet.

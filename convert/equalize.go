@@ -228,7 +228,7 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		watch[l.first.Out] = k
 	}
 	var part [][][]peak // of each hand
-	crew := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+	crew := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		k, ok := watch[v]
 		if !ok {
 			return

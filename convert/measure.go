@@ -97,12 +97,12 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 	}
 	// Some samples go through the float network, whose values are kept, and then through the other, which is compared.
 	from, held := 0, []map[*graph.Value][]float32{}
-	floats := newCrew(c.ctx, c.packs, c.float, func(h *hand, twin *graph.Value, data any) {
+	floats := newCrew(c.ctx, &c.works.packs, c.float, func(h *hand, twin *graph.Value, data any) {
 		if v := back[twin]; v != nil {
 			held[h.at][v] = append(held[h.at][v][:0], data.([]float32)...)
 		}
 	})
-	ints := newCrew(c.ctx, c.packs, c.g, func(h *hand, v *graph.Value, data any) {
+	ints := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		if x := held[h.at][v]; x != nil {
 			switch y := data.(type) {
 			case []int8:
@@ -143,10 +143,11 @@ func differ[T int8 | int16](x []float32, q []T, t graph.Type) (d difference) {
 	hi := quant.Dequantize(most, scale, zero) + scale/2
 	for i, real := range x {
 		a, b := float64(real), float64(quant.Dequantize(int32(q[i]), scale, zero))
+		e := a - b
 		d.signal += float64(a * a)
 		d.energy += float64(b * b)
 		d.product += float64(a * b)
-		d.noise += float64((a - b) * (a - b))
+		d.noise += float64(e * e)
 		if real < lo || real > hi {
 			d.clipped++
 		}

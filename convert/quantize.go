@@ -247,14 +247,10 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 		return report, err
 	}
 	axis, _ := outputAxis(n.Op)
-	scales, most := make([]float32, shape[axis]), weightMost(d)
+	scales := make([]float32, shape[axis])
 	first, step, taps := channelLayout(shape, axis)
 	err := parallel(c.ctx, len(scales), func(o int) {
-		var largest float32
-		for at := o * first; at < o*first+taps*step; at += step {
-			largest = max(largest, abs(weights[at]))
-		}
-		scales[o] = max(quant.Symmetric(largest, most), least(o))
+		scales[o] = max(quant.Symmetric(largestOf(weights[o*first:], step, taps), weightMost(d)), least(o))
 	})
 	if err != nil {
 		return report, err
@@ -263,29 +259,12 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	if !c.recipe.perChannel(n.Op) {
 		q = quant.PerTensor(slices.Max(scales), 0)
 	}
-	integers, alive, parts := make([]int8, len(weights)), make([]bool, len(scales)), make([]difference, len(scales))
-	err = parallel(c.ctx, len(scales), func(o int) {
-		s, _ := q.At(o)
-		var d difference
-		for at := o * first; at < o*first+taps*step; at += step {
-			r := quant.Quantize(weights[at], s, 0, -most, most)
-			integers[at] = int8(r)
-			alive[o] = alive[o] || r != 0
-			e := float64(weights[at]) - float64(quant.Dequantize(r, s, 0))
-			d.signal += float64(float64(weights[at]) * float64(weights[at]))
-			d.noise += float64(e * e)
-		}
-		parts[o] = d
-	})
+	r, err := c.works.round(c, weights, shape, axis, d, q)
 	if err != nil {
 		return report, err
 	}
-	var total difference
-	for _, d := range parts {
-		total.add(d)
-	}
-	n.SetInput(1, graph.Const(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, integers))
-	report.WeightSNR, report.DeadChannels = decibels(total.signal, total.noise), countFalse(alive)
+	n.SetInput(1, graph.Const(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, r.integers))
+	report.WeightSNR, report.DeadChannels = r.report.WeightSNR, r.report.DeadChannels
 	return report, nil
 }
 

@@ -73,7 +73,7 @@ func (w *walk) step(n *graph.Node) error {
 		}
 	}
 	out := make([]any, w.n)
-	err := newCrew(w.c.ctx, w.c.packs, g, nil).each(w.n, func(i int) []any {
+	err := newCrew(w.c.ctx, &w.c.works.packs, g, nil).each(w.n, func(i int) []any {
 		in := make([]any, len(from))
 		for k, v := range from {
 			in[k] = w.data[v][i]
