@@ -98,7 +98,7 @@ func decibelsOf(r Recipe, spoil func(*graph.Graph)) float64 {
 	if err != nil {
 		return 0
 	}
-	conv := &conversion{ctx: context.Background(), g: float.Graph, samples: held}
+	conv := &conversion{ctx: context.Background(), g: float.Graph, samples: held, works: newWorks()}
 	want, err := conv.outputs(held)
 	if err != nil {
 		return 0
