@@ -38,15 +38,21 @@ func newBlocked[X, S any](g window, x []X, unit int, dots []dotLoop[X, S]) *bloc
 		g.n, g.h, g.oh, g.w, g.ow = 1, 1, 1, pixels, pixels
 	}
 	b := &blocked[X, S]{window: g, x: x, unit: unit, dots: dots, sum: make([]S, mostPixels*block)}
+	b.spans = g.spans()
+	return b
+}
+
+// spans divides a row of the result.
+func (g *window) spans() (spans []span) {
 	for at := range g.ow {
 		kx0, kx1 := g.taps(1, at)
-		if last := len(b.spans) - 1; last >= 0 && b.spans[last].kx0 == kx0 && b.spans[last].kx1 == kx1 {
-			b.spans[last].to++
+		if last := len(spans) - 1; last >= 0 && spans[last].kx0 == kx0 && spans[last].kx1 == kx1 {
+			spans[last].to++
 		} else {
-			b.spans = append(b.spans, span{at, at + 1, kx0, kx1})
+			spans = append(spans, span{at, at + 1, kx0, kx1})
 		}
 	}
-	return b
+	return spans
 }
 
 // pack lays weights (oc, kh*kw, depth) out for w; of what they lack to the window's depth it makes zeros.

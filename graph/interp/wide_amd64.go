@@ -57,12 +57,17 @@ func dotInt2Narrow(sum *int32, x *int16, step, n int, w *int16)
 //go:noescape
 func dotInt1Narrow(sum *int32, x *int16, step, n int, w *int16)
 
-// tapsFloat: sum[c] += x[t*channels+c] * w[t*channels+c] for c < n and t < taps, t by t. n is a multiple of 16; n, taps > 0.
+// depthFloat computes the channels c < r.channels, a multiple of 16, of r.pixels neighbouring pixels of a depthwise result, each
+//
+//	min(max(bias[c] + sum over rows i and taps j of x[i][j][c] * w[i][j][c], lo), hi)
+//
+// with its terms in that order and the bias last. All counts are > 0.
 //
 //go:noescape
-func tapsFloat(sum, x, w *float32, taps, channels, n int)
+func depthFloat(out, x, w, bias *float32, r *depthRow)
 
-// tapsInt: sum[c] += (x[t*channels+c] - zero) * w[t*channels+c], else as tapsFloat.
+// tapsInt: sum[c] += (x[t*channels+c] - zero) * w[t*channels+c] for c < n and t < taps, t by t. n is a multiple of 16; n,
+// taps > 0.
 //
 //go:noescape
 func tapsInt(sum *int32, x *int8, w *int32, taps, channels, n int, zero int32)

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 // The dot loops walk over n steps of the taps with the sums of some pixels and 32 channels in registers. A step is 128 bytes
@@ -265,33 +266,58 @@ loop:
 	VZEROUPPER
 	RET
 
-// func tapsFloat(sum, x, w *float32, taps, channels, n int)
-TEXT ·tapsFloat(SB), NOSPLIT, $0-48
-	MOVQ sum+0(FP), DI
+// func depthFloat(out, x, w, bias *float32, r *depthRow)
+TEXT ·depthFloat(SB), NOSPLIT, $0-40
+	MOVQ out+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ w+16(FP), AX
-	MOVQ taps+24(FP), DX
-	MOVQ channels+32(FP), BX
-	MOVQ n+40(FP), CX
-	SHLQ $2, BX
+	MOVQ bias+24(FP), DX
+	MOVQ r+32(FP), R8
+	MOVQ depthRow_channels(R8), CX
+	MOVQ depthRow_pixel(R8), BX
+	VBROADCASTSS depthRow_lo(R8), Z1
+	VBROADCASTSS depthRow_hi(R8), Z2
 	SHRQ $4, CX
 channels:
-	VMOVUPS (DI), Z0
-	MOVQ DX, R8
-	MOVQ SI, R9
-	MOVQ AX, R10
+	VMOVUPS (DX), Z3
+	PUSHQ DI
+	PUSHQ SI
+	MOVQ depthRow_pixels(R8), R9
+pixels:
+	VPXORD Z0, Z0, Z0
+	MOVQ SI, R10 // the window's row, and the weights'
+	MOVQ AX, R11
+	MOVQ depthRow_rows(R8), R12
+rows:
+	MOVQ R10, R13
+	MOVQ R11, R15
+	MOVQ depthRow_taps(R8), R14
 taps:
-	VMOVUPS (R9), Z1
-	VMULPS (R10), Z1, Z1
-	VADDPS Z1, Z0, Z0
-	ADDQ BX, R9
-	ADDQ BX, R10
-	DECQ R8
+	VMOVUPS (R13), Z4
+	VMULPS (R15), Z4, Z4
+	VADDPS Z4, Z0, Z0
+	ADDQ depthRow_tap(R8), R13
+	ADDQ BX, R15
+	DECQ R14
 	JNZ  taps
+	ADDQ depthRow_row(R8), R10
+	ADDQ depthRow_weightRow(R8), R11
+	DECQ R12
+	JNZ  rows
+	VADDPS Z3, Z0, Z0
+	VMAXPS Z0, Z1, Z0 // NaN, if Z0 is
+	VMINPS Z0, Z2, Z0
 	VMOVUPS Z0, (DI)
+	ADDQ BX, DI
+	ADDQ depthRow_step(R8), SI
+	DECQ R9
+	JNZ  pixels
+	POPQ SI
+	POPQ DI
 	ADDQ $64, DI
 	ADDQ $64, SI
 	ADDQ $64, AX
+	ADDQ $64, DX
 	DECQ CX
 	JNZ  channels
 	VZEROUPPER

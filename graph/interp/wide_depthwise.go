@@ -2,30 +2,54 @@ package interp
 
 // Depthwise convolutions with a multiplier of 1, 16 channels at a time; those left over go one by one.
 
+// depthRow says where depthFloat finds what it needs, in bytes but for the counts.
+type depthRow struct {
+	pixels, rows, taps, channels int // results; the window's rows, and taps in a row
+	step, row, tap               int // in x from a pixel's window to the next one's, from row to row, from tap to tap
+	weightRow, pixel             int // from row to row of the weights; from tap to tap of them, and from result to result
+	lo, hi                       float32
+}
+
 // depthwiseWide returns depthwiseRows' equal.
 func (f *floatConv) depthwiseWide() func() {
-	whole := f.c &^ 15
-	var sum []float32
-	begin := func(out int) {
-		sum = f.out[out:][:f.c]
-		clear(sum)
-	}
-	do := func(in, w, n int) {
-		tapsFloat(&sum[0], &f.x[in], &f.w[w], n, f.c, whole)
-		for t := range n {
-			x, w := f.x[in+t*f.c:][:f.c], f.w[w+t*f.c:][:f.c]
-			for c := whole; c < f.c; c++ {
-				sum[c] += float32(x[c] * w[c])
+	whole, spans := f.c&^15, f.spans()
+	r := depthRow{channels: whole, step: 4 * f.stride[1] * f.c, row: 4 * f.dilation[0] * f.window.w * f.c,
+		tap: 4 * f.dilation[1] * f.c, weightRow: 4 * f.kw * f.c, pixel: 4 * f.c, lo: f.lo, hi: f.hi}
+	return func() {
+		for n := range f.n {
+			for y := range f.oh {
+				ky0, ky1 := f.taps(0, y)
+				for _, s := range spans {
+					r.pixels, r.rows, r.taps = s.to-s.from, ky1-ky0, s.kx1-s.kx0
+					if r.rows > 0 && r.taps > 0 {
+						iy, _ := f.at(0, y, ky0)
+						ix, _ := f.at(1, s.from, s.kx0)
+						depthFloat(&f.out[f.out0(n, y, s.from)], &f.x[f.x0(n, iy, ix)], &f.w[(ky0*f.kw+s.kx0)*f.c], &f.bias[0], &r)
+					} else {
+						f.depthwiseChannels(n, y, s, ky0, ky1, 0)
+					}
+					f.depthwiseChannels(n, y, s, ky0, ky1, whole)
+				}
 			}
 		}
 	}
-	end := func(int) {
-		finishFloat(&sum[0], &sum[0], &f.bias[0], whole, f.lo, f.hi)
-		for c := whole; c < f.c; c++ {
-			sum[c] = f.finish(sum[c], c)
+}
+
+// depthwiseChannels computes the channels from first on for the results of a span.
+func (f *floatConv) depthwiseChannels(n, y int, s span, ky0, ky1, first int) {
+	for x := s.from; x < s.to; x++ {
+		for c := first; c < f.c; c++ {
+			var sum float32
+			for ky := ky0; ky < ky1; ky++ {
+				for kx := s.kx0; kx < s.kx1; kx++ {
+					iy, _ := f.at(0, y, ky)
+					ix, _ := f.at(1, x, kx)
+					sum += float32(f.x[f.x0(n, iy, ix)+c] * f.w[(ky*f.kw+kx)*f.c+c])
+				}
+			}
+			f.out[f.out0(n, y, x)+c] = f.finish(sum, c)
 		}
 	}
-	return func() { f.eachPixel(begin, do, end) }
 }
 
 // depthwiseWide returns depthwiseRows' equal.
