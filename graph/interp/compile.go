@@ -11,8 +11,9 @@ import (
 // compiler turns nodes into functions over buffers. All decisions are taken here, once; the functions only compute.
 type compiler struct {
 	Options
-	data  map[*graph.Value]any  // the buffer of each input and computed value, the data of each constant
-	fixed map[*graph.Value]bool // computed values that are the same in every run: constants dequantized
+	buffers *buffers
+	data    map[*graph.Value]any  // the buffer of each input and computed value, the data of each constant
+	fixed   map[*graph.Value]bool // computed values that are the same in every run: constants dequantized
 }
 
 // Packs keeps weights as the wide kernels want them, so that machines with the same weights lay them out once. It is for
@@ -46,21 +47,9 @@ func packed[W, X any](c *compiler, g *window, weights []W, pack func() []X) []X 
 }
 
 // alloc gives v its buffer.
-func (c *compiler) alloc(v *graph.Value) error {
-	n := v.Type.Elements()
-	switch v.Type.DType {
-	case graph.Float32:
-		c.data[v] = make([]float32, n)
-	case graph.Int8:
-		c.data[v] = make([]int8, n)
-	case graph.UInt8:
-		c.data[v] = make([]uint8, n)
-	case graph.Int16:
-		c.data[v] = make([]int16, n)
-	default:
-		return fmt.Errorf("no kernel for %v", v.Type.DType)
-	}
-	return nil
+func (c *compiler) alloc(v *graph.Value) (err error) {
+	c.data[v], err = c.buffers.take(v)
+	return err
 }
 
 // node allocates n's value and returns what computes it.

@@ -21,7 +21,7 @@ type Options struct {
 	plain bool // the kernels of the specification throughout; tests compare the others with them
 }
 
-// A Machine runs one graph. It owns a buffer for each value and is for one goroutine at a time; any number of Machines
+// A Machine runs one graph. It owns the buffers of its values, which take turns at them, and is for one goroutine at a time; any number of Machines
 // may run the same graph at once, as long as nobody changes it.
 type Machine struct {
 	inputs, outputs []*graph.Value
@@ -53,7 +53,7 @@ func New(g *graph.Graph, opts Options) (*Machine, error) {
 			return nil, fmt.Errorf("interp: the graph's tensors have more than %d elements", graph.MaxElements)
 		}
 	}
-	c := compiler{Options: opts, data: map[*graph.Value]any{}, fixed: map[*graph.Value]bool{}}
+	c := compiler{Options: opts, buffers: newBuffers(g), data: map[*graph.Value]any{}, fixed: map[*graph.Value]bool{}}
 	m := &Machine{inputs: g.Inputs, outputs: g.Outputs, tap: opts.Tap}
 	for _, v := range g.Inputs {
 		if err := c.alloc(v); err != nil {
@@ -61,12 +61,13 @@ func New(g *graph.Graph, opts Options) (*Machine, error) {
 		}
 		m.in = append(m.in, c.data[v])
 	}
-	for _, n := range g.Nodes {
+	for i, n := range g.Nodes {
 		run, err := c.node(n)
 		if err != nil {
 			return nil, fmt.Errorf("interp: %s %q: %w", n.Op.Name(), n.Out.Name, err)
 		}
 		m.steps = append(m.steps, step{n.Out, c.data[n.Out], run})
+		c.buffers.release(i, n, c.data)
 	}
 	for _, v := range g.Outputs {
 		m.out = append(m.out, c.data[v])
