@@ -26,8 +26,8 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	if err != nil {
 		return nil, fmt.Errorf("convert: %w", err)
 	}
-	own, _ := duplicate(g)
-	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, works: newWorks()}
+	own, _ := g.Clone()
+	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(all), works: newWorks()}
 	for _, p := range passes[:2] { // to level Folded, where layers have their names
 		if c.g.Level <= p.from {
 			if err := p.run(c); err != nil {

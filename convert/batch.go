@@ -22,7 +22,7 @@ func batched(g *graph.Graph, n int) (*graph.Graph, map[*graph.Value]*graph.Value
 	if slices.ContainsFunc(g.Nodes, mixesSamples) {
 		return nil, nil
 	}
-	b, twins := duplicate(g)
+	b, twins := g.Clone()
 	origin := map[*graph.Value]*graph.Value{}
 	for v, twin := range maps.All(twins) {
 		origin[twin] = v

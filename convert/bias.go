@@ -8,15 +8,13 @@ import (
 	"mnet-edge/graph"
 )
 
-// mostRefining bounds the samples that bias correction and adaptive rounding look at.
-const mostRefining = 64
+// Bias correction looks at as many samples as the network runs with correctingWork multiply-accumulates, within these bounds:
+// large networks have many positions to take a mean over.
+const leastCorrecting, mostCorrecting, correctingWork = 32, 64, 1e9
 
-// refining is those samples, fewer in a trial.
-func (c *conversion) refining() [][]float32 {
-	if c.memo != nil {
-		return spread(c.samples, mostRefining/2)
-	}
-	return spread(c.samples, mostRefining)
+// correcting is their number.
+func (c *conversion) correcting() int {
+	return min(max(int(correctingWork/max(work(c.g), 1)), leastCorrecting), mostCorrecting, len(c.samples))
 }
 
 // correctBias is the pass. Rounding weights shifts what a channel sums up to: the error has a mean, since the inputs of
@@ -27,7 +25,7 @@ func (c *conversion) refining() [][]float32 {
 // x over the samples and all positions, primes for the quantized network, whose earlier layers are already corrected.
 // Source: Nagel et al. 2019, section 4.2 and appendix D (empirical bias correction).
 func correctBias(c *conversion) error {
-	return c.eachLayer(c.refining(), func(n *graph.Node, x [][]int16) error {
+	return c.eachLayer(spread(c.samples, c.correcting()), func(n *graph.Node, x [][]int16) error {
 		want, ok := c.floatMeans(n)
 		if !ok || len(n.In) < 3 {
 			return nil

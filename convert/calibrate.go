@@ -62,7 +62,7 @@ func calibrate(c *conversion) error {
 		Curve: curve, Enough: len(curve) > 1 && curve[len(curve)-1].Mean < EnoughMoved,
 		Warnings: c.doubts(),
 	}
-	c.float, c.twin = duplicate(c.g)
+	c.float, c.twin = c.g.Clone()
 	return nil
 }
 
@@ -119,12 +119,15 @@ func activations(g *graph.Graph) []*graph.Value {
 type observation struct {
 	values []*Histogram      // of each of the activations
 	curve  []Moved           // of their ranges; nil in a trial
-	taps   map[int]*tapMeans // of each node with weights, by its place, over the refining samples; nil if nobody wants them
+	taps   map[int]*tapMeans // of each node with weights, by its place, over the correcting samples; nil if nobody wants them
 }
 
 // countedSamples is how many samples' values are counted one by one. Of more samples, so many times as many, the counts take
 // a stretch of values in turn; the smallest and the largest are always those of all.
 const countedSamples = 128
+
+// In a trial the counts take one stretch of trialShare of an activation with so many values.
+const largeActivation, trialShare = 4096, 4
 
 // observe runs the float network over the samples.
 func (c *conversion) observe() (*observation, error) {
@@ -133,7 +136,7 @@ func (c *conversion) observe() (*observation, error) {
 	}
 	values := activations(c.g)
 	o := &observation{values: histograms(len(values))}
-	share, refining := (len(c.samples)+countedSamples-1)/countedSamples, evenly(len(c.refining()), len(c.samples))
+	share, correcting := (len(c.samples)+countedSamples-1)/countedSamples, evenly(c.correcting(), len(c.samples))
 	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
@@ -142,7 +145,7 @@ func (c *conversion) observe() (*observation, error) {
 		o.taps = map[int]*tapMeans{}
 		for i, n := range c.g.Nodes {
 			if weighted(n) {
-				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(refining))}
+				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(correcting))}
 				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
 			}
 		}
@@ -153,11 +156,15 @@ func (c *conversion) observe() (*observation, error) {
 	crew := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
 		if counting {
+			share := share
+			if c.memo != nil && len(x) >= largeActivation {
+				share = trialShare
+			}
 			part[h.index][place[v]].observe(x, at, share)
 		} else {
 			part[h.index][place[v]].see(x)
 		}
-		if k, ok := refining[at]; ok {
+		if k, ok := correcting[at]; ok {
 			for _, t := range readers[v] {
 				t.add(k, x)
 			}

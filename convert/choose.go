@@ -107,8 +107,7 @@ type trials struct {
 
 // memo keeps what trials with the same equalization have in common.
 type memo struct {
-	graph map[Choice]*graph.Graph // equalized
-	seen  map[Choice]*observation // of its activations
+	seen map[Choice]*observation // of the network's activations
 }
 
 // tried is a trial that went through.
@@ -121,15 +120,8 @@ type tried struct {
 // newTrials divides the samples: one in eight is held out, and of the others as many serve to choose ranges. nil means
 // that there are too few, or no budget.
 func newTrials(c *conversion) (*trials, error) {
-	const one = 8
 	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
-	for i, x := range c.samples {
-		if i%one == one/2 {
-			t.held = append(t.held, x)
-		} else {
-			t.fit = append(t.fit, x)
-		}
-	}
+	t.fit, t.held = divide(c.samples)
 	most := int(min(sureShare*t.left/surely/max(work(c.g), 1), mostHeld))
 	if min(len(t.held), most) < fewestHeld {
 		return nil, nil
@@ -139,7 +131,26 @@ func newTrials(c *conversion) (*trials, error) {
 	return t, t.measureFloat()
 }
 
-func newMemo() *memo { return &memo{map[Choice]*graph.Graph{}, map[Choice]*observation{}} }
+// divide holds out one sample in eight.
+func divide(samples [][]float32) (fit, held [][]float32) {
+	const one = 8
+	for i, x := range samples {
+		if i%one == one/2 {
+			held = append(held, x)
+		} else {
+			fit = append(fit, x)
+		}
+	}
+	return fit, held
+}
+
+// peaksOf is the samples for channelPeaks.
+func peaksOf(samples [][]float32) [][]float32 {
+	fit, _ := divide(samples)
+	return spread(fit, peakSamples)
+}
+
+func newMemo() *memo { return &memo{map[Choice]*observation{}} }
 
 // measureFloat runs the float network over the samples held out.
 func (t *trials) measureFloat() (err error) {
@@ -194,8 +205,8 @@ func (t *trials) try(r Recipe) (*tried, error) {
 
 // outputs converts a copy of the network as r says and runs it over the samples held out.
 func (t *trials) outputs(r Recipe) ([][]float32, error) {
-	g, _ := duplicate(t.c.g)
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, memo: t.memo, works: t.c.works}
+	g, _ := t.c.g.Clone()
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
 	if err := trial.apply(nil); err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		if c.samples, err = collect(ctx, samples); err != nil {
 			return nil, fmt.Errorf("convert: %w", err)
 		}
+		c.peaks = peaksOf(c.samples)
 	}
 	if err := c.apply(observe); err != nil {
 		return nil, fmt.Errorf("convert: %w", err)
@@ -68,6 +69,7 @@ type conversion struct {
 	g           *graph.Graph
 	recipe      Recipe
 	samples     [][]float32
+	peaks       [][]float32 // of them, for equalization
 	float       *graph.Graph                  // the network as calibrated, before it becomes integers
 	twin        map[*graph.Value]*graph.Value // in float, of a value of g
 	calibration *Calibration

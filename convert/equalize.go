@@ -122,12 +122,12 @@ func (l link) scale(s []float64) {
 // equalize is the pass: by weights, for one scale a weight and for channels far out of balance, or by activations, for
 // one scale a channel, or both.
 func equalize(c *conversion) error {
-	if c.memo != nil && c.memo.graph[c.recipe.Equalize] != nil {
-		c.g, _ = duplicate(c.memo.graph[c.recipe.Equalize])
+	if done := c.works.equalized[c.recipe.Equalize]; done != nil {
+		c.adopt(done)
 		return nil
 	}
-	if c.memo != nil && c.recipe.Equalize == ByBoth && c.memo.graph[ByWeights] != nil {
-		c.g, _ = duplicate(c.memo.graph[ByWeights])
+	if done := c.works.equalized[ByWeights]; done != nil && c.recipe.Equalize == ByBoth {
+		c.adopt(done)
 	} else if c.recipe.Equalize != ByActivations {
 		equalizeWeights(c.g)
 		if err := c.absorb(); err != nil {
@@ -139,10 +139,19 @@ func equalize(c *conversion) error {
 			return err
 		}
 	}
-	if c.memo != nil {
-		c.memo.graph[c.recipe.Equalize], _ = duplicate(c.g)
-	}
+	c.works.equalized[c.recipe.Equalize], _ = c.g.Clone()
 	return nil
+}
+
+// adopt gives the layers the weights and biases that they have in g, the same network equalized.
+func (c *conversion) adopt(g *graph.Graph) {
+	for i, n := range c.g.Nodes {
+		for k, v := range g.Nodes[i].In {
+			if v.Constant() && weighted(n) {
+				n.SetInput(k, graph.Const(v.Name, v.Type, v.Data))
+			}
+		}
+	}
 }
 
 // equalizeWeights makes the largest weight of every channel the same on both sides of each link:
@@ -251,7 +260,7 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		}
 		part = append(part, ps)
 	}
-	if err := crew.feed(spread(c.samples, peakSamples)); err != nil {
+	if err := crew.feed(c.peaks); err != nil {
 		return nil, err
 	}
 	for _, other := range part[1:] {
@@ -265,7 +274,8 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 	return part[0], nil
 }
 
-// peakSamples bounds the samples that channelPeaks looks at.
+// peakSamples bounds the samples that channelPeaks looks at. They are the same for a trial and for what follows it, none of those
+// held out: what a trial equalized can be taken over.
 const peakSamples = 64
 
 // absorb moves what a channel never falls below into the next layer's bias, so that the channel's range begins at 0:

@@ -45,7 +45,7 @@ func TestEqualizeKeepsTheFunction(t *testing.T) {
 			g := folded(t, c)
 			want := outputs(t, g, images(c, 6))
 			samples, _ := collect(context.Background(), images(c, 6))
-			conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: how}, samples: samples, works: newWorks()}
+			conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: how}, samples: samples, peaks: samples, works: newWorks()}
 			n := len(links(g))
 			if layers := len(c.Spec.Layers()); n < layers-2 {
 				t.Errorf("%s: %d links among %d layers", name, n, layers)
@@ -110,7 +110,7 @@ func TestAbsorb(t *testing.T) {
 	b := g.Apply("b", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, a,
 		graph.Const("bw", float32Type(1, 1, 1, 2), []float32{2, 5}), graph.Const("bb", float32Type(1), []float32{0.5}))
 	g.Outputs, g.Level = []*graph.Value{b}, graph.Folded
-	c := &conversion{ctx: context.Background(), g: g, samples: [][]float32{{-1, 0, 1, 2}}, works: newWorks()}
+	c := &conversion{ctx: context.Background(), g: g, samples: [][]float32{{-1, 0, 1, 2}}, peaks: [][]float32{{-1, 0, 1, 2}}, works: newWorks()}
 	if err := c.absorb(); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,11 @@ import (
 // for Post-Training Quantization", 2020, equations 13 to 20; there it is relaxed and minimized by gradients, here by
 // coordinate descent, which is exact about the integers and gives the same answer everywhere.
 func roundWeights(c *conversion) error {
-	return c.eachLayer(c.refining(), func(n *graph.Node, x [][]int16) error {
+	most := mostRefining
+	if c.memo != nil {
+		most /= 2
+	}
+	return c.eachLayer(spread(c.samples, most), func(n *graph.Node, x [][]int16) error {
 		wanted, ok := c.twin[n.Out]
 		_, conv := n.Op.(graph.Conv2D)
 		if v := newView(n); !ok || conv && !v.square {
@@ -66,6 +70,9 @@ func roundWeights(c *conversion) error {
 		return nil
 	})
 }
+
+// mostRefining bounds the samples that adaptive rounding looks at; half as many do in a trial.
+const mostRefining = 64
 
 // maxTaps bounds H, which is 42 MB at 3 x 3 x 256: the weights of filters with more taps stay at the nearest.
 const maxTaps = 2304

@@ -12,11 +12,12 @@ import (
 // works keeps what the trials of a conversion and the conversion itself would else do over and over: most recipes leave a
 // layer's weights, and their scales, as another recipe had them.
 type works struct {
-	packs  interp.Packs // of everything that runs here
-	rounds map[*float32][]rounded
+	packs     interp.Packs // of everything that runs here
+	rounds    map[*float32][]rounded
+	equalized map[Choice]*graph.Graph
 }
 
-func newWorks() *works { return &works{rounds: map[*float32][]rounded{}} }
+func newWorks() *works { return &works{rounds: map[*float32][]rounded{}, equalized: map[Choice]*graph.Graph{}} }
 
 // rounded is a weight as integers.
 type rounded struct {

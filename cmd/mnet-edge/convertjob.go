@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,11 +130,7 @@ func (j *job) warn(cal *convert.Calibration) {
 
 // run converts the float model, and puts into the file how.
 func (j *job) run(r convert.Recipe) (*convert.Result, []byte, error) {
-	g, err := j.graph()
-	if err != nil {
-		return nil, nil, err
-	}
-	result, err := convert.Run(j.c.Context, g, r, j.samples, nil)
+	result, err := convert.Run(j.c.Context, j.graph(), r, j.samples, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,14 +142,9 @@ func (j *job) run(r convert.Recipe) (*convert.Result, []byte, error) {
 }
 
 // graph is the float network, the caller's to change.
-func (j *job) graph() (*graph.Graph, error) {
-	g, err := infer.Decode(j.float.encoded)
-	if err != nil {
-		return nil, err
-	}
-	g.Meta = j.float.Graph.Meta
-	g.Meta.Extra = maps.Clone(g.Meta.Extra)
-	return g, nil
+func (j *job) graph() *graph.Graph {
+	g, _ := j.float.Graph.Clone()
+	return g
 }
 
 // record says how the result came about.
@@ -231,11 +221,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 
 // alone quantizes each layer by itself.
 func (j *job) alone(r convert.Recipe) ([]convert.Alone, error) {
-	g, err := j.graph()
-	if err != nil {
-		return nil, err
-	}
-	return convert.EachAlone(j.c.Context, g, r, j.samples)
+	return convert.EachAlone(j.c.Context, j.graph(), r, j.samples)
 }
 
 // addAlone completes the layers' reports.
