@@ -27,7 +27,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	own, _ := g.Clone()
-	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(all), works: newWorks()}
+	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(own, all), works: newWorks()}
 	for _, p := range passes[:2] { // to level Folded, where layers have their names
 		if c.g.Level <= p.from {
 			if err := p.run(c); err != nil {

@@ -8,14 +8,8 @@ import (
 	"mnet-edge/graph"
 )
 
-// Bias correction looks at as many samples as the network runs with correctingWork multiply-accumulates, within these bounds:
-// large networks have many positions to take a mean over.
-const leastCorrecting, mostCorrecting, correctingWork = 32, 64, 1e9
-
-// correcting is their number.
-func (c *conversion) correcting() int {
-	return min(max(int(correctingWork/max(work(c.g), 1)), leastCorrecting), mostCorrecting, len(c.samples))
-}
+// correcting is the number of samples that bias correction looks at.
+func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samples)) }
 
 // correctBias is the pass. Rounding weights shifts what a channel sums up to: the error has a mean, since the inputs of
 // a ReLU network do. It is measured before the activation and taken from the bias:

@@ -144,10 +144,11 @@ func divide(samples [][]float32) (fit, held [][]float32) {
 	return fit, held
 }
 
-// peaksOf is the samples for channelPeaks.
-func peaksOf(samples [][]float32) [][]float32 {
+// peaksOf is the samples for channelPeaks. They are the same for a trial and for what follows it, none of those held out: what a
+// trial equalized can be taken over.
+func peaksOf(g *graph.Graph, samples [][]float32) [][]float32 {
 	fit, _ := divide(samples)
-	return spread(fit, peakSamples)
+	return spread(fit, runs(g, 32, 64))
 }
 
 func newMemo() *memo { return &memo{map[Choice]*observation{}} }

@@ -49,7 +49,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		if c.samples, err = collect(ctx, samples); err != nil {
 			return nil, fmt.Errorf("convert: %w", err)
 		}
-		c.peaks = peaksOf(c.samples)
+		c.peaks = peaksOf(g, c.samples)
 	}
 	if err := c.apply(observe); err != nil {
 		return nil, fmt.Errorf("convert: %w", err)

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 )
@@ -102,10 +103,21 @@ func inputChannel(n *graph.Node, at int) int {
 func (l link) scale(s []float64) {
 	w1, w2 := l.first.In[1], l.second.In[1]
 	axis, _ := outputAxis(l.first.Op)
-	first, second := make([]float32, w1.Type.Elements()), make([]float32, w2.Type.Elements())
-	forChannels(w1.Type.Shape, axis, func(channel, at int) { first[at] = float32(float64(floats(w1)[at]) / s[channel]) })
-	for at, w := range floats(w2) {
-		second[at] = float32(float64(w) * s[inputChannel(l.second, at)])
+	first, second := slices.Clone(floats(w1)), slices.Clone(floats(w2))
+	from, step, taps := channelLayout(w1.Type.Shape, axis)
+	for o, s := range s {
+		for at := o * from; at < o*from+taps*step; at += step {
+			first[at] = float32(float64(first[at]) / s)
+		}
+	}
+	last := make([]float64, lastDim(w2)) // the factors along the last dimension
+	for i := range last {
+		last[i] = s[inputChannel(l.second, i)]
+	}
+	for rest := second; len(rest) > 0; rest = rest[len(last):] {
+		for i, w := range rest[:len(last)] {
+			rest[i] = float32(float64(w) * last[i])
+		}
 	}
 	l.first.SetInput(1, graph.Const(w1.Name, w1.Type, first))
 	l.second.SetInput(1, graph.Const(w2.Name, w2.Type, second))
@@ -273,10 +285,6 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 	}
 	return part[0], nil
 }
-
-// peakSamples bounds the samples that channelPeaks looks at. They are the same for a trial and for what follows it, none of those
-// held out: what a trial equalized can be taken over.
-const peakSamples = 64
 
 // absorb moves what a channel never falls below into the next layer's bias, so that the channel's range begins at 0:
 // equalization can leave biases that are large against the weights. It is the same function only where the next layer

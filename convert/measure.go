@@ -38,12 +38,9 @@ func decibels(signal, noise float64) float64 {
 	return min(max(10*math.Log10(signal/noise), -MaxDB), MaxDB)
 }
 
-// measureSamples bounds the samples that measure looks at.
-const measureSamples = 32
-
 // measure runs the int8 network and the float one side by side and completes the layers' reports.
 func (c *conversion) measure() error {
-	samples := spread(c.samples, measureSamples)
+	samples := spread(c.samples, runs(c.g, 16, 32))
 	found, err := c.compare(samples)
 	if err != nil {
 		return err

@@ -36,6 +36,13 @@ func collect(ctx context.Context, samples iter.Seq[[]float32]) ([][]float32, err
 	return all, nil
 }
 
+// runs is how many samples to look at where some dozen are enough, within these bounds: of a large network, which has more values
+// in each, fewer.
+func runs(g *graph.Graph, least, most int) int {
+	const macs = 1e9
+	return min(max(int(macs/max(work(g), 1)), least), most)
+}
+
 // spread is at most n of the samples, spread evenly.
 func spread(samples [][]float32, n int) [][]float32 {
 	if n >= len(samples) {
