@@ -4,7 +4,8 @@
 //
 // All three get the same float .tflite and the same calibration images. All results run in LiteRT, under XNNPACK and under its
 // reference kernels, over the same test images, decoded here. Nothing is averaged: a time is that of one whole process, the
-// imports of Python's libraries with it, and the figure in brackets leaves those out.
+// imports of Python's libraries with it, and the figure in brackets leaves those out. With -speed N times alone are compared,
+// each quantizer's in turn, N times over.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +30,7 @@ import (
 // bench is what the flags say.
 type bench struct {
 	data, edge, python, tensorflow, work, scripts string
-	calib, test                                   int
+	calib, test, speed                            int
 	set                                           *dataset.Set
 }
 
@@ -46,6 +48,7 @@ func main() {
 	flag.StringVar(&b.scripts, "scripts", "bench/quant", "the `FOLDER` of quantize.py and evaluate.py")
 	flag.IntVar(&b.calib, "calib", 512, "`N` calibration images")
 	flag.IntVar(&b.test, "test", 0, "`N` test images; 0 stands for all")
+	flag.IntVar(&b.speed, "speed", 0, "compare times alone, in `N` rounds in which all quantizers take a turn")
 	flag.StringVar(&export, "export", "", "write the whole set as arrays for train.py into `FOLDER`, and end")
 	flag.Parse()
 	if err := b.run(export, flag.Args()); err != nil {
@@ -77,6 +80,9 @@ func (b *bench) run(export string, models []string) error {
 	}
 	if err := b.arrays(b.work); err != nil {
 		return err
+	}
+	if b.speed > 0 {
+		return b.race(models)
 	}
 	fmt.Printf("%d calibration images, %d test images of %s\n\n", b.set.Train.N, b.set.Test.N, b.set.Name)
 	fmt.Println("| model | quantizer | kernels | top-1 | drop | answers as float's | logits | size | time (work alone) |")
@@ -129,8 +135,24 @@ type made struct {
 }
 
 func (b *bench) model(path string) error {
-	name := strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".tflite")
-	at := func(kind string) string { return filepath.Join(b.work, name+"."+kind) }
+	name, at, flags, err := b.prepare(path)
+	if err != nil {
+		return err
+	}
+	all := []made{{by: "mnet-edge", path: at("ours.tflite")}, {by: "TensorFlow", path: at("tensorflow.tflite")}, {by: "LiteRT", path: at("litert.tflite")}}
+	for i := range all {
+		if err := b.make(&all[i], at("float.tflite"), at("npy"), flags); err != nil {
+			return err
+		}
+	}
+	return b.compare(name, flags[1], flags[3], at("float.tflite"), all)
+}
+
+// prepare writes what the quantizers read: the float model and the calibration images. at names a model's file; flags are those
+// that say how pixels become its input.
+func (b *bench) prepare(path string) (name string, at func(kind string) string, flags []string, err error) {
+	name = strings.TrimSuffix(filepath.Base(filepath.Clean(path)), ".tflite")
+	at = func(kind string) string { return filepath.Join(b.work, name+"."+kind) }
 	float := at("float.tflite")
 	if strings.HasSuffix(path, ".tflite") {
 		raw, err := os.ReadFile(path)
@@ -138,23 +160,13 @@ func (b *bench) model(path string) error {
 			err = os.WriteFile(float, raw, 0o644)
 		}
 		if err != nil {
-			return err
+			return "", nil, nil, err
 		}
 	} else if _, err := timed(b.edge, "convert", "--float32", "-o", float, path); err != nil {
-		return err
+		return "", nil, nil, err
 	}
 	mean, std, err := b.samples(float, at("npy"))
-	if err != nil {
-		return err
-	}
-	flags := []string{"--mean", mean, "--std", std}
-	all := []made{{by: "mnet-edge", path: at("ours.tflite")}, {by: "TensorFlow", path: at("tensorflow.tflite")}, {by: "LiteRT", path: at("litert.tflite")}}
-	for i := range all {
-		if err := b.make(&all[i], float, at("npy"), flags); err != nil {
-			return err
-		}
-	}
-	return b.compare(name, mean, std, float, all)
+	return name, at, []string{"--mean", mean, "--std", std}, err
 }
 
 // samples writes the calibration images as the float model takes them, (pixel - mean) / std.
@@ -188,7 +200,10 @@ func (b *bench) make(m *made, float, samples string, flags []string) error {
 	var err error
 	start := time.Now()
 	switch m.by {
-	case "mnet-edge":
+	case "mnet-edge", plainOurs:
+		if m.by == plainOurs {
+			flags = append(slices.Clone(flags), "--calibrator", "minmax", "--equalize", "off", "--correct-bias", "off", "--round-weights", "off")
+		}
 		args := append([]string{"convert", "--int8", "--eval", "0", "--calib", b.data, "--calib-samples", strconv.Itoa(b.calib), "-o", m.path}, flags...)
 		out, err = timed(b.edge, append(args, float)...)
 	case "TensorFlow":
@@ -198,7 +213,7 @@ func (b *bench) make(m *made, float, samples string, flags []string) error {
 	}
 	m.whole = time.Since(start)
 	m.work = m.whole
-	if err == nil && m.by != "mnet-edge" {
+	if err == nil && (m.by == "TensorFlow" || m.by == "LiteRT") {
 		var seconds float64
 		seconds, err = strconv.ParseFloat(out, 64)
 		m.work = time.Duration(seconds * float64(time.Second))

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// plainOurs is our quantizer with every choice made beforehand: ranges from the smallest to the largest value, which is all that the
+// peers do.
+const plainOurs = "mnet-edge, plain min-max"
+
+// race times whole processes. In each round all quantizers take a turn, so that what else the machine does falls on all of them; a
+// ratio is that of two times of one round, and of the rounds' ratios the median counts.
+func (b *bench) race(models []string) error {
+	fmt.Printf("%d calibration images of %s; medians of %d rounds, whole processes\n\n", b.set.Train.N, b.set.Name, b.speed)
+	fmt.Println("| model | quantizer | time | mnet-edge is faster by | plain by |")
+	fmt.Println("|---|---|---|---|---|")
+	for _, path := range models {
+		name, at, flags, err := b.prepare(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		runners := []made{{by: "mnet-edge"}, {by: plainOurs}, {by: "TensorFlow"}, {by: "LiteRT"}}
+		times := make([][]time.Duration, len(runners))
+		for round := range b.speed + 1 {
+			for i := range runners {
+				r := runners[i]
+				r.path = at("race.tflite")
+				if err := b.make(&r, at("float.tflite"), at("npy"), flags); err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				if round > 0 { // the first brings files and libraries into memory
+					times[i] = append(times[i], r.whole)
+				}
+			}
+		}
+		for i, r := range runners {
+			fmt.Printf("| %s | %s | %.2f s | %.2f | %.2f |\n", name, r.by, median(times[i]).Seconds(), ratio(times[i], times[0]), ratio(times[i], times[1]))
+		}
+	}
+	return nil
+}
+
+// ratio is the median of a[i] / b[i].
+func ratio(a, b []time.Duration) float64 {
+	all := make([]float64, len(a))
+	for i := range a {
+		all[i] = a[i].Seconds() / b[i].Seconds()
+	}
+	return median(all)
+}
+
+// median is the middle one, or of an even number the lower of the two.
+func median[T float64 | time.Duration](x []T) T {
+	s := slices.Sorted(slices.Values(x))
+	return s[(len(s)-1)/2]
+}
