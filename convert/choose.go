@@ -27,6 +27,7 @@ const (
 	// with one scale a channel.
 	outOfBalance = 25
 	fewestHeld   = 4 // samples to choose by
+	leastSeen    = 16 // samples of a large network, if the budget has as many
 	mostHeld     = 128
 )
 
@@ -126,6 +127,7 @@ func newTrials(c *conversion) (*trials, error) {
 	if min(len(t.held), most) < fewestHeld {
 		return nil, nil
 	}
+	most = min(most, runs(c.g, leastSeen, mostHeld))
 	t.held, t.fit = spread(t.held, most), spread(t.fit, most)
 	t.spend(3)
 	return t, t.measureFloat()

@@ -37,10 +37,10 @@ func collect(ctx context.Context, samples iter.Seq[[]float32]) ([][]float32, err
 }
 
 // runs is how many samples to look at where some dozen are enough, within these bounds: of a large network, which has more values
-// in each, fewer.
+// in each, fewer. It is a number of whole batches.
 func runs(g *graph.Graph, least, most int) int {
 	const macs = 1e9
-	return min(max(int(macs/max(work(g), 1)), least), most)
+	return min(max(int(macs/max(work(g), 1))/mostAtOnce*mostAtOnce, least), most)
 }
 
 // spread is at most n of the samples, spread evenly.

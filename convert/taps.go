@@ -56,9 +56,24 @@ func (v *view) sees(axis, k, pos int) bool {
 	return o >= 0 && o%v.stride[axis] == 0 && o/v.stride[axis] < [2]int{v.oh, v.ow}[axis]
 }
 
-// sumTaps adds to sums, (kh, kw, c), what each tap sees of one sample x over all positions; the padding counts as 0. Rows are summed for each kx first, then brought to every ky that sees them.
+// sumTaps adds to sums, (kh, kw, c), what each tap sees of one sample x over all positions; the padding counts as 0.
+// A row is summed as a whole; less what a tap kx does not see of it, which is little, it is brought to every ky that sees it.
 func sumTaps[T int16 | float32, S int64 | float64](v *view, x []T, sums []S) {
-	row := make([]S, v.c)
+	row, whole := make([]S, v.c), make([]S, v.c)
+	add := func(to []S, image, y, at int) {
+		pixel := x[((image*v.h+y)*v.w+at)*v.c:][:len(to)]
+		for i, q := range pixel {
+			to[i] += S(q)
+		}
+	}
+	unseen := make([][]int, v.kw) // the places of a row that a tap does not see
+	for kx := range unseen {
+		for at := range v.w {
+			if !v.sees(1, kx, at) {
+				unseen[kx] = append(unseen[kx], at)
+			}
+		}
+	}
 	for image := range v.images {
 		for y := range v.h {
 			var kys []int
@@ -70,16 +85,17 @@ func sumTaps[T int16 | float32, S int64 | float64](v *view, x []T, sums []S) {
 			if len(kys) == 0 {
 				continue
 			}
+			clear(whole)
+			for at := range v.w {
+				add(whole, image, y, at)
+			}
 			for kx := range v.kw {
 				clear(row)
-				for at := range v.w {
-					if !v.sees(1, kx, at) {
-						continue
-					}
-					pixel := x[((image*v.h+y)*v.w+at)*v.c:][:len(row)]
-					for i, q := range pixel {
-						row[i] += S(q)
-					}
+				for _, at := range unseen[kx] {
+					add(row, image, y, at)
+				}
+				for i, s := range whole {
+					row[i] = s - row[i]
 				}
 				for _, ky := range kys {
 					to := sums[(ky*v.kw+kx)*v.c:][:len(row)]
