@@ -20,7 +20,11 @@ func quantize(c *conversion) error {
 	}
 	nodes := slices.Clone(c.g.Nodes)
 	for _, v := range c.g.Values() {
-		if v.Constant() || kept[v.Def] {
+		d := d
+		if t, ok := kept[v.Def]; ok {
+			d = t
+		}
+		if v.Constant() || d == graph.Float32 {
 			continue
 		}
 		v.Type = graph.Type{DType: d, Shape: v.Type.Shape, Quant: rangeQuant(d, *v.Range)}
@@ -30,7 +34,7 @@ func quantize(c *conversion) error {
 	}
 	c.embed(kept)
 	for _, n := range nodes {
-		if kept[n] {
+		if t, ok := kept[n]; ok && t == graph.Float32 {
 			continue
 		}
 		if err := c.quantizeNode(n); err != nil {
@@ -183,7 +187,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	if err := finite(bias); err != nil {
 		return err
 	}
-	report, err := c.roundWeight(n, c.recipe.Scheme.weight(n.Op), func(o int) float32 {
+	report, err := c.roundWeight(n, c.recipe.Scheme.weight(n), func(o int) float32 {
 		return leastScale(in, bias[o], out)
 	})
 	if err != nil {

@@ -34,9 +34,9 @@ func (s Scheme) activation() graph.DType {
 	return graph.Int8
 }
 
-// weight is the element type of an operator's weights in an integer scheme.
-func (s Scheme) weight(op graph.Op) graph.DType {
-	if _, conv := op.(graph.Conv2D); s == Int4 && conv {
+// weight is the element type of a layer's weights in an integer scheme; kernels for int16 activations take int8 alone.
+func (s Scheme) weight(n *graph.Node) graph.DType {
+	if _, conv := n.Op.(graph.Conv2D); s == Int4 && conv && n.In[0].Type.DType == graph.Int8 {
 		return graph.Int4
 	}
 	return graph.Int8
@@ -73,6 +73,10 @@ type Recipe struct {
 
 	// KeepFloat names layers that stay float32, between DEQUANTIZE and QUANTIZE.
 	KeepFloat []string `json:"keep_float,omitempty"`
+
+	// KeepInt16 names layers whose results stay int16 up to those that read them: both compute as in Int16x8, so that what lies
+	// between them is not rounded to 8 bits.
+	KeepInt16 []string `json:"keep_int16,omitempty"`
 
 	// Budget is the work that choosing may take, in multiply-accumulates; 0 stands for DefaultBudget, less for none.
 	Budget float64 `json:"budget_macs,omitempty"`

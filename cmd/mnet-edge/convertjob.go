@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,7 @@ var errAccuracy = errors.New("accuracy floor missed")
 // recoveryFlags say how far a conversion goes to keep its accuracy, and what is said of it.
 func recoveryFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "max-drop", Usage: "keep as few layers in float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
+		&cli.Float64Flag{Name: "max-drop", Usage: "keep as few layers in int16 or float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
 		&cli.BoolFlag{Name: "layers", Usage: "quantize each layer alone too, and say what that does to the answers"},
 		&cli.BoolFlag{Name: "verify", Usage: "compare the runtime with the simulator, tensor by tensor, and name the rounding that matches"},
 		&cli.DurationFlag{Name: "budget", Value: time.Duration(convert.DefaultBudget / convert.BudgetSecond * float64(time.Second)),
@@ -185,40 +184,6 @@ func (j *job) matches(record *convert.Record) error {
 	return nil
 }
 
-// meet brings the loss of top-1 to at most so many points: with the layers that harm most, alone, kept in float32, as few as
-// do.
-func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *report.Convert) (*convert.Result, []byte, error) {
-	if r.DropPoints == nil {
-		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no test images to measure by", convert.ErrCalibration), "name some with --calib DATA and --eval N")
-	}
-	if *r.DropPoints <= points {
-		return result, encoded, nil
-	}
-	alone, err := j.alone(result.Recipe)
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.SortStableFunc(alone, func(a, b convert.Alone) int { return cmp.Compare(a.OutputSNR, b.OutputSNR) })
-	least, recipe := *r.DropPoints, result.Recipe
-	for _, l := range alone {
-		recipe.KeepFloat = append(slices.Clone(recipe.KeepFloat), l.Name)
-		next, bytes, err := j.run(recipe)
-		if err != nil {
-			return nil, nil, err
-		}
-		next.Trials = result.Trials
-		if err := measureDrop(j.c, j.float, bytes, j.set, r); err != nil {
-			return nil, nil, err
-		}
-		say(j.c, "%d layers in float32, the last %s: %.2f points lost", len(recipe.KeepFloat), l.Name, *r.DropPoints)
-		if *r.DropPoints <= points {
-			return next, bytes, nil
-		}
-		least = min(least, *r.DropPoints)
-	}
-	return nil, nil, fmt.Errorf("%w: %.2f points lost at the least, --max-drop allows %.2f", errAccuracy, least, points)
-}
-
 // alone quantizes each layer by itself.
 func (j *job) alone(r convert.Recipe) ([]convert.Alone, error) {
 	return convert.EachAlone(j.c.Context, j.graph(), r, j.samples)
@@ -310,6 +275,9 @@ func printRecord(w io.Writer, g *graph.Graph) error {
 	t.Row("made by", "mnet-edge convert")
 	t.Row("scheme", string(r.Scheme))
 	t.Row("recipe", fmt.Sprintf("%s, equalize %s, bias correction %s, adaptive rounding %s", r.Observer, r.Equalize, r.CorrectBias, r.RoundWeights))
+	if len(r.KeepInt16) > 0 {
+		t.Row("in int16", strings.Join(r.KeepInt16, ", "))
+	}
 	if len(r.KeepFloat) > 0 {
 		t.Row("in float32", strings.Join(r.KeepFloat, ", "))
 	}
