@@ -143,12 +143,12 @@ bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that s
 	HELD=avx2 LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
 QUANT_MODELS ?= $(wildcard runs/D-w*) $(wildcard bench/quant/models/*.tflite)
 QUANT_TEST   ?= 0
-bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by pip); DATA=cifar10 QUANT_MODELS="RUN ..." QUANT_TEST=N
+bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by pip); DATA=cifar10 QUANT_MODELS="RUN ..." QUANT_TEST=N; times alone: QUANT_SPEED=ROUNDS
 	@test -x .venv-quant/bin/python || python3 -m venv .venv-quant
 	@.venv-quant/bin/python -c 'import tensorflow, ai_edge_quantizer' 2>/dev/null || \
 		.venv-quant/bin/pip install -q tensorflow-cpu==2.21.0 ai-edge-quantizer==0.10.0 ai-edge-litert==2.3.0
 	@$(GO) build $(TAGS) -o bin/bench-quant ./bench/quant
-	bin/bench-quant -data $(or $(DATA),$(MNET_CIFAR10),cifar10) -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(QUANT_MODELS)
+	bin/bench-quant -data $(or $(DATA),$(MNET_CIFAR10),cifar10) -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -21,6 +21,9 @@
 //	correct-bias        quantized            what rounding shifted a channel's mean by is taken from its bias
 //	float-io            quantized            float32 at the edges, between QUANTIZE and DEQUANTIZE
 //
+// What runs on samples runs as a crew (samples.go), a machine for each processor that takes several samples at once (batch.go); what
+// trials have in common is in works (rounded.go).
+//
 // The why of each step is in docs/quantization.md, its sources at the functions.
 //
 // Calibration data comes as a sequence of input tensors, so that nothing here knows about images or files. The same

@@ -27,9 +27,9 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]
 	w.data[in] = tensors
 	for at, n := range c.g.Nodes {
 		if weighted(n) && n.In[0].Type.DType != graph.Float32 {
-			x := make([][]int16, w.n)
-			for i, t := range w.data[n.In[0]] {
-				x[i] = centred(t, n.In[0].Type.Quant)
+			x, data := make([][]int16, w.n), w.data[n.In[0]]
+			if err := parallel(c.ctx, w.n, func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
+				return err
 			}
 			if err := f(n, x); err != nil {
 				return err
@@ -53,8 +53,8 @@ func centred(data any, q *quant.Params) []int16 {
 	case []int8:
 		_, zero := q.At(0)
 		x := make([]int16, len(d))
-		for i, v := range d {
-			x[i] = int16(int32(v) - zero)
+		for i, v := range d[:len(x)] {
+			x[i] = int16(v) - int16(zero)
 		}
 		return x
 	case []int16:

@@ -9,6 +9,7 @@
 //
 //	machine.go      Machine: buffers, Run, taps
 //	compile.go      from a node to a function over buffers
+//	buffers.go      which values take turns at which buffer
 //	float.go        float32 } the operators with weights, Mean, BatchNorm and Activate: the equation of each, in the
 //	integer.go      int8    } plainest loops
 //	int16.go        int16   } with int8 weights
