@@ -20,9 +20,9 @@ func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samp
 // Source: Nagel et al. 2019, section 4.2 and appendix D (empirical bias correction).
 func correctBias(c *conversion) error {
 	return c.eachLayer(spread(c.samples, c.correcting()), func(n *graph.Node, x [][]int16) error {
-		want, ok := c.floatMeans(n)
-		if !ok || len(n.In) < 3 {
-			return nil
+		want, err := c.floatMeans(n)
+		if err != nil || want == nil || len(n.In) < 3 {
+			return err
 		}
 		got, err := c.quantizedMeans(n, x)
 		if err != nil {
@@ -40,27 +40,26 @@ func correctBias(c *conversion) error {
 	})
 }
 
-// floatMeans is the mean of each channel of a quantized layer's twin in the float network, before the activation; false
+// floatMeans is the mean of each channel of a quantized layer's twin in the float network, before the activation; nil
 // where it has none.
-func (c *conversion) floatMeans(n *graph.Node) ([]float64, bool) {
+func (c *conversion) floatMeans(n *graph.Node) ([]float64, error) {
 	twin := c.twin[n.Out]
 	if twin == nil || twin.Def == nil {
-		return nil, false
+		return nil, nil
 	}
 	taps := c.seen.taps[slices.Index(c.float.Nodes, twin.Def)]
 	if taps == nil {
-		return nil, false
+		return nil, nil
 	}
 	v, w := newView(twin.Def), floats(twin.Def.In[1])
 	mean := taps.mean()
 	means := make([]float64, v.filters)
-	for o := range means {
+	return means, parallel(c.ctx, len(means), func(o int) {
 		means[o] = response(&v, w, o, mean)
 		if len(twin.Def.In) > 2 {
 			means[o] += float64(floats(twin.Def.In[2])[o])
 		}
-	}
-	return means, true
+	})
 }
 
 // quantizedMeans is the mean of the sums that the layer's integer weights give for its integer inputs, without the bias, in

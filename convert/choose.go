@@ -26,7 +26,7 @@ const (
 	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
 	// with one scale a channel.
 	outOfBalance = 25
-	fewestHeld   = 4 // samples to choose by
+	fewestHeld   = 4  // samples to choose by
 	leastSeen    = 16 // samples of a large network, if the budget has as many
 	mostHeld     = 128
 )

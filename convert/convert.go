@@ -69,7 +69,7 @@ type conversion struct {
 	g           *graph.Graph
 	recipe      Recipe
 	samples     [][]float32
-	peaks       [][]float32 // of them, for equalization
+	peaks       [][]float32                   // of them, for equalization
 	float       *graph.Graph                  // the network as calibrated, before it becomes integers
 	twin        map[*graph.Value]*graph.Value // in float, of a value of g
 	calibration *Calibration

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -100,24 +101,31 @@ func inputChannel(n *graph.Node, at int) int {
 }
 
 // scale applies the factors.
-func (l link) scale(s []float64) {
+func (l link) scale(ctx context.Context, s []float64) error {
 	w1, w2 := l.first.In[1], l.second.In[1]
 	axis, _ := outputAxis(l.first.Op)
 	first, second := slices.Clone(floats(w1)), slices.Clone(floats(w2))
 	from, step, taps := channelLayout(w1.Type.Shape, axis)
-	for o, s := range s {
+	err := parallel(ctx, len(s), func(o int) {
 		for at := o * from; at < o*from+taps*step; at += step {
-			first[at] = float32(float64(first[at]) / s)
+			first[at] = float32(float64(first[at]) / s[o])
 		}
+	})
+	if err != nil {
+		return err
 	}
 	last := make([]float64, lastDim(w2)) // the factors along the last dimension
 	for i := range last {
 		last[i] = s[inputChannel(l.second, i)]
 	}
-	for rest := second; len(rest) > 0; rest = rest[len(last):] {
-		for i, w := range rest[:len(last)] {
-			rest[i] = float32(float64(w) * last[i])
+	err = parallel(ctx, len(second)/len(last), func(k int) {
+		row := second[k*len(last):][:len(last)]
+		for i, w := range row {
+			row[i] = float32(float64(w) * last[i])
 		}
+	})
+	if err != nil {
+		return err
 	}
 	l.first.SetInput(1, graph.Const(w1.Name, w1.Type, first))
 	l.second.SetInput(1, graph.Const(w2.Name, w2.Type, second))
@@ -129,6 +137,7 @@ func (l link) scale(s []float64) {
 		}
 		l.first.SetInput(2, graph.Const(b.Name, b.Type, bias))
 	}
+	return nil
 }
 
 // equalize is the pass: by weights, for one scale a weight and for channels far out of balance, or by activations, for
@@ -141,7 +150,9 @@ func equalize(c *conversion) error {
 	if done := c.works.equalized[ByWeights]; done != nil && c.recipe.Equalize == ByBoth {
 		c.adopt(done)
 	} else if c.recipe.Equalize != ByActivations {
-		equalizeWeights(c.g)
+		if err := equalizeWeights(c.ctx, c.g); err != nil {
+			return err
+		}
 		if err := c.absorb(); err != nil {
 			return err
 		}
@@ -171,7 +182,7 @@ func (c *conversion) adopt(g *graph.Graph) {
 //	s[i] = sqrt(r1[i] / r2[i]), r the largest magnitude among a channel's weights
 //
 // so that one scale serves all channels of a tensor. A link changes its neighbours, hence the repetition.
-func equalizeWeights(g *graph.Graph) {
+func equalizeWeights(ctx context.Context, g *graph.Graph) error {
 	const sweeps, still = 40, 0.01
 	all := links(g)
 	for range sweeps {
@@ -193,12 +204,15 @@ func equalizeWeights(g *graph.Graph) {
 				}
 				moved = max(moved, s[i]-1, 1/s[i]-1)
 			}
-			l.scale(s)
+			if err := l.scale(ctx, s); err != nil {
+				return err
+			}
 		}
 		if moved < still {
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // deadWeight is the largest weight of a channel that takes no part in equalization: scaled up, it would be noise.
@@ -234,7 +248,9 @@ func (c *conversion) equalizeActivations() error {
 				s[i] = max(s[i], 1./maxGain)
 			}
 		}
-		l.scale(s)
+		if err := l.scale(c.ctx, s); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -247,15 +247,15 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	w := n.In[1]
 	weights, shape := floats(w), w.Type.Shape
 	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name()}
-	if err := finite(weights); err != nil {
-		return report, err
-	}
 	axis, _ := outputAxis(n.Op)
 	scales := make([]float32, shape[axis])
 	first, step, taps := channelLayout(shape, axis)
 	err := parallel(c.ctx, len(scales), func(o int) {
 		scales[o] = max(quant.Symmetric(largestOf(weights[o*first:], step, taps), weightMost(d)), least(o))
 	})
+	if err == nil && finite(scales) != nil { // as they are where a weight is not
+		err = finite(weights)
+	}
 	if err != nil {
 		return report, err
 	}

@@ -72,7 +72,9 @@ func unbalance(g *graph.Graph) {
 		for i := range s {
 			s[i] = math.Ldexp(1, rng.IntN(13)-6)
 		}
-		l.scale(s)
+		if err := l.scale(context.Background(), s); err != nil {
+			panic(err) // of a context that nobody ends
+		}
 	}
 }
 

@@ -17,7 +17,9 @@ type works struct {
 	equalized map[Choice]*graph.Graph
 }
 
-func newWorks() *works { return &works{rounds: map[*float32][]rounded{}, equalized: map[Choice]*graph.Graph{}} }
+func newWorks() *works {
+	return &works{rounds: map[*float32][]rounded{}, equalized: map[Choice]*graph.Graph{}}
+}
 
 // rounded is a weight as integers.
 type rounded struct {
