@@ -44,8 +44,14 @@ func TestImages(t *testing.T) {
 }
 
 func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *dataset.Split) {
-	want := map[string]any{}
-	m, err := interp.New(g, interp.Options{Rounding: r, Tap: func(v *graph.Value, data any) { want[v.Name] = data }})
+	want := map[string][]byte{}
+	m, err := interp.New(g, interp.Options{Rounding: r, Tap: func(v *graph.Value, data any) {
+		var b bytes.Buffer
+		if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
+			t.Error(err)
+		}
+		want[v.Name] = b.Bytes()
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,11 +70,7 @@ func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *datas
 			p.in.load(in)
 			for _, s := range p.steps {
 				s.run()
-				var b bytes.Buffer
-				if err := binary.Write(&b, binary.LittleEndian, want[s.value.Name]); err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(s.out.elements(), b.Bytes()) {
+				if !bytes.Equal(s.out.elements(), want[s.value.Name]) {
 					t.Fatalf("image %d: %s: %q differs", i, f, s.value.Name)
 				}
 			}
