@@ -29,6 +29,7 @@ type pool struct {
 
 type helper struct {
 	asleep atomic.Bool
+	here   atomic.Bool   // it has made a call since this was made false
 	wake   chan struct{} // of capacity 1: a signal for each time asleep is found true and made false
 }
 
@@ -139,9 +140,15 @@ func (p *pool) work() (some bool) {
 		if j == nil || uint32(at) >= j.n {
 			return some
 		}
-		if p.next.CompareAndSwap(at, at+1) {
-			j.do(int(uint32(at)))
-			p.done.Add(1)
+		// Half of what is left, of two threads: few takings, each of which costs the other processor a line of its cache, and
+		// small ones at the end, where they even things out.
+		first := uint32(at)
+		n := (j.n - first + uint32(len(p.helpers))) / uint32(len(p.helpers)+1)
+		if p.next.CompareAndSwap(at, at+uint64(n)) {
+			for i := range n {
+				j.do(int(first + i))
+			}
+			p.done.Add(int32(n))
 			some = true
 		}
 	}
@@ -151,6 +158,9 @@ func (p *pool) help(h *helper) {
 	for idle := 0; ; idle++ {
 		if p.work() {
 			idle = 0
+			if !h.here.Load() {
+				h.here.Store(true)
+			}
 		}
 		if idle%yield == yield-1 {
 			runtime.Gosched()
@@ -171,19 +181,29 @@ func (p *pool) help(h *helper) {
 	}
 }
 
-// measure decides whether j is worth sharing: the median time of some runs must be a tenth less.
+// patient is how long the helpers are waited for before a job is measured: goroutines that sleep, perhaps on threads that do.
+const patient = 2 * time.Millisecond
+
+// measure decides whether j is worth sharing: the median time of some runs must be a tenth less, with all helpers there.
 func (p *pool) measure(j *job) {
 	if j.alone = j.n < 2; j.alone {
 		return
 	}
+	for _, h := range p.helpers {
+		h.here.Store(false)
+	}
 	p.rouse()
+	missing := func(h *helper) bool { return !h.here.Load() }
+	for start := time.Now(); slices.ContainsFunc(p.helpers, missing) && time.Since(start) < patient; {
+		p.run(j)
+	}
 	shared := median(func() { p.run(j) })
 	j.alone = shared*10 > median(j.serial)*9
 }
 
 // median is what f takes.
 func median(f func()) time.Duration {
-	var took [11]time.Duration
+	var took [31]time.Duration
 	for i := range took {
 		start := time.Now()
 		f()
