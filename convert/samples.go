@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -97,9 +96,11 @@ func newCrew(ctx context.Context, packs *interp.Packs, g *graph.Graph, tap func(
 // what they find by the sample, or in a form whose sums are exact.
 func (c *crew) each(n int, in func(i int) []any, done func(h *hand, i int, out []any)) error {
 	size := atOnce(c.g, n, len(c.hand))
-	g, origin := batched(c.g, size)
-	if size == 1 || g == nil {
-		g, size = c.g, 1
+	g, origin := c.g, map[*graph.Value]*graph.Value(nil)
+	if size > 1 {
+		if g, origin = batched(c.g, size); g == nil {
+			g, size = c.g, 1
+		}
 	}
 	group, ctx := errgroup.WithContext(c.ctx)
 	var next atomic.Int64
@@ -141,10 +142,8 @@ func (c *crew) machine(h *hand, g *graph.Graph, origin map[*graph.Value]*graph.V
 	}
 	opts := interp.Options{Rounding: quant.Float32, Packs: c.packs} // XNNPACK's, which most will run
 	if c.tap != nil {
-		of := map[*graph.Value]*graph.Value{} // this machine's graph may be an earlier one than the next call's
-		maps.Copy(of, origin)
 		opts.Tap = func(v *graph.Value, data any) {
-			if o := of[v]; o != nil {
+			if o := origin[v]; o != nil {
 				v = o
 			}
 			for i := range h.count {

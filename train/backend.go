@@ -95,13 +95,9 @@ func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 		be, err = openGo()
 		return be, BackendGo, "", err
 	case BackendAuto:
-		if c.Devices > 1 { // the Go backend has one
-			be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
-			return be, "xla:cpu", "", err
-		}
 		be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
-		if err == nil {
-			return be, "xla:cpu", "", nil
+		if err == nil || c.Devices > 1 { // the Go backend has one
+			return be, "xla:cpu", "", err
 		}
 		note = fmt.Sprintf("training on the Go backend, which is much slower than XLA: %v", err)
 		be, err = openGo()

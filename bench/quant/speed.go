@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"slices"
-	"time"
+
+	"mnet-edge/bench/internal/turns"
 )
 
 // plainOurs is our quantizer with every choice made beforehand: ranges from the smallest to the largest value, which is all that the
@@ -22,7 +22,7 @@ func (b *bench) race(models []string) error {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		runners := []made{{by: "mnet-edge"}, {by: plainOurs}, {by: "TensorFlow"}, {by: "LiteRT"}}
-		times := make([][]time.Duration, len(runners))
+		seconds := make([][]float64, len(runners))
 		for round := range b.speed + 1 {
 			for i := range runners {
 				r := runners[i]
@@ -31,28 +31,22 @@ func (b *bench) race(models []string) error {
 					return fmt.Errorf("%s: %w", path, err)
 				}
 				if round > 0 { // the first brings files and libraries into memory
-					times[i] = append(times[i], r.whole)
+					seconds[i] = append(seconds[i], r.whole.Seconds())
 				}
 			}
 		}
 		for i, r := range runners {
-			fmt.Printf("| %s | %s | %.2f s | %.2f | %.2f |\n", name, r.by, median(times[i]).Seconds(), ratio(times[i], times[0]), ratio(times[i], times[1]))
+			fmt.Printf("| %s | %s | %.2f s | %.2f | %.2f |\n", name, r.by, turns.Median(seconds[i]), ratio(seconds[i], seconds[0]), ratio(seconds[i], seconds[1]))
 		}
 	}
 	return nil
 }
 
 // ratio is the median of a[i] / b[i].
-func ratio(a, b []time.Duration) float64 {
+func ratio(a, b []float64) float64 {
 	all := make([]float64, len(a))
 	for i := range a {
-		all[i] = a[i].Seconds() / b[i].Seconds()
+		all[i] = a[i] / b[i]
 	}
-	return median(all)
-}
-
-// median is the middle one, or of an even number the lower of the two.
-func median[T float64 | time.Duration](x []T) T {
-	s := slices.Sorted(slices.Values(x))
-	return s[(len(s)-1)/2]
+	return turns.Median(all)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -253,7 +254,7 @@ func verificationRows(t report.Table, v *infer.Verification) {
 func aloneRows(t report.Table, layers []convert.LayerReport) {
 	layers = slices.DeleteFunc(slices.Clone(layers), func(l convert.LayerReport) bool { return l.Alone == nil })
 	slices.SortStableFunc(layers, func(a, b convert.LayerReport) int {
-		return int(1e6 * (a.Alone.OutputSNR - b.Alone.OutputSNR))
+		return cmp.Compare(a.Alone.OutputSNR, b.Alone.OutputSNR)
 	})
 	for i, l := range layers[:min(len(layers), 5)] {
 		head := ""

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"fmt"
+	"slices"
 
 	"mnet-edge/graph"
 )
@@ -35,12 +36,7 @@ func newBuffers(g *graph.Graph) *buffers {
 
 // varies reports whether a node has another input than constants.
 func varies(n *graph.Node) bool {
-	for _, v := range n.In {
-		if !v.Constant() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.In, func(v *graph.Value) bool { return !v.Constant() })
 }
 
 // take is a buffer for v.
@@ -77,10 +73,7 @@ func take[T any](b *buffers, v *graph.Value, n int) []T {
 // release gives back what node i, the one just made, reads last.
 func (b *buffers) release(i int, n *graph.Node, data map[*graph.Value]any) {
 	for k, v := range append(n.In[:len(n.In):len(n.In)], n.Out) {
-		again := false
-		for _, w := range n.In[:min(k, len(n.In))] {
-			again = again || v == w
-		}
+		again := slices.Contains(n.In[:min(k, len(n.In))], v)
 		if b.last[v] == i && !v.Constant() && !b.own[v] && !again {
 			b.free[v.Type.DType] = append(b.free[v.Type.DType], data[v])
 		}

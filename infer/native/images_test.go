@@ -11,7 +11,6 @@ import (
 
 	"mnet-edge/dataset"
 	"mnet-edge/graph"
-	"mnet-edge/graph/interp"
 	"mnet-edge/infer"
 	"mnet-edge/quant"
 )
@@ -44,14 +43,7 @@ func TestImages(t *testing.T) {
 }
 
 func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *dataset.Split) {
-	want := map[string][]byte{}
-	m, err := interp.New(g, interp.Options{Rounding: r, Tap: func(v *graph.Value, data any) {
-		var b bytes.Buffer
-		if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
-			t.Error(err)
-		}
-		want[v.Name] = b.Bytes()
-	}})
+	m, want, err := watched(t, g, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +62,7 @@ func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *datas
 			p.in.load(in)
 			for _, s := range p.steps {
 				s.run()
-				if !bytes.Equal(s.out.elements(), want[s.value.Name]) {
+				if !bytes.Equal(s.out.elements(), want[s.value]) {
 					t.Fatalf("image %d: %s: %q differs", i, f, s.value.Name)
 				}
 			}

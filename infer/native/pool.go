@@ -181,8 +181,8 @@ func (p *pool) help(h *helper) {
 	}
 }
 
-// patient is how long the helpers are waited for before a job is measured: goroutines that sleep, perhaps on threads that do.
-const patient = 2 * time.Millisecond
+// arrival is how long the helpers are waited for before a job is measured: goroutines that sleep, perhaps on threads that do.
+const arrival = 2 * time.Millisecond
 
 // measure decides whether j is worth sharing: the median time of some runs must be a tenth less, with all helpers there.
 func (p *pool) measure(j *job) {
@@ -194,7 +194,7 @@ func (p *pool) measure(j *job) {
 	}
 	p.rouse()
 	missing := func(h *helper) bool { return !h.here.Load() }
-	for start := time.Now(); slices.ContainsFunc(p.helpers, missing) && time.Since(start) < patient; {
+	for start := time.Now(); slices.ContainsFunc(p.helpers, missing) && time.Since(start) < arrival; {
 		p.run(j)
 	}
 	shared := median(func() { p.run(j) })

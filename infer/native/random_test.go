@@ -1,7 +1,6 @@
 package native
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -51,14 +50,7 @@ func TestRandomOperators(t *testing.T) {
 
 // compare runs g twice by a family and by the interpreter.
 func (b *builder) compare(g *graph.Graph, f Family, rounding quant.Rounding, threads int) {
-	want := map[*graph.Value][]byte{}
-	m, err := interp.New(g, interp.Options{Rounding: rounding, Tap: func(v *graph.Value, data any) {
-		var buf bytes.Buffer
-		if err := binary.Write(&buf, binary.LittleEndian, data); err != nil {
-			b.Fatal(err)
-		}
-		want[v] = buf.Bytes()
-	}})
+	m, want, err := watched(b, g, rounding)
 	hooks, free := guarded(b, b.guardBegin)
 	defer free()
 	hooks.share = true
@@ -90,6 +82,19 @@ func (b *builder) compare(g *graph.Graph, f Family, rounding quant.Rounding, thr
 			}
 		}
 	}
+}
+
+// watched is the interpreter for g, and where each of its runs leaves the values' elements, little-endian.
+func watched(t interface{ Fatal(...any) }, g *graph.Graph, rounding quant.Rounding) (*interp.Machine, map[*graph.Value][]byte, error) {
+	seen := map[*graph.Value][]byte{}
+	m, err := interp.New(g, interp.Options{Rounding: rounding, Tap: func(v *graph.Value, data any) {
+		b, err := binary.Append(nil, binary.LittleEndian, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[v] = b
+	}})
+	return m, seen, err
 }
 
 func firstDifference(a, b []byte) int {
