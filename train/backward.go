@@ -32,18 +32,19 @@ type layerPass struct {
 // keep stores x rather than compute it again in each operation that reads it.
 func keep(x *Node) *Node { return OptimizationBarrier(x) }
 
-// gradients returns the mean loss over the batch, the number of hits, and the loss's gradient for each trainable weight by name.
+// gradients returns the mean loss over the batch against target (N, Classes), the number of hits, and the loss's gradient for each
+// trainable weight by name.
 // The statistics of the batch are in n.batch afterwards.
-func (n *net) gradients(pixels, labels *Node, smoothing float64) (loss, correct *Node, grads map[string]*Node) {
+func (n *net) gradients(pixels, labels, target *Node) (loss, correct *Node, grads map[string]*Node) {
 	p := &pass{net: n, grads: map[string]*Node{}}
-	logits, dLogits := p.forward(pixels, labels, smoothing, &loss)
+	logits, dLogits, loss := p.forward(pixels, target)
 	p.backward(dLogits)
 	p.sumGradients()
 	return n.across(loss)[0], n.across(hits(logits, labels))[0], p.grads
 }
 
-// forward runs the net and returns its logits (N, Classes) and the loss's gradient there.
-func (p *pass) forward(pixels, labels *Node, smoothing float64, loss **Node) (logits, dLogits *Node) {
+// forward runs the net and returns its logits (N, Classes), the loss's gradient there, and the loss.
+func (p *pass) forward(pixels, target *Node) (logits, dLogits, loss *Node) {
 	x := p.pixels(pixels)
 	for _, l := range p.spec.Layers() {
 		w := p.weights[l.Name+".weight"]
@@ -78,8 +79,8 @@ func (p *pass) forward(pixels, labels *Node, smoothing float64, loss **Node) (lo
 		}
 	}
 	share := 1 / float64(max(1, p.devices))
-	*loss = MulScalar(ReduceAllMean(crossEntropy(logits, labels, smoothing)), share)
-	return logits, MulScalar(crossEntropyGradient(logits, labels, smoothing), share)
+	dLogits = MulScalar(Sub(softmax(logits), target), share/float64(logits.Shape().Dimensions[0]))
+	return logits, dLogits, MulScalar(ReduceAllMean(crossEntropy(logits, target)), share)
 }
 
 // backward goes from the logits' gradient (N, Classes) to those of all weights.
@@ -185,15 +186,6 @@ func divisor(n, limit int) int {
 		limit--
 	}
 	return limit
-}
-
-// crossEntropyGradient is the gradient of the batch's mean loss for its logits (N, K): softmax less the target, over N.
-func crossEntropyGradient(logits, labels *Node, smoothing float64) *Node {
-	d := logits.Shape().Dimensions
-	e := Exp(Sub(logits, ExpandAxes(ReduceMax(logits, 1), 1)))
-	softmax := Div(e, ExpandAxes(ReduceSum(e, 1), 1))
-	target := AddScalar(MulScalar(ConvertDType(oneHot(labels, d[1]), e.DType()), 1-smoothing), smoothing/float64(d[1]))
-	return MulScalar(Sub(softmax, target), 1/float64(d[0]))
 }
 
 // sumMoments is batchMoments with plain sums, and of the batch that all devices have together.

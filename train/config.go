@@ -47,6 +47,9 @@ type Config struct {
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
+	// Run whose best weights teach this one: its answers to each batch are Recipe.Distill of what is learnt. "": no teacher
+	Teacher string `json:"teacher,omitempty"`
+
 	TestFlip bool `json:"test_flip,omitempty"` // also test with the logits of each image and of its mirror image averaged; see Result.FlipTop1
 
 	Out       string        `json:"out"`        // run folder, made by Run (see NextRunDir)
@@ -77,6 +80,9 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 			return c, r, err
 		}
 	}
+	if c.Teacher != "" && r.Distill == 0 {
+		r.Distill = taughtShare
+	}
 	if c.Epochs == 0 {
 		c.Epochs = r.Epochs
 	}
@@ -101,11 +107,11 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 		c.files = model.OSFiles{}
 	}
 	r.Epochs, r.Batch, r.LR = c.Epochs, c.Batch, c.LR
-	return c, r, c.check()
+	return c, r, c.check(r)
 }
 
-// check reports the first field out of range, of a Config with its defaults filled in.
-func (c Config) check() error {
+// check reports the first field out of range, of a Config with its defaults filled in, r its recipe.
+func (c Config) check(r Recipe) error {
 	refuse := func(format string, a ...any) error {
 		return fmt.Errorf("train: %s: %w", fmt.Sprintf(format, a...), ErrConfig)
 	}
@@ -125,6 +131,8 @@ func (c Config) check() error {
 		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)
 	case c.Out == "":
 		return refuse("no run folder")
+	case c.Teacher == "" && r.Distill > 0:
+		return refuse("the recipe has %v of a teacher's answers, and there is no teacher", r.Distill)
 	case (c.QAT != "") != (c.Preset == PresetQAT):
 		return refuse("preset %s is for a run to go on from, and such a run takes no other", PresetQAT)
 	}

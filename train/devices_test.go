@@ -43,7 +43,8 @@ func TestDevicesShareTheBatch(t *testing.T) {
 		}
 	}
 
-	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, nil)
+	r.Distill = 0.5 // each device asks a teacher of its own about its part
+	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, taughtBy(checkpointOf(spec, 4)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,18 +177,23 @@ func (n *net) running(name string) (mean, variance *Node) {
 	return blend(n.weights[name+".running_mean"], m.mean, 1), blend(n.weights[name+".running_var"], m.variance, unbiased)
 }
 
-// crossEntropy returns each image's loss (N) for logits (N, K) and labels (N), int32: softmax cross entropy against a
-// target that has 1-smoothing on the label and spreads smoothing evenly over all K classes. A label below zero marks a
-// row that is only there to fill the batch.
-func crossEntropy(logits, labels *Node, smoothing float64) *Node {
-	k := logits.Shape().Dimensions[1]
+// targets are the shares (N, k) of the classes that the answers to labels (N), int32, should have: 1-smoothing on the label, and smoothing
+// spread evenly over all of them. A label below zero marks a row that is only there to fill the batch.
+func targets(labels *Node, k int, smoothing float64, dtype dtypes.DType) *Node {
+	return AddScalar(MulScalar(ConvertDType(oneHot(labels, k), dtype), 1-smoothing), smoothing/float64(k))
+}
+
+// crossEntropy returns each image's loss (N): the cross entropy of the softmax of logits (N, K) against target (N, K), whose rows sum
+// to one.
+func crossEntropy(logits, target *Node) *Node {
 	z := Sub(logits, StopGradient(ExpandAxes(ReduceMax(logits, 1), 1)))
-	logSum := Log(ReduceSum(Exp(z), 1)) // (N)
-	loss := Sub(logSum, MulScalar(ReduceSum(Mul(z, ConvertDType(oneHot(labels, k), z.DType())), 1), 1-smoothing))
-	if smoothing > 0 {
-		loss = Sub(loss, MulScalar(ReduceSum(z, 1), smoothing/float64(k)))
-	}
-	return loss
+	return Sub(Log(ReduceSum(Exp(z), 1)), ReduceSum(Mul(z, target), 1))
+}
+
+// softmax is that of each row of logits (N, K).
+func softmax(logits *Node) *Node {
+	e := Exp(Sub(logits, ExpandAxes(ReduceMax(logits, 1), 1)))
+	return Div(e, ExpandAxes(ReduceSum(e, 1), 1))
 }
 
 // oneHot returns (N, k), true where the column is the label.

@@ -215,7 +215,7 @@ func TestCrossEntropy(t *testing.T) {
 			want = append(want, loss)
 		}
 		got := evaluate(t, func(in []*Node) []*Node {
-			return []*Node{crossEntropy(in[0], in[1], smoothing), ConvertDType(hits(in[0], in[1]), in[0].DType())}
+			return []*Node{crossEntropy(in[0], targets(in[1], 3, smoothing, in[0].DType())), ConvertDType(hits(in[0], in[1]), in[0].DType())}
 		}, tensors.FromValue(logits), tensors.FromValue(labels))
 		near(t, fmt.Sprintf("smoothing %v", smoothing), got[0][:3], want[:3], 1e-5, 1e-6)
 		if !finite(float64(got[0][3])) {

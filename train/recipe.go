@@ -55,6 +55,8 @@ type Recipe struct {
 	DecayAll       bool    `json:"decay_all"`       // decay BN's gamma and beta and the bias too
 	LabelSmoothing float64 `json:"label_smoothing"` // share of the target spread evenly over all classes
 
+	Distill float64 `json:"distill,omitempty"` // share of the target that is a teacher's answer instead of the label, 0..1; see teacher.go
+
 	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
 
 	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels
@@ -120,7 +122,7 @@ func (r Recipe) check() error {
 		name string
 		v    float64
 	}{
-		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity},
+		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity}, {"distill", r.Distill},
 		{"warmup", r.Warmup}, {"step_factor", r.StepFactor},
 	} {
 		if !(share.v >= 0 && share.v <= 1) {
@@ -143,6 +145,9 @@ func (r Recipe) check() error {
 	}
 	return nil
 }
+
+// taughtShare is Recipe.Distill where there is a teacher and the recipe does not say.
+const taughtShare = 0.9
 
 // longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many.
 const (

@@ -33,6 +33,8 @@ type run struct {
 	loader *dataset.Loader
 	t      *trainer
 
+	teacher *model.Checkpoint // Config.Teacher's; nil: none
+
 	// Where the run is. All of it is in checkpoint "last".
 	step    int64   // steps done
 	epoch   int     // epochs done, validation included
@@ -67,6 +69,9 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	}
 	r := &run{c: c, recipe: recipe, set: set, began: time.Now()}
 	if err := r.prepareData(); err != nil {
+		return nil, err
+	}
+	if err := r.loadTeacher(); err != nil {
 		return nil, err
 	}
 	if err := checkPlugin(c); err != nil { // before there is a folder that would stay empty
@@ -106,15 +111,18 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 // compile is newTrainer, but waits no longer than ctx allows: XLA takes seconds and can't be told to stop. After an error
 // the backend is given back, or will be.
 func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Checkpoint) (*trainer, error) {
-	var quantize func(*trainer) error
+	var prepare []func(*trainer) error
 	if r.c.QAT != "" {
-		quantize = rangesFor(start.Ranges, &r.train)
+		prepare = append(prepare, rangesFor(start.Ranges, &r.train))
+	}
+	if r.teacher != nil {
+		prepare = append(prepare, taughtBy(r.teacher))
 	}
 	done := make(chan error, 1)
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), quantize)
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
 		done <- err
 	}()
 	select {
@@ -184,7 +192,7 @@ func normalization(s *dataset.Split) model.Input {
 // start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	r.record.Device = description
+	r.record.Device, r.record.TaughtBy = description, teacherRecord(r.teacher)
 	old, err := LoadRecord(r.c.Out)
 	switch {
 	case r.c.Resume && err != nil:

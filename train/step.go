@@ -20,7 +20,8 @@ type trainer struct {
 	recipe  Recipe
 	params  []param
 
-	ranges map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
+	ranges  map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
+	teacher *teacher               // whose answers are learnt too; nil: no one's; see teacher.go
 
 	devices int // that share a step's batch; 0: one; see devices.go
 
@@ -38,13 +39,15 @@ type program struct {
 }
 
 // newTrainer puts weights and momenta (nil: zero) on the device and compiles the training step for recipe.Batch images
-// and the evaluation for evalBatch. Devices share the step. quantize, if not nil, comes in between: it gives the trainer ranges.
+// and the evaluation for evalBatch. Devices share the step. prepare comes in between: it gives the trainer ranges, or a teacher.
 func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, devices, evalBatch int, weights, momenta model.Weights,
-	quantize func(*trainer) error) (*trainer, error) {
+	prepare ...func(*trainer) error) (*trainer, error) {
 	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), devices: devices}
 	err := t.upload(weights, momenta)
-	if err == nil && quantize != nil {
-		err = quantize(t)
+	for _, f := range prepare {
+		if err == nil {
+			err = f(t)
+		}
 	}
 	if err == nil {
 		err = t.compileBoth(evalBatch)
@@ -72,6 +75,9 @@ func (t *trainer) close() {
 		}
 	}
 	t.state = nil
+	if t.teacher != nil {
+		t.teacher.close()
+	}
 	for _, p := range []*program{t.step, t.eval} {
 		if p != nil {
 			p.graph.Finalize()
@@ -109,11 +115,12 @@ func (t *trainer) parameters(g *Graph, dtype dtypes.DType) map[string]*Node {
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, rate, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
+// Inputs: pixels, labels, rate, the teacher's weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
-	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels)
+	target := t.target(pixels, labels, dtypes.Float32)
+	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, target)
 
 	weights, momenta := map[string]*Node{}, []*Node{}
 	for _, p := range t.params {
@@ -141,15 +148,24 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	return append(outputs, momenta...)
 }
 
+// target is what a batch's answers should be (N, Classes): the labels, smoothed, and what the teacher says, if there is one.
+func (t *trainer) target(pixels, labels *Node, dtype dtypes.DType) *Node {
+	target := targets(labels, t.spec.Classes, t.recipe.LabelSmoothing, dtype)
+	if t.teacher == nil {
+		return target
+	}
+	return Add(MulScalar(target, 1-t.recipe.Distill), MulScalar(t.teacher.answers(pixels, dtype), t.recipe.Distill))
+}
+
 // gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
 // Net C and quantization-aware runs are differentiated by GoMLX.
-func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node, grads map[string]*Node) {
+func (t *trainer) gradients(weights map[string]*Node, pixels, labels, target *Node) (n *net, loss, correct *Node, grads map[string]*Node) {
 	if t.spec.Net == model.NetD && t.ranges == nil {
 		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}, devices: t.devices}
-		loss, correct, grads = n.gradients(pixels, labels, t.recipe.LabelSmoothing)
+		loss, correct, grads = n.gradients(pixels, labels, target)
 		return n, loss, correct, grads
 	}
-	n, loss, correct = t.forward(weights, pixels, labels)
+	n, loss, correct = t.forward(weights, pixels, labels, target)
 	return n, loss, correct, t.differentiate(loss, weights)
 }
 
@@ -171,10 +187,10 @@ func (t *trainer) differentiate(loss *Node, weights map[string]*Node) map[string
 }
 
 // forward is a training pass over one batch.
-func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node) (n *net, loss, correct *Node) {
+func (t *trainer) forward(weights map[string]*Node, pixels, labels, target *Node) (n *net, loss, correct *Node) {
 	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
 	logits := t.logits(n, pixels)
-	return n, ReduceAllMean(crossEntropy(logits, labels, t.recipe.LabelSmoothing)), hits(logits, labels)
+	return n, ReduceAllMean(crossEntropy(logits, target)), hits(logits, labels)
 }
 
 // logits are those of n, in float or as int8 will have them.
@@ -200,7 +216,7 @@ func (t *trainer) buildEvalWithFlip(g *Graph, pixels, labels *Node) []*Node {
 }
 
 func answers(logits, labels *Node) []*Node {
-	loss := crossEntropy(logits, labels, 0)
+	loss := crossEntropy(logits, targets(labels, logits.Shape().Dimensions[1], 0, logits.DType()))
 	counted := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), dtypes.Float32)
 	return []*Node{ReduceAllSum(Mul(loss, counted)), hits(logits, labels), ArgMax(logits, 1, dtypes.Int32)}
 }
@@ -214,16 +230,21 @@ func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float6
 		return 0, 0, err
 	}
 	var inputs []compute.Buffer
+	var donate []bool // the step may write over what it will not need again: all but the teacher
 	for d, state := range t.state {
 		lr, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), []float32{float32(rate)}, shapes.Make(dtypes.Float32))
 		if err != nil {
 			return 0, 0, fmt.Errorf("train: %w", err)
 		}
-		inputs = append(append(inputs, batch[2*d], batch[2*d+1], lr), state...)
-	}
-	donate := make([]bool, len(inputs))
-	for i := range donate {
-		donate[i] = true
+		for _, b := range []compute.Buffer{batch[2*d], batch[2*d+1], lr} {
+			inputs, donate = append(inputs, b), append(donate, true)
+		}
+		if t.teacher != nil {
+			inputs, donate = append(inputs, t.teacher.state[d]...), append(donate, make([]bool, len(t.teacher.state[d]))...)
+		}
+		for _, b := range state {
+			inputs, donate = append(inputs, b), append(donate, true)
+		}
 	}
 	outputs, err := t.step.exec.Execute(inputs, donate, 0)
 	if err != nil {
@@ -332,7 +353,7 @@ func (t *trainer) upload(weights, momenta model.Weights) error {
 			if momenta != nil {
 				m = p.toDevice(momenta[p.Name].Data)
 			}
-			b, err := t.put(d, p, m)
+			b, err := put(t.backend, d, p, m)
 			if err != nil {
 				return err
 			}
@@ -361,7 +382,7 @@ func (t *trainer) setWeights(weights model.Weights) error {
 // putWeights adds the weights to a device's state.
 func (t *trainer) putWeights(device int, weights model.Weights) error {
 	for _, p := range t.params {
-		b, err := t.put(device, p, p.toDevice(weights[p.Name].Data))
+		b, err := put(t.backend, device, p, p.toDevice(weights[p.Name].Data))
 		if err != nil {
 			return err
 		}
@@ -370,8 +391,8 @@ func (t *trainer) putWeights(device int, weights model.Weights) error {
 	return nil
 }
 
-func (t *trainer) put(device int, p param, data []float32) (compute.Buffer, error) {
-	b, err := t.backend.BufferFromFlatData(compute.DeviceNum(device), data, shapes.Make(dtypes.Float32, p.shape...))
+func put(be compute.Backend, device int, p param, data []float32) (compute.Buffer, error) {
+	b, err := be.BufferFromFlatData(compute.DeviceNum(device), data, shapes.Make(dtypes.Float32, p.shape...))
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w", p.Name, err)
 	}

@@ -38,7 +38,7 @@ var testInput = model.Input{Mean: 128, Std: 64}
 
 func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, evalBatch int) *trainer {
 	t.Helper()
-	tr, err := newTrainer(be, spec, testInput, r, 1, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil, nil)
+	tr, err := newTrainer(be, spec, testInput, r, 1, evalBatch, initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5))), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +49,9 @@ func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, ev
 // gradients returns the loss's gradients at weights w as the step computes them, in T, in PyTorch's layouts.
 func gradients[T float32 | float64](t *testing.T, tr *trainer, w model.Weights, pixels []byte, labels []int32) map[string][]T {
 	t.Helper()
+	dtype := dtypes.FromGenericsType[T]()
 	return differentiated[T](t, tr, w, pixels, labels, func(weights map[string]*Node, pixels, labels *Node) map[string]*Node {
-		_, _, _, grads := tr.gradients(weights, pixels, labels)
+		_, _, _, grads := tr.gradients(weights, pixels, labels, tr.target(pixels, labels, dtype))
 		return grads
 	})
 }
@@ -269,7 +270,7 @@ func TestGradientsAreDerivatives(t *testing.T) {
 		}
 		got := gradients[float64](t, tr, w, pixels, labels)
 		want := differentiated[float64](t, tr, w, pixels, labels, func(weights map[string]*Node, pixels, labels *Node) map[string]*Node {
-			_, loss, _ := tr.forward(weights, pixels, labels)
+			_, loss, _ := tr.forward(weights, pixels, labels, tr.target(pixels, labels, dtypes.Float64))
 			return tr.differentiate(loss, weights)
 		})
 		for param, g := range want {

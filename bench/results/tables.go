@@ -16,7 +16,8 @@ type group struct {
 	midReLU bool
 	data    string
 	recipe  string
-	preset  bool // the recipe is a preset, nothing changed
+	teacher string // the net that taught it
+	preset  bool   // the recipe is a preset, nothing changed
 	epochs  int
 	rate    float64 // the highest
 	images  int     // learnt from in an epoch
@@ -24,7 +25,12 @@ type group struct {
 
 func key(r run) group {
 	s := r.Record.Spec
-	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Recipe.Name, r.Record.Changes == nil, r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
+	teacher := ""
+	if t := r.Record.TaughtBy; t != nil {
+		teacher = t.Net.Name()
+	}
+	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
+		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
 func (g group) file(seed uint64) string {
@@ -32,7 +38,19 @@ func (g group) file(seed uint64) string {
 	if g.net == "D" && !g.midReLU {
 		relu = "-no-mid-relu"
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, g.recipe, g.images, g.epochs, g.rate, seed)
+	recipe := g.recipe
+	if g.teacher != "" {
+		recipe += "-by-" + g.teacher
+	}
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, recipe, g.images, g.epochs, g.rate, seed)
+}
+
+// recipeName is the recipe's, with the teacher if there was one.
+func (g group) recipeName() string {
+	if g.teacher == "" {
+		return g.recipe
+	}
+	return g.recipe + ", taught by " + g.teacher
 }
 
 func (g group) name() string {
@@ -118,7 +136,7 @@ func (g runsOf) row(b *strings.Builder, source string) {
 	}
 	r := g.runs[0]
 	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
-		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+		g.key.recipeName(), g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
 }
 
 // midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.
@@ -151,12 +169,12 @@ func recipes(runs []run) string {
 	for _, preset := range groups {
 		for _, changed := range groups {
 			k := changed.key
-			k.recipe, k.preset, k.rate = preset.key.recipe, preset.key.preset, preset.key.rate
+			k.recipe, k.teacher, k.preset, k.rate = preset.key.recipe, preset.key.teacher, preset.key.preset, preset.key.rate
 			if changed.key.preset || !preset.key.preset || k != preset.key {
 				continue
 			}
 			if c, ok := compare(changed, preset, func(r run) float64 { return r.Result.ValTop1 }); ok {
-				fmt.Fprintf(&b, "| %s | %d | %s | %d | %.2f %% | %.2f %% | %s |\n", k.name(), k.epochs, changed.key.recipe, c.seeds, c.a, c.b, c.difference())
+				fmt.Fprintf(&b, "| %s | %d | %s | %d | %.2f %% | %.2f %% | %s |\n", k.name(), k.epochs, changed.key.recipeName(), c.seeds, c.a, c.b, c.difference())
 			}
 		}
 	}

@@ -22,7 +22,8 @@ func trainCommand() *cli.Command {
 		Description: `1. See it work, on the images built in:      mnet-edge train --width 0.25 --epochs 10
 2. CIFAR-10, net D at half width:            mnet-edge train --data cifar10 --width 0.5
 3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1
-4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-1`,
+4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-1
+5. Teach a small net what a large one knows: mnet-edge train --data cifar10 --width 0.25 --teacher runs/C-1`,
 		Flags: append([]cli.Flag{
 			dataFlag("images to train on (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
@@ -40,6 +41,7 @@ func trainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
+			&cli.StringFlag{Name: "teacher", Usage: "learn `RUN`'s answers beside the labels: those of its best weights, trained on the same classes, to each batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
@@ -121,8 +123,8 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
-		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"), TestFlip: c.Bool("test-flip"), Out: c.String("out"),
-		Data: absolute(data), Args: os.Args[1:],
+		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"),
+		TestFlip: c.Bool("test-flip"), Teacher: absolute(c.String("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
 	}
 	if file := c.Path("recipe"); file != "" {
 		if config.Changes, err = os.ReadFile(file); err != nil {
@@ -141,7 +143,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 	for _, f := range c.LocalFlagNames() {
 		switch f {
-		case "qat", "out", "data", "json", "save-every", "epochs", "batch", "lr", "backend":
+		case "qat", "teacher", "out", "data", "json", "save-every", "epochs", "batch", "lr", "backend":
 		default:
 			return train.Config{}, "", usagef("--%s is the other run's in one with --qat", f)
 		}
@@ -151,7 +153,7 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 		return config, "", err
 	}
 	config.QAT, config.Preset, config.Changes, config.Args = absolute(run), train.PresetQAT, nil, os.Args[1:]
-	config.Epochs, config.Batch, config.LR = c.Int("epochs"), c.Int("batch"), c.Float64("lr")
+	config.Epochs, config.Batch, config.LR, config.Teacher = c.Int("epochs"), c.Int("batch"), c.Float64("lr"), absolute(c.String("teacher"))
 	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
 	if d := c.String("data"); d != "" {
 		config.Data = absolute(d)

@@ -1,0 +1,112 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 see net.go
+
+	"mnet-edge/model"
+)
+
+// teacher is a trained network whose answers a run learns beside the labels (Hinton, Vinyals and Dean, "Distilling the knowledge in a
+// neural network", 2015). It is asked in the step about the very pixels that the student sees, cropped and mirrored as these are
+// (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022), and its softmax is taken as it is.
+type teacher struct {
+	spec   model.Spec
+	input  model.Input
+	params []param
+	state  [][]compute.Buffer // the weights, one a param, on each device the same
+}
+
+// answers are the teacher's shares (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Its weights become inputs of the graph.
+func (t *teacher) answers(pixels *Node, dtype dtypes.DType) *Node {
+	weights := map[string]*Node{}
+	for _, p := range t.params {
+		weights[p.Name] = Parameter(pixels.Graph(), "teacher's "+p.Name, shapes.Make(dtype, p.shape...))
+	}
+	n := &net{spec: t.spec, input: t.input, weights: weights}
+	return StopGradient(softmax(n.logits(pixels)))
+}
+
+func (t *teacher) close() {
+	for _, state := range t.state {
+		for _, b := range state {
+			b.Finalize()
+		}
+	}
+}
+
+// taughtBy is what newTrainer gives a trainer the teacher of checkpoint c with.
+func taughtBy(c *model.Checkpoint) func(*trainer) error {
+	return func(t *trainer) error {
+		t.teacher = &teacher{spec: c.Spec, input: c.Input, params: deviceParams(c.Spec), state: make([][]compute.Buffer, len(t.state))}
+		for d := range t.state {
+			for _, p := range t.teacher.params {
+				b, err := put(t.backend, d, p, p.toDevice(c.Weights[p.Name].Data))
+				if err != nil {
+					return err
+				}
+				t.teacher.state[d] = append(t.teacher.state[d], b)
+			}
+		}
+		return nil
+	}
+}
+
+// loadTeacher reads the best checkpoint of the run that is to teach this one, if one is. It must know the same classes by images of the
+// same size.
+func (r *run) loadTeacher() error {
+	if r.c.Teacher == "" {
+		return nil
+	}
+	c, note, err := model.Load(r.c.Teacher)
+	if err != nil {
+		return err
+	}
+	r.note(note)
+	switch size := r.c.Spec.Size; {
+	case c.Spec.Size != size:
+		err = fmt.Errorf("takes images of %dx%d, the net to be taught %dx%d", c.Spec.Size, c.Spec.Size, size, size)
+	case !slices.Equal(c.Labels, r.set.Classes):
+		err = fmt.Errorf("knows the classes %q, %s has %q", c.Labels, r.set.Name, r.set.Classes)
+	}
+	if err != nil {
+		return fmt.Errorf("train: teacher %s %w: %w", r.c.Teacher, err, model.ErrCheckpoint)
+	}
+	r.teacher = c
+	return nil
+}
+
+// TeacherRecord is the network that a run was taught by.
+type TeacherRecord struct {
+	Net      model.Spec `json:"spec"`
+	SHA256   string     `json:"sha256"`              // of its weights: float32, little-endian, in the order of Spec.Params
+	TestTop1 float64    `json:"test_top1,omitempty"` // as its checkpoint has it, 0..1
+}
+
+// weights names the teacher's weights, as far as two runs must agree on them.
+func (t *TeacherRecord) weights() string {
+	if t == nil {
+		return "none"
+	}
+	return t.SHA256
+}
+
+// teacherRecord is that of checkpoint c, nil if there is none.
+func teacherRecord(c *model.Checkpoint) *TeacherRecord {
+	if c == nil {
+		return nil
+	}
+	h := sha256.New()
+	for _, p := range c.Spec.Params() {
+		binary.Write(h, binary.LittleEndian, c.Weights[p.Name].Data) // neither the data's type nor a hash has an error to give
+	}
+	return &TeacherRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
+}

@@ -1,0 +1,202 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"mnet-edge/model"
+)
+
+// checkpointOf is a network as a run would have left it, with scales, shifts and statistics away from where they begin.
+func checkpointOf(spec model.Spec, seed uint64) *model.Checkpoint {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	c := &model.Checkpoint{Spec: spec, Input: model.Input{Mean: 100, Std: 50}, Weights: initialWeights(spec, 0.5, rng)}
+	for _, p := range spec.Params() {
+		for i := range c.Weights[p.Name].Data {
+			if len(p.Shape) == 1 {
+				c.Weights[p.Name].Data[i] += float32(0.3 * rng.Float64())
+			}
+		}
+	}
+	return c
+}
+
+// What is learnt is the label's share and the teacher's softmax, by its own normalization and running statistics.
+func TestTarget(t *testing.T) {
+	spec, c := tinySpec(model.NetD), checkpointOf(tinySpec(model.NetC), 3)
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 3, spec)
+	be := goBackend(t)
+	asked := testTrainer(t, be, c.Spec, Recipe{Batch: 3}, 3)
+	asked.input = c.Input
+	if err := asked.setWeights(c.Weights); err != nil {
+		t.Fatal(err)
+	}
+	run := func(tr *trainer, more [][]compute.Buffer, build func(g *Graph, pixels, labels *Node) *Node) []float32 {
+		p, err := tr.compile("target", 3, func(g *Graph, pixels, labels *Node) []*Node {
+			return []*Node{build(g, pixels, labels), ReduceAllSum(ConvertDType(pixels, dtypes.Float32)), labels} // every input has a use
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs, err := tr.batch(p, pixels, labels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range more {
+			inputs = append(inputs, b...)
+		}
+		out, err := p.exec.Execute(inputs, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := make([]float32, 3*spec.Classes)
+		if err := out[0].ToFlatData(values); err != nil {
+			t.Fatal(err)
+		}
+		return values
+	}
+	logits := run(asked, [][]compute.Buffer{asked.weights()}, func(g *Graph, pixels, _ *Node) *Node {
+		return (&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)
+	})
+
+	student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7}, state: make([][]compute.Buffer, 1)}
+	if err := taughtBy(c)(student); err != nil {
+		t.Fatal(err)
+	}
+	defer student.teacher.close()
+	got := run(student, [][]compute.Buffer{student.teacher.state[0]}, func(_ *Graph, pixels, labels *Node) *Node {
+		return student.target(pixels, labels, dtypes.Float32)
+	})
+	var want []float64
+	for i, row := range slices.Collect(slices.Chunk(logits, spec.Classes)) {
+		sum := 0.
+		for _, v := range row {
+			sum += math.Exp(float64(v))
+		}
+		for k, v := range row {
+			label := 0.2 / float64(spec.Classes)
+			if int(labels[i]) == k {
+				label += 0.8
+			}
+			want = append(want, 0.3*label+0.7*math.Exp(float64(v))/sum)
+		}
+	}
+	near(t, "target", got, want, 1e-5, 1e-5)
+}
+
+// Taught by answers alone a net learns what its labels, all wrong, would not have told it; interrupted and resumed, it ends with the same
+// weights; and the run keeps to its teacher.
+func TestRunTaught(t *testing.T) {
+	set := patterns(160, 40)
+	first := tinyConfig(t)
+	first.Spec, first.Epochs, first.Batch, first.LR = tinySpec(model.NetC), 8, 16, 0.1
+	if res, err := Run(context.Background(), first, set); err != nil || res.TestTop1 < 0.9 {
+		t.Fatalf("the teacher: %+v, error %v", res, err)
+	}
+	wrong := *set
+	wrong.Train.Labels = slices.Clone(set.Train.Labels)
+	for i, l := range wrong.Train.Labels {
+		wrong.Train.Labels[i] = (l + 1) % 4
+	}
+	c := tinyConfig(t)
+	c.Spec, c.Epochs, c.Batch, c.LR, c.Teacher, c.Changes = tinySpec(model.NetC), 6, 16, 0.1, first.Out, []byte(`{"distill": 1}`)
+	whole, err := Run(context.Background(), c, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := testTrainer(t, goBackend(t), c.Spec, Recipe{Batch: 16}, 40)
+	tr.input = last.Input
+	if tr.eval, err = tr.compile("evaluation", 40, tr.buildEval); err != nil { // anew, with that normalization
+		t.Fatal(err)
+	}
+	if err := tr.setWeights(last.Weights); err != nil {
+		t.Fatal(err)
+	}
+	labels := make([]int32, set.Test.N)
+	for i, l := range set.Test.Labels {
+		labels[i] = int32(l)
+	}
+	if _, correct, _, err := tr.Eval(set.Test.Pixels, labels); err != nil || correct < 36 {
+		t.Errorf("%d of 40 right after learning the teacher's answers, error %v", correct, err)
+	}
+	record, err := LoadRecord(c.Out)
+	if err != nil || record.TaughtBy == nil || record.TaughtBy.Net != first.Spec || record.TaughtBy.TestTop1 < 0.9 {
+		t.Errorf("recorded teacher %+v, error %v", record.TaughtBy, err)
+	}
+	if card := string(mustRead(t, c.Out, cardFile)); !strings.Contains(card, "| teacher | net C") {
+		t.Errorf("card.md does not name the teacher:\n%s", card)
+	}
+
+	broken := c
+	broken.Out = filepath.Join(t.TempDir(), "broken")
+	ctx, cancel := context.WithCancel(context.Background())
+	broken.Progress = func(p Progress) {
+		if p.Phase == PhaseValidate && p.Epoch == 2 {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, broken, &wrong); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: error %v", err)
+	}
+	broken.Resume, broken.Progress = true, nil
+	other := broken
+	other.Teacher = c.Out
+	if _, err := Run(context.Background(), other, &wrong); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "teacher") {
+		t.Errorf("resumed with another teacher: error %v", err)
+	}
+	again, err := Run(context.Background(), broken, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resumed, _, err := model.Load(filepath.Join(broken.Out, "checkpoint", "last"))
+	if err != nil || again.TestCorrect != whole.TestCorrect || !reflect.DeepEqual(resumed.Weights, last.Weights) {
+		t.Errorf("resumed: %d right, %d in one go, error %v", again.TestCorrect, whole.TestCorrect, err)
+	}
+}
+
+// A teacher that can't teach this is refused before there is a run folder.
+func TestTeacherRefused(t *testing.T) {
+	set := patterns(40, 8)
+	first := tinyConfig(t)
+	first.Epochs = 1
+	if _, err := Run(context.Background(), first, set); err != nil {
+		t.Fatal(err)
+	}
+	renamed := *set
+	renamed.Classes = []string{"rows", "columns", "dark", "slants"}
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   error
+	}{
+		{"no run", func(c *Config) { c.Teacher = t.TempDir() }, model.ErrCheckpoint},
+		{"other classes", func(*Config) {}, model.ErrCheckpoint},
+		{"no teacher", func(c *Config) { c.Teacher, c.Changes = "", []byte(`{"distill": 0.5}`) }, ErrConfig},
+	} {
+		config := tinyConfig(t)
+		config.Teacher = first.Out
+		c.change(&config)
+		if _, err := Run(context.Background(), config, &renamed); !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
+		}
+		if _, err := os.Stat(config.Out); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the run folder is there: %v", c.name, err)
+		}
+	}
+}
