@@ -103,6 +103,10 @@ tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pi
 	@.venv-tensorboard/bin/python -c 'import tensorboard' 2>/dev/null || .venv-tensorboard/bin/pip install -q tensorboard==2.20.0
 	MNET_TENSORBOARD=$(CURDIR)/.venv-tensorboard/bin/python $(GO) test -v -count=1 -run TensorBoard ./train
 
+ROWS ?=
+table: build ## train the source's table, row by row; ROWS="D-w1 C-w1" EPOCHS=30 BACKEND=cuda PRESET=fast DATA=cifar10
+	DATA='$(DATA)' EPOCHS='$(EPOCHS)' BACKEND='$(BACKEND)' PRESET='$(PRESET)' bash bench/table.sh bin/mnet-edge runs/table $(ROWS)
+
 RUNS ?=
 results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b adds finished runs first
 	$(GO) run ./bench/results -add '$(RUNS)'
@@ -119,14 +123,13 @@ bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it b
 
 DATA   ?= cifar10
 LIMIT  ?= 0
-EPOCHS ?= 5
 bench-thirdparty: build ## infer against LiteRT's Python interpreter, models of the TensorFlow converter (pip); DATA=cifar10-images.zip LIMIT=1000
 	@test -x $(LITERT) || python3 -m venv .venv-litert
 	@$(LITERT) -c 'import ai_edge_litert, numpy' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
 	@test -x .venv-train/bin/python || python3 -m venv .venv-train
 	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
 	@CGO_ENABLED=0 $(GO) build -o bin/bench-thirdparty ./bench/thirdparty
-	bin/bench-thirdparty -litert $(LITERT) -tensorflow .venv-train/bin/python -data '$(DATA)' -limit $(LIMIT) -epochs $(EPOCHS) $(MODELS)
+	bin/bench-thirdparty -litert $(LITERT) -tensorflow .venv-train/bin/python -data '$(DATA)' -limit $(LIMIT) -epochs $(or $(EPOCHS),5) $(MODELS)
 
 COLD_MODEL ?= builtin/model.tflite
 bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite

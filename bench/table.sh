@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# The source's table, row by row, and after it the nets that its best one teaches:
+#
+#   bench/table.sh bin/mnet-edge FOLDER [ROW...]     FOLDER gets a run a row; rows by name, all if none is named
+#
+# DATA, PRESET, EPOCHS and BACKEND are train's --data, --preset, --epochs and --backend; SECONDS_A_ROW is when a row is interrupted. What is done
+# is not done again, and a row that was interrupted goes on: the script may be run until no row is left. MORE is given to each row's train.
+set -euo pipefail
+edge=$1 out=$2
+shift 2
+rows=(
+  "C-w0.338|--net C --width 0.338"
+  "D-w1|--net D"
+  "D-w1-nomid|--net D --no-mid-relu"
+  "C-w1|--net C"
+  "D-w3|--net D --width 3"
+  "D-w0.5|--net D --width 0.5"
+  "D-w0.5-taught|--net D --width 0.5 --teacher $out/C-w1"
+  "D-w1-taught|--net D --teacher $out/C-w1"
+)
+mkdir -p "$out"
+finished=()
+for row in "${rows[@]}"; do
+  name=${row%%|*} flags=${row#*|}
+  [[ $# = 0 || " $* " = *" $name "* ]] || continue
+  run=$out/$name
+  if [[ ! -f $run/result.json ]]; then
+    if [[ -f $run/config.json ]]; then
+      how=(--resume --out "$run")
+    else
+      read -ra how <<<"$flags --preset ${PRESET:-fast} ${EPOCHS:+--epochs $EPOCHS} --backend ${BACKEND:-auto} ${MORE:-}"
+      how+=(--out "$run")
+    fi
+    echo "== $name: ${how[*]}"
+    timeout -s INT "${SECONDS_A_ROW:-0}" "$edge" train --data "${DATA:-cifar10}" "${how[@]}" || echo "== $name: not finished"
+  fi
+  [[ -f $run/result.json ]] && finished+=("$run")
+done
+if [[ ${#finished[@]} -gt 0 ]]; then
+  echo "finished; to keep their figures: make results RUNS=$(IFS=,; echo "${finished[*]}")"
+fi
