@@ -74,10 +74,11 @@ const (
 // Help that costs time, since other programs want the processors, is done without until what it has cost is a small part of
 // the time since.
 const (
-	measured = 32  // runs without help, when a model is opened
-	tried    = 8   // runs with it before it is judged: the first ones find helpers asleep
-	amends   = 50  // the time to do without is so many times that lost
-	savings  = 100 // the most that the balance can be, times what a run takes: it pays for what other programs do now and then
+	measured = 32                    // runs without help, when a model is opened
+	tried    = 8                     // runs with it before it is judged, and as many as there are in ...
+	waking   = time.Millisecond      // since the first ones may find helpers asleep
+	amends   = 40                    // the time to do without is so many times that lost
+	savings  = 20 * time.Millisecond // the most that the balance can be: it pays for what other programs do now and then
 )
 
 // Looks at what another thread has to say.
@@ -92,7 +93,7 @@ func newTeam(threads int) *team {
 	if threads < 2 {
 		return nil
 	}
-	t := &team{threads: []*thread{newThread()}, trial: tried}
+	t := &team{threads: []*thread{newThread()}}
 	for i := range threads - 1 {
 		h := &helper{thread: newThread(), number: i + 1, wake: make(chan struct{}, 1)}
 		t.threads, t.helpers = append(t.threads, h.thread), append(t.helpers, h)
@@ -108,6 +109,7 @@ func (t *team) start(plan [][]*phase, always bool) {
 			t.watch()
 		}
 	}
+	t.trial = t.fair()
 	for _, h := range t.helpers {
 		go t.help(h)
 	}
@@ -129,11 +131,14 @@ func (t *team) watch() {
 		return
 	}
 	t.run()
-	t.balance = min(t.balance+t.alone/10*9-time.Since(start), savings*t.alone)
+	t.balance = min(t.balance+t.alone/10*9-time.Since(start), savings)
 	if t.trial = max(t.trial-1, 0); t.trial == 0 && t.balance < 0 && !t.always {
-		t.rest, t.trial, t.balance = int(-t.balance*amends/t.alone)+1, tried, 0
+		t.rest, t.trial, t.balance = int(-t.balance*amends/t.alone)+1, t.fair(), 0
 	}
 }
+
+// fair is how many runs a trial has.
+func (t *team) fair() int { return tried + int(waking/t.alone) }
 
 // runAlone runs the plan without help.
 func (t *team) runAlone() {

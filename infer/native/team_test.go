@@ -117,7 +117,7 @@ func TestTeamAlone(t *testing.T) {
 func TestWatch(t *testing.T) {
 	manyProcessors(t, 2)
 	team := newTeam(2)
-	team.start(newCounted(2, 1).stretches, false)
+	team.start(newCounted(2, 100).stretches, false)
 	defer team.close()
 	runs := func(n int) {
 		for range n {
@@ -125,17 +125,23 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if team.alone = 1; team.rest > 0 { // nanosecond, which no run is as fast as
-			t.Fatalf("%d runs to rest", team.rest)
+		team.alone, team.balance = time.Microsecond, 0 // no run is as fast
+		team.trial = team.fair()
+		if runs(team.trial - 1); team.rest > 0 {
+			t.Errorf("%d runs to rest before the trial is over", team.rest)
 		}
-		if runs(tried); team.rest < tried*amends {
-			t.Errorf("%d runs to rest after %d that cost time, want at least %d", team.rest, tried, tried*amends)
+		if runs(1); team.rest < tried*amends {
+			t.Errorf("%d runs to rest after %d that cost time, want at least %d", team.rest, team.fair(), tried*amends)
 		}
 		team.rest = 0
 	}
 	team.alone = time.Hour
-	if runs(2 * tried); team.rest > 0 || team.balance < time.Hour {
+	if runs(2 * tried); team.rest > 0 || team.balance != savings {
 		t.Errorf("%d runs to rest and %v saved by runs that save an hour each", team.rest, team.balance)
+	}
+	team.alone = time.Microsecond
+	if runs(1); team.rest > 0 {
+		t.Errorf("%d runs to rest after one that cost time", team.rest)
 	}
 }
 
