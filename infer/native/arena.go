@@ -31,6 +31,9 @@ type buffer struct {
 	size        int // bytes
 	offset      int // in the arena
 	data        []byte
+
+	cut  cut // which thread computes what
+	made int // in which stretch
 }
 
 // newBuffer is the buffer for a value of type t.

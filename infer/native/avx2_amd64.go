@@ -48,7 +48,7 @@ func avx2Add(a *addArgs)
 func avx2Mul(a *mulArgs)
 
 // avx2Conv returns what computes f with assembler kernels, or nil.
-func (c *compiler) avx2Conv(f *conv) func() {
+func (c *compiler) avx2Conv(f *conv) work {
 	if c.rounding != quant.Float32 || !f.unclamped() {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (c *compiler) avx2Conv(f *conv) func() {
 }
 
 // avxvnniConv is that of the other family.
-func (c *compiler) avxvnniConv(f *conv) func() {
+func (c *compiler) avxvnniConv(f *conv) work {
 	if c.rounding != quant.Float32 || !f.unclamped() {
 		return nil
 	}
@@ -82,14 +82,10 @@ func (c *compiler) avxvnniConv(f *conv) func() {
 
 // avx2Depthwise returns a depthwise convolution: fast for what it takes, else two taps at a time. An input channel of
 // which several output channels are made, or that is not laid out for kernels, is repeated first.
-func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) func()) func() {
+func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) work) work {
 	if f.oc > f.c || f.x.stride%pixelStep != 0 {
 		g, repeat := c.repeated(f)
-		run := c.avx2Depthwise(g, fast)
-		return func() {
-			repeat()
-			run()
-		}
+		return append(alone(repeat), c.avx2Depthwise(g, fast)...)
 	}
 	if f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2 {
 		return fast(f)
@@ -97,18 +93,18 @@ func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) func()) func() {
 	return c.depthwisePairs(f)
 }
 
-func (c *compiler) avx2Mean(m *mean, count int, x, out *buffer) func() {
+func (c *compiler) avx2Mean(m *mean, count int, x, out *buffer) work {
 	return c.meanCalls(avx2Mean, 8, m, count, x, out)
 }
 
-func (c *compiler) avx2Add(f *adder, a, b, out *buffer) func() {
+func (c *compiler) avx2Add(f *adder, a, b, out *buffer) work {
 	return c.addCalls(avx2Add, f, a, b, out)
 }
 
-func (c *compiler) avx2Mul(f *multiplier, a, b, out *buffer) func() {
+func (c *compiler) avx2Mul(f *multiplier, a, b, out *buffer) work {
 	return c.mulCalls(avx2Mul, f, a, b, out)
 }
 
-func (c *compiler) avx2Pool(p *pooling) func() {
+func (c *compiler) avx2Pool(p *pooling) work {
 	return c.poolCalls(avx2AveragePool, avx2MaxPool, p)
 }

@@ -37,21 +37,21 @@ var avxvnniDepthwiseKernels = [2][2]func(*depthwiseArgs){
 //go:noescape
 func avx2DepthwisePairs(a *tapsArgs)
 
-func (c *compiler) avx2Depthwise3x3(f *conv) func() {
+func (c *compiler) avx2Depthwise3x3(f *conv) work {
 	kernel := avx2Depthwise1
 	if f.stride[1] == 2 {
 		kernel = avx2Depthwise2
 	}
 	pairs := [][2]int{{0, 3}, {1, 4}, {2, 5}, {6, 7}, {-1, 8}}
-	return c.depthwiseCalls(f, 16, func(o int) depthwiseKernel {
+	return c.depthwiseCalls(f, func(o, _ int) depthwiseKernel {
 		return depthwiseKernel{kernel, 16, 1, c.pairPanel(f, o, pairs)}
 	})
 }
 
-func (c *compiler) avxvnniDepthwise3x3(f *conv) func() {
-	return c.depthwiseCalls(f, 32, func(o int) depthwiseKernel {
+func (c *compiler) avxvnniDepthwise3x3(f *conv) work {
+	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		rows := 1
-		if f.c-o <= 16 {
+		if left <= 16 {
 			rows = 2
 		}
 		return depthwiseKernel{avxvnniDepthwiseKernels[f.stride[1]-1][rows-1], 32 / rows, rows, c.columnPanel(f, o, 32, rows)}
@@ -59,7 +59,7 @@ func (c *compiler) avxvnniDepthwise3x3(f *conv) func() {
 }
 
 // depthwisePairs returns a depthwise convolution of any window.
-func (c *compiler) depthwisePairs(f *conv) func() {
+func (c *compiler) depthwisePairs(f *conv) work {
 	var pairs [][2]int
 	for t := 0; t < f.taps(); t += 2 {
 		pairs = append(pairs, [2]int{t, t + 1})
@@ -67,7 +67,7 @@ func (c *compiler) depthwisePairs(f *conv) func() {
 	if f.taps()%2 == 1 {
 		pairs[len(pairs)-1][1] = -1
 	}
-	return c.tapsCalls(f, 2, 16, func(o int) tapsKernel {
+	return c.tapsCalls(f, 2, func(o, _ int) tapsKernel {
 		return tapsKernel{avx2DepthwisePairs, 16, c.pairPanel(f, o, pairs)}
 	})
 }

@@ -83,44 +83,39 @@ func (productKernels) shape(m, n int) (rows, vectors int) {
 
 // product returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
 // in.at(m,tap)[i] * in.weight(o,tap,i).
-func (c *compiler) product(f *conv, kernels productKernels, in operand) func() {
-	var calls []call[gemmArgs]
+func (c *compiler) product(f *conv, kernels productKernels, in operand) work {
+	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
-		tables := map[int][]rowBlocks{} // by rows
+		tables := map[int][][]rowBlocks{} // by rows
 		var panels []panelShape
 		size := 0
-		for o := 0; o < f.oc; {
-			p := panelShape{first: o, at: size}
-			p.rows, p.vectors = kernels.shape(f.pixels(), f.oc-o)
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
+			p := panelShape{first: o, at: size, threads: threads}
+			p.rows, p.vectors = kernels.shape(f.fewest(), left)
 			p.from, p.k = f.see(o, 8*p.vectors, in)
 			panels = append(panels, p)
 			size += p.size(in)
-			o += 8 * p.vectors
-		}
+			return 8 * p.vectors
+		})
 		weights := c.hooks.memory(size) // one after the other, so that a kernel can call for the next in time
 		for _, p := range panels {
 			if tables[p.rows] == nil {
-				tables[p.rows] = c.rowBlocks(f.pixels(), p.rows, in.taps, len(panels), in.at)
+				tables[p.rows] = f.rowBlocks(p.rows, in.taps, in.at)
 			}
 			panel := weights[p.at:][:p.size(in)]
 			f.fillPanel(panel, p, 4/kernels.element, in)
-			for _, b := range tables[p.rows] {
-				calls = append(calls, call[gemmArgs]{kernels.shapes[p.vectors][p.rows], &gemmArgs{
-					x: unsafe.Pointer(&c.arena[p.from*kernels.element]), table: &b.table[0], panel: &panel[0],
-					out: &f.out.data[b.first*f.out.stride+p.first], stride: f.out.stride,
-					blocks: b.n, taps: in.taps, k: p.k * kernels.element, clamp: f.clamp(),
-				}})
+			for i, thread := range p.threads {
+				for _, b := range tables[p.rows][i] {
+					calls.add(thread, kernels.shapes[p.vectors][p.rows], gemmArgs{
+						x: unsafe.Pointer(&c.arena[p.from*kernels.element]), table: &b.table[0], panel: &panel[0],
+						out: &f.out.data[b.first*f.out.stride+p.first], stride: f.out.stride,
+						blocks: b.n, taps: in.taps, k: p.k * kernels.element, clamp: f.clamp(),
+					})
+				}
 			}
 		}
 	})
-	multiply := share(c, &calls)
-	if in.fill == nil {
-		return multiply
-	}
-	return func() {
-		in.fill()
-		multiply()
-	}
+	return append(in.fill, share(calls, f.out, f.sees(in.buffer))...)
 }
 
 // see is which elements of a tap the n output channels from o depend on: in groups, only those of theirs.
@@ -136,7 +131,8 @@ func (f *conv) see(o, n int, in operand) (from, k int) {
 type panelShape struct {
 	first, rows, vectors int
 	from, k              int
-	at                   int // of the panel in the layer's weights
+	at                   int   // of the panel in the layer's weights
+	threads              []int // for each range of pixels
 }
 
 func (p panelShape) size(in operand) int { return 8 * p.vectors * (8 + in.taps*p.k) }

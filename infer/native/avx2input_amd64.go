@@ -5,7 +5,8 @@ type operand struct {
 	taps, k int
 	at      func(m, tap int) int32   // where in the arena those of output pixel m begin, known late
 	weight  func(o, tap, i int) int8 // what element i of a tap is multiplied by for output channel o
-	fill    func()                   // puts them there; nil if they are
+	buffer  *buffer                  // where they are
+	fill    work                     // puts them there; nil if they are
 }
 
 // A step of a kernel takes four bytes of a tap. Those beyond the last channel meet weights 0.
@@ -21,7 +22,7 @@ func (c *compiler) pixelTaps(f *conv) operand {
 	return operand{
 		taps: f.taps(), k: k,
 		at:     func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
-		weight: f.tapWeight(k, 1),
+		weight: f.tapWeight(k, 1), buffer: f.x,
 	}
 }
 
@@ -81,11 +82,12 @@ func (c *compiler) image(f *conv, pixel, element int) (m image, in operand, ok b
 		x = x*m.stride[1] + tap%columns*f.dilation[1]
 		return int32(m.offset + ((n*m.h+y)*m.w+x)*pixel*element)
 	}
-	m.buffer = c.add(&buffer{size: (f.n*m.h*m.w*pixel + in.k - neighbours*pixel) * element})
+	m.buffer = c.add(&buffer{pixels: f.n * m.h * m.w, size: (f.n*m.h*m.w*pixel + in.k - neighbours*pixel) * element})
 	if m.high < m.h || m.wide < m.w {
 		m.first, m.last = 0, c.end // the zero points stay
 		c.late = append(c.late, m.clear)
 	}
+	in.buffer = m.buffer
 	return m, in, true
 }
 
@@ -109,7 +111,7 @@ func (m *image) row(n, y int) (to, from int) {
 // byteImage has rows of the filter as taps, of x's bytes without room for further channels.
 func (c *compiler) byteImage(f *conv) (operand, bool) {
 	m, in, ok := c.image(f, f.c, 1)
-	in.fill = m.copy
+	in.fill = alone(m.copy)
 	return in, ok
 }
 
@@ -144,44 +146,38 @@ func widen16(a *widenArgs)
 
 // wordImage has rows of the filter as taps, of int16.
 func (c *compiler) wordImage(f *conv) (operand, bool) {
-	var calls []call[widenArgs]
 	if f.c < widenStep { // all of a byteImage
 		m, in, ok := c.image(f, f.c, 1)
 		if !ok {
 			return in, false
 		}
 		m.buffer.size = roundUp(m.buffer.size, 16)
-		words := c.add(&buffer{size: 2 * m.buffer.size})
+		words := c.add(&buffer{pixels: m.pixels, size: 2 * m.buffer.size})
 		bytes := in.at
 		in.at = func(o, tap int) int32 { return int32(words.offset) + 2*(bytes(o, tap)-int32(m.offset)) }
-		c.late = append(c.late, func() {
-			args := &widenArgs{x: &m.data[0], out: &words.data[0], pixels: 1, blocks: m.buffer.size / 16}
-			calls = append(calls, call[widenArgs]{widen16, args})
-		})
-		widen := share(c, &calls)
-		in.fill = func() {
+		in.buffer, in.fill = words, alone(func() {
 			m.copy()
-			widen()
-		}
+			widen16(&widenArgs{x: &m.data[0], out: &words.data[0], pixels: 1, blocks: m.buffer.size / 16})
+		})
 		return in, true
 	}
 	m, in, ok := c.image(f, roundUp(f.c, widenStep), 2)
 	if !ok || m.high == 0 {
 		return in, ok
 	}
-	c.late = append(c.late, func() { calls = m.widen(c) })
-	in.fill = share(c, &calls)
+	in.fill = m.widen(c)
 	return in, true
 }
 
 // widen returns the calls that fill the image.
-func (m *image) widen(c *compiler) (calls []call[widenArgs]) {
+func (m *image) widen(c *compiler) work {
 	kernel, step := widen8, 8
 	if m.pixel%16 == 0 {
 		kernel, step = widen16, 16
 	}
-	add := func(to, from, pixels int) {
-		a := &widenArgs{
+	calls := newCalls[widenArgs](c)
+	add := func(thread, to, from, pixels int) {
+		a := widenArgs{
 			x: &m.f.x.data[from], out: &m.data[to],
 			inStep: m.every[1] * m.f.x.stride, outStep: 2 * m.pixel,
 			pixels: pixels, blocks: m.pixel / step,
@@ -189,21 +185,24 @@ func (m *image) widen(c *compiler) (calls []call[widenArgs]) {
 		if a.inStep == m.pixel { // one pixel after the other
 			a.pixels, a.blocks = 1, pixels*a.blocks
 		}
-		calls = append(calls, call[widenArgs]{kernel, a})
+		calls.add(thread, kernel, a)
 	}
+	m.cut = cut{c.lines(m.f.n*m.high, m.w), []int{0, m.f.c}}
 	if m.every == [2]int{1, 1} && m.h == m.f.h && m.w == m.f.w && m.high == m.h && m.wide == m.w {
-		all := m.f.n * m.h * m.w
-		size := c.split(all, 1)
-		for first := 0; first < all; first += size {
-			add(first*2*m.pixel, first*m.f.x.stride, min(size, all-first))
-		}
-		return calls
+		c.late = append(c.late, func() {
+			for thread, pixels := range spans(m.cut.pixels) {
+				add(thread, pixels.first*2*m.pixel, pixels.first*m.f.x.stride, pixels.last-pixels.first)
+			}
+		})
+		return share(calls, m.buffer, access{m.f.x, m.cut})
 	}
-	for n := range m.f.n {
-		for y := range m.high {
-			to, from := m.row(n, y)
-			add(to, from, m.wide)
+	c.late = append(c.late, func() {
+		for thread, rows := range spans(c.even(m.f.n*m.high, 1)) {
+			for r := rows.first; r < rows.last; r++ {
+				to, from := m.row(r/m.high, r%m.high)
+				add(thread, to, from, m.wide)
+			}
 		}
-	}
-	return calls
+	})
+	return share(calls, m.buffer, access{buffer: m.f.x})
 }

@@ -32,7 +32,7 @@ func BenchmarkSteps(b *testing.B) {
 			n := s.value.Def
 			b.Run(fmt.Sprintf("%s/%02d-%s-%d-to-%d", name, i, n.Op.Name(), n.In[0].Type.Shape, s.value.Type.Shape), func(b *testing.B) {
 				for b.Loop() {
-					s.run()
+					do(s.work, 0)
 				}
 				if m := macs(n); m > 0 {
 					b.ReportMetric(float64(m)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "MAC/ns")
@@ -70,4 +70,23 @@ func macs(n *graph.Node) int {
 		return n.Out.Type.Elements() * filter[1] * filter[2]
 	}
 	return 0
+}
+
+// BenchmarkStretches is what it costs two threads to wait for each other: ns/op of a run without work, and of each stretch.
+func BenchmarkStretches(b *testing.B) {
+	const stretches = 100
+	team := newTeam(2)
+	if team == nil {
+		b.Skip("one processor")
+	}
+	nothing := [][]*phase{}
+	for range stretches {
+		nothing = append(nothing, []*phase{{shared: true, do: func(int) {}}})
+	}
+	team.start(nothing, true)
+	defer team.close()
+	for b.Loop() {
+		team.watch()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*stretches), "ns/stretch")
 }

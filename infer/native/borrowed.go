@@ -11,7 +11,7 @@ import (
 
 // borrow returns what computes an int8 node that has no kernel here: a machine of graph/interp with this one node. It
 // is no faster than that, but such operators are a small part of a network.
-func (c *compiler) borrow(n *graph.Node) (func(), error) {
+func (c *compiler) borrow(n *graph.Node) (work, error) {
 	one := graph.New(n.Out.Name)
 	one.Level = graph.Quantized
 	var in []*graph.Value
@@ -48,7 +48,7 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 		return nil, err
 	}
 	out := c.alloc(n.Out)
-	return func() {
+	return alone(func() {
 		for i, b := range from {
 			b.unpack(data[i].([]int8))
 		}
@@ -57,11 +57,11 @@ func (c *compiler) borrow(n *graph.Node) (func(), error) {
 			panic("native: " + err.Error())
 		}
 		out.pack(result[0].([]int8))
-	}, nil
+	}), nil
 }
 
 // unary returns what computes a function of one int8.
-func (c *compiler) unary(n *graph.Node) (func(), error) {
+func (c *compiler) unary(n *graph.Node) (work, error) {
 	if n.In[0].Type.DType != graph.Int8 || n.Out.Type.DType != graph.Int8 || n.In[0].Constant() {
 		return c.borrow(n)
 	}

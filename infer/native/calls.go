@@ -5,48 +5,30 @@ import (
 	"math"
 )
 
-// What the assembler families have in common: calls of kernels, shared by the pool, and the output stage.
+// What the assembler families have in common: calls of kernels, shared by threads, and the output stage.
 
-// call is a kernel with its arguments.
+// calls are, for each thread, kernels with their arguments.
+type calls[A any] [][]call[A]
+
 type call[A any] struct {
 	kernel func(*A)
 	args   *A
 }
 
-// share returns what makes the calls, which are known when the arena is, with the help of the pool if there is one.
-func share[A any](c *compiler, calls *[]call[A]) func() {
-	serial := func() {
-		for _, k := range *calls {
-			k.kernel(k.args)
-		}
-	}
-	if c.pool == nil {
-		return serial
-	}
-	j := &job{serial: serial, do: func(i int) {
-		k := &(*calls)[i]
-		k.kernel(k.args)
-	}}
-	c.late = append(c.late, func() { j.n = uint32(len(*calls)) })
-	c.jobs = append(c.jobs, j)
-	pool := c.pool
-	return func() {
-		if j.alone || pool.rest > 0 {
-			serial()
-		} else {
-			pool.run(j)
-		}
-	}
+func newCalls[A any](c *compiler) calls[A] { return make(calls[A], c.threads()) }
+
+func (all calls[A]) add(thread int, kernel func(*A), args A) {
+	all[thread] = append(all[thread], call[A]{kernel, &args})
 }
 
-// split cuts n into pieces for the pool, that there may be two calls a goroutine where there are calls of a kind.
-func (c *compiler) split(n, calls int) (size int) {
-	if c.pool == nil {
-		return n
-	}
-	want := 2 * (len(c.pool.helpers) + 1)
-	pieces := (want + calls - 1) / calls
-	return max((n+pieces-1)/pieces, 1)
+// share returns what makes the calls, which are known when the arena is. They compute out by its cut, and read no other
+// buffers of values than these.
+func share[A any](all calls[A], out *buffer, reads ...access) work {
+	return work{{out: out, reads: reads, shared: out.cut.parts() > 1, do: func(thread int) {
+		for _, k := range all[thread] {
+			k.kernel(k.args)
+		}
+	}}}
 }
 
 // clamp is the output stage of an integer kernel, in units of the output's bytes.
@@ -83,13 +65,18 @@ func (t *output) put(p []byte, biasAt, scaleAt, o int, bias int32) {
 
 // blocks returns the calls of a kernel that makes n bytes of out from those at the same place of other buffers, n being a
 // multiple of bufferStep.
-func blocks[A any](c *compiler, out *buffer, each func(first, n int) call[A]) func() {
-	var calls []call[A]
+func blocks[A any](c *compiler, kernel func(*A), out *buffer, from []*buffer, each func(first, n int) A) work {
+	out.cut = c.like(out, from[0])
+	var reads []access
+	for _, b := range from {
+		reads = append(reads, access{b, out.cut})
+	}
+	all := newCalls[A](c)
 	c.late = append(c.late, func() {
-		size := c.split(out.size/bufferStep, 1) * bufferStep
-		for first := 0; first < out.size; first += size {
-			calls = append(calls, each(first, min(size, out.size-first)))
+		for thread, pixels := range spans(out.cut.pixels) {
+			first, last := pixels.first*out.stride, roundUp(pixels.last*out.stride, bufferStep)
+			all.add(thread, kernel, each(first, last-first))
 		}
 	})
-	return share(c, &calls)
+	return share(all, out, reads...)
 }

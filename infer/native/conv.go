@@ -22,7 +22,7 @@ type conv struct {
 	most      []int64 // (OC): a bound of the sums' absolute values
 }
 
-func (c *compiler) conv(n *graph.Node) (func(), error) {
+func (c *compiler) conv(n *graph.Node) (work, error) {
 	x := n.In[0]
 	pad := c.pads[x]
 	if pad != nil {
@@ -57,29 +57,24 @@ func (c *compiler) conv(n *graph.Node) (func(), error) {
 	}
 	rows := c.rows(f)
 	f.out = c.alloc(n.Out)
+	f.out.cut = c.cut(n)
 	run := c.fastConv(f)
 	if run == nil {
 		run = c.portable(f)
 	}
-	if rows == nil {
-		return run, nil
-	}
-	return func() {
-		rows()
-		run()
-	}, nil
+	return append(rows, run...), nil
 }
 
 // rows makes pixels of f.c channels out of those of a fully connected layer's input, where they are not: a dense layer
 // may take the elements of its input, whatever their shape, as rows.
-func (c *compiler) rows(f *conv) func() {
+func (c *compiler) rows(f *conv) work {
 	x := f.x
 	if x.channels == f.c {
 		return nil
 	}
 	f.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.n, f.c}}))
 	to := f.x
-	return func() { reshape(x, to) }
+	return alone(func() { reshape(x, to) })
 }
 
 // maxTable bounds the number of offsets that a kernel's table may have: output pixels times taps.
@@ -123,6 +118,54 @@ func (f *conv) locate(pixel int) int32 {
 		return int32(f.padding.offset)
 	}
 	return int32(f.x.offset + pixel*f.x.stride)
+}
+
+// sees is f's reading of x, which may be a copy of f.x: a depthwise convolution by channels needs those of its thread, a
+// product of single pixels by rows these.
+func (f *conv) sees(x *buffer) access {
+	cut := f.out.cut
+	switch {
+	case f.depthwise && f.oc == f.c && len(cut.pixels) == 2:
+		cut.pixels = []int{0, x.pixels}
+		return access{x, cut}
+	case !f.depthwise && f.taps() == 1 && f.pixels() == x.pixels && !f.outside() && len(cut.channels) == 2:
+		cut.channels = []int{0, f.c}
+		return access{x, cut}
+	}
+	return access{buffer: x}
+}
+
+// eachPanel calls f for the channels from o on, of which so many are left for some threads, one for each range of pixels; f
+// tells how many of the channels it takes.
+func (f *conv) eachPanel(do func(o, left int, threads []int) (channels int)) {
+	ranges := spans(f.out.cut.channels)
+	for j, channels := range ranges {
+		var threads []int
+		for i := range spans(f.out.cut.pixels) {
+			threads = append(threads, i*len(ranges)+j)
+		}
+		for o := channels.first; o < channels.last; {
+			o += do(o, channels.last-o, threads)
+		}
+	}
+}
+
+// rowSpans are the threads' ranges of the result's rows.
+func (f *conv) rowSpans() []span {
+	all := spans(f.out.cut.pixels)
+	for i := range all {
+		all[i] = span{all[i].first / f.ow, all[i].last / f.ow}
+	}
+	return all
+}
+
+// fewest is how many pixels the smallest range has.
+func (f *conv) fewest() int {
+	fewest := f.pixels()
+	for _, s := range spans(f.out.cut.pixels) {
+		fewest = min(fewest, s.last-s.first)
+	}
+	return fewest
 }
 
 // offsets is, for every output pixel and tap, where in the arena the input begins. The taps are filled up to a multiple of

@@ -28,52 +28,53 @@ type depthwiseKernel struct {
 	panel          []byte
 }
 
-// depthwiseCalls returns the calls of a 3x3 depthwise convolution. choose gives the kernel for the channels from o on;
-// it has at most so many.
-func (c *compiler) depthwiseCalls(f *conv, most int, choose func(o int) depthwiseKernel) func() {
+// depthwiseCalls returns the calls of a 3x3 depthwise convolution. choose gives the kernel for the channels from o on, of
+// which so many are left.
+func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKernel) work {
 	columns := (f.ow-1)*f.stride[1] + 3
 	c.pad(f, columns*f.x.stride)
-	var calls []call[depthwiseArgs]
+	calls := newCalls[depthwiseArgs](c)
 	c.late = append(c.late, func() {
-		var tables [3][]int32 // by rows
-		for o := 0; o < f.c; {
-			k := choose(o)
+		var tables [3][][]int32 // by rows
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
+			k := choose(o, left)
+			spans := f.rowSpans()
 			if tables[k.rows] == nil {
-				tables[k.rows] = f.depthwiseTable(k.rows, columns)
+				for _, rows := range spans {
+					tables[k.rows] = append(tables[k.rows], f.depthwiseTable(rows, k.rows, columns))
+				}
 			}
-			table, all := tables[k.rows], (f.n*f.oh+k.rows-1)/k.rows
-			size, each := c.split(all, (f.c+most-1)/most), len(table)/all
-			for first := 0; first < all; first += size {
-				calls = append(calls, call[depthwiseArgs]{k.run, &depthwiseArgs{
-					x: unsafe.Pointer(&c.arena[o]), table: &table[first*each], panel: &k.panel[0], out: &f.out.data[o],
-					outStep: f.out.stride, inStep: f.x.stride, groups: min(size, all-first), width: f.ow, clamp: f.clamp(),
-				}})
+			for i, rows := range spans {
+				calls.add(threads[i], k.run, depthwiseArgs{
+					x: unsafe.Pointer(&c.arena[o]), table: &tables[k.rows][i][0], panel: &k.panel[0], out: &f.out.data[o],
+					outStep: f.out.stride, inStep: f.x.stride, groups: (rows.last - rows.first + k.rows - 1) / k.rows,
+					width: f.ow, clamp: f.clamp(),
+				})
 			}
-			o += k.channels
-		}
+			return k.channels
+		})
 	})
-	return share(c, &calls)
+	return share(calls, f.out, f.sees(f.x))
 }
 
-// depthwiseTable says, for each group of output rows, where they are and then where the columns of the windows are, in
+// depthwiseTable says, for each group of some output rows, where they are and then where the columns of the windows are, in
 // runs: how many follow each other, and the offsets in the arena of the first one's three pixels, for each output row.
 // A run is the padding on the left, the image or the padding on the right.
-func (f *conv) depthwiseTable(rows, columns int) (table []int32) {
+func (f *conv) depthwiseTable(of span, rows, columns int) (table []int32) {
 	left := min(f.before[1], columns)
 	image := min(f.w, columns-left)
-	all := f.n * f.oh
-	for first := 0; first < all; first += rows {
-		var of [2]int // the group's rows; a last odd one is computed with the one before it, once more
+	for first := of.first; first < of.last; first += rows {
+		var group [2]int // a last odd row is computed with the one before it, once more, or twice
 		for r := range rows {
-			of[r] = min(max(min(first, all-rows), 0)+r, all-1)
-			table = append(table, int32(of[r]*f.ow*f.out.stride))
+			group[r] = min(max(min(first, of.last-rows), of.first)+r, of.last-1)
+			table = append(table, int32(group[r]*f.ow*f.out.stride))
 		}
 		for i, n := range [3]int{left, image, columns - left - image} {
 			if n <= 0 {
 				continue
 			}
 			table = append(table, int32(n))
-			for _, m := range of[:rows] {
+			for _, m := range group[:rows] {
 				for ky := range 3 {
 					pixel := -1
 					if y, ok := f.at(0, f.h, m%f.oh, ky); ok && i == 1 {
@@ -108,25 +109,24 @@ type tapsKernel struct {
 }
 
 // tapsCalls returns the calls of a depthwise convolution of any window, by kernels that take so many taps together.
-// choose gives that for the channels from o on; it has at most so many.
-func (c *compiler) tapsCalls(f *conv, together, most int, choose func(o int) tapsKernel) func() {
+// choose gives that for the channels from o on, of which so many are left.
+func (c *compiler) tapsCalls(f *conv, together int, choose func(o, left int) tapsKernel) work {
 	c.pad(f, f.x.stride)
-	var calls []call[tapsArgs]
+	calls := newCalls[tapsArgs](c)
 	c.late = append(c.late, func() {
 		table := f.offsets(together)
 		each := roundUp(f.taps(), together)
-		size := c.split(f.pixels(), (f.c+most-1)/most)
-		for o := 0; o < f.c; {
-			k := choose(o)
-			for first := 0; first < f.pixels(); first += size {
-				calls = append(calls, call[tapsArgs]{k.run, &tapsArgs{
-					x: unsafe.Pointer(&c.arena[o]), table: &table[first*each], panel: &k.panel[0],
-					out: &f.out.data[first*f.out.stride+o], outStep: f.out.stride,
-					pixels: min(size, f.pixels()-first), groups: each / together, clamp: f.clamp(),
-				}})
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
+			k := choose(o, left)
+			for i, pixels := range spans(f.out.cut.pixels) {
+				calls.add(threads[i], k.run, tapsArgs{
+					x: unsafe.Pointer(&c.arena[o]), table: &table[pixels.first*each], panel: &k.panel[0],
+					out: &f.out.data[pixels.first*f.out.stride+o], outStep: f.out.stride,
+					pixels: pixels.last - pixels.first, groups: each / together, clamp: f.clamp(),
+				})
 			}
-			o += k.channels
-		}
+			return k.channels
+		})
 	})
-	return share(c, &calls)
+	return share(calls, f.out, f.sees(f.x))
 }

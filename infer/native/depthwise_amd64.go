@@ -41,10 +41,10 @@ var depthwiseTwice = [2][2]func(*depthwiseArgs){
 
 // depthwise3x3 returns a 3x3 depthwise convolution by 64 channels, and for up to 32 in the end two rows of these in a
 // vector.
-func (c *compiler) depthwise3x3(f *conv) func() {
-	return c.depthwiseCalls(f, 64, func(o int) depthwiseKernel {
+func (c *compiler) depthwise3x3(f *conv) work {
+	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		rows := 1
-		if f.c-o <= 32 {
+		if left <= 32 {
 			rows = 2
 		}
 		kernel := twice(f, depthwiseKernels[f.stride[1]-1][rows-1], depthwiseTwice[f.stride[1]-1][rows-1])

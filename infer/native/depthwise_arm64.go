@@ -37,13 +37,13 @@ var depthwiseKernels = map[Family][2][2]func(*depthwiseArgs){
 
 // depthwise3x3 returns a 3x3 depthwise convolution by 16 channels, and for up to 8 in the end by 8. It is nil where a sum
 // of two products may not fit into the 16 bits that the family neon has for it.
-func (c *compiler) depthwise3x3(f *conv) func() {
+func (c *compiler) depthwise3x3(f *conv) work {
 	if c.kernels.family == Neon && !f.pairsOfTaps(func(t int) int { return t%3*3 + t/3 }) {
 		return nil
 	}
-	return c.depthwiseCalls(f, 16, func(o int) depthwiseKernel {
+	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		wide := 1
-		if f.c-o <= 8 {
+		if left <= 8 {
 			wide = 0
 		}
 		kernel, channels := depthwiseKernels[c.kernels.family][f.stride[1]-1][wide], 8<<wide

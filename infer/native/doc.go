@@ -7,7 +7,9 @@
 //	families_*.go the families of an architecture
 //	plan.go       from a graph to steps: what is fused, what each value's buffer is
 //	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
-//	pool.go       goroutines that share a step
+//	cut.go        which thread has which part of a step, and when it has to wait for the others
+//	team.go       the threads
+//	processor_*.go where a thread runs
 //	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
 //	window.go     the geometry of convolutions, and where each tap of the window finds its input
 //	conv.go       convolutions and fully connected layers, whatever computes them
@@ -20,7 +22,7 @@
 // What the assembler families share is which calls of kernels make up an operator; what they do not is how weights lie and
 // what a kernel is told.
 //
-//	calls.go           calls, shared by the pool; the output stage
+//	calls.go           calls, shared by threads; the output stage
 //	matrix.go          convolutions as matrix products
 //	depthwise.go       depthwise convolutions
 //	elementkernels.go  means, sums, products, functions of a byte

@@ -8,41 +8,45 @@ import "math"
 // have arguments of their own: newMeanArgs, newAddArgs and newMulArgs fill in what does not depend on where buffers lie.
 
 // meanCalls returns the mean over each count pixels in a row, or nil, by a kernel of so many channels at a time.
-func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count int, x, out *buffer) func() {
+func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count int, x, out *buffer) work {
 	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
 	if !m.float || x.stride%16 != 0 || !(most < 1<<29) {
 		return nil
 	}
-	var calls []call[meanArgs]
+	out.cut = whole(out.pixels, out.channels)
+	out.cut.channels = c.channels(out.channels)
+	calls := newCalls[meanArgs](c)
 	c.late = append(c.late, func() {
-		for p := range out.pixels {
-			args := newMeanArgs(m, count)
-			args.x, args.out = &x.data[p*count*x.stride], &out.data[p*out.stride]
-			args.pixels, args.step, args.blocks = count, x.stride, (x.channels+width-1)/width
-			calls = append(calls, call[meanArgs]{kernel, &args})
+		for thread, channels := range spans(out.cut.channels) {
+			for p := range out.pixels {
+				args := newMeanArgs(m, count)
+				args.x, args.out = &x.data[p*count*x.stride+channels.first], &out.data[p*out.stride+channels.first]
+				args.pixels, args.step, args.blocks = count, x.stride, (channels.last-channels.first+width-1)/width
+				calls.add(thread, kernel, args)
+			}
 		}
 	})
-	return share(c, &calls)
+	return share(calls, out, access{x, cut{[]int{0, x.pixels}, out.cut.channels}})
 }
 
 // addCalls returns the sum of two tensors laid out alike.
-func (c *compiler) addCalls(kernel func(*addArgs), f *adder, a, b, out *buffer) func() {
-	return blocks(c, out, func(first, n int) call[addArgs] {
+func (c *compiler) addCalls(kernel func(*addArgs), f *adder, a, b, out *buffer) work {
+	return blocks(c, kernel, out, []*buffer{a, b}, func(first, n int) addArgs {
 		args := newAddArgs(f)
 		args.a, args.b, args.out, args.blocks = &a.data[first], &b.data[first], &out.data[first], n/elementStep
-		return call[addArgs]{kernel, &args}
+		return args
 	})
 }
 
 // mulCalls returns the product of two tensors laid out alike, or nil.
-func (c *compiler) mulCalls(kernel func(*mulArgs), f *multiplier, a, b, out *buffer) func() {
+func (c *compiler) mulCalls(kernel func(*mulArgs), f *multiplier, a, b, out *buffer) work {
 	if !f.float {
 		return nil
 	}
-	return blocks(c, out, func(first, n int) call[mulArgs] {
+	return blocks(c, kernel, out, []*buffer{a, b}, func(first, n int) mulArgs {
 		args := newMulArgs(f)
 		args.a, args.b, args.out, args.blocks = &a.data[first], &b.data[first], &out.data[first], n/elementStep
-		return call[mulArgs]{kernel, &args}
+		return args
 	})
 }
 
@@ -55,13 +59,11 @@ type lookupArgs struct {
 }
 
 // lookupCalls returns what replaces each byte of x by the table's, or nil.
-func (c *compiler) lookupCalls(kernel func(*lookupArgs), table *[256]byte, x, out *buffer) func() {
+func (c *compiler) lookupCalls(kernel func(*lookupArgs), table *[256]byte, x, out *buffer) work {
 	if x.size != out.size {
 		return nil
 	}
-	return blocks(c, out, func(first, n int) call[lookupArgs] {
-		return call[lookupArgs]{kernel, &lookupArgs{
-			x: &x.data[first], table: table, out: &out.data[first], blocks: n / elementStep,
-		}}
+	return blocks(c, kernel, out, []*buffer{x}, func(first, n int) lookupArgs {
+		return lookupArgs{x: &x.data[first], table: table, out: &out.data[first], blocks: n / elementStep}
 	})
 }

@@ -21,7 +21,7 @@ func eachPixel(x, out *buffer, f func(x, out []byte)) {
 }
 
 // lookup computes an int8 or uint8 from another by a table of f.
-func (c *compiler) lookup(x, out *buffer, f func(q int32) int32) func() {
+func (c *compiler) lookup(x, out *buffer, f func(q int32) int32) work {
 	table := new([256]byte)
 	for b := range table {
 		q := int32(b)
@@ -41,7 +41,7 @@ func (c *compiler) lookup(x, out *buffer, f func(q int32) int32) func() {
 			out[i] = table[b]
 		}
 	}
-	return func() { eachPixel(x, out, row) }
+	return alone(func() { eachPixel(x, out, row) })
 }
 
 // element reads and writes element i of a row of an integer type.
@@ -86,7 +86,7 @@ func perTensor(v *graph.Value) error {
 	return nil
 }
 
-func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
+func (c *compiler) quantize(n *graph.Node, x, out *buffer) (work, error) {
 	if err := perTensor(n.Out); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
 				setElement(out.dtype, to, i, q.apply(float(x, i)))
 			}
 		}
-		return func() { eachPixel(x, out, row) }, nil
+		return alone(func() { eachPixel(x, out, row) }), nil
 	}
 	if err := narrow(x.dtype); err != nil {
 		return nil, err
@@ -122,10 +122,10 @@ func (c *compiler) quantize(n *graph.Node, x, out *buffer) (func(), error) {
 			setElement(out.dtype, to, i, rescale(element(x.dtype, from, i)))
 		}
 	}
-	return func() { eachPixel(x, out, row) }, nil
+	return alone(func() { eachPixel(x, out, row) }), nil
 }
 
-func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (func(), error) {
+func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (work, error) {
 	if err := narrow(x.dtype); err != nil {
 		return nil, err
 	}
@@ -139,23 +139,23 @@ func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (func(), error) {
 			binary.LittleEndian.PutUint32(to[4*i:], math.Float32bits(quant.Dequantize(q, scale, zero)))
 		}
 	}
-	return func() { eachPixel(x, out, row) }, nil
+	return alone(func() { eachPixel(x, out, row) }), nil
 }
 
 // arithmetic returns what computes a sum, a difference or a product: in XNNPACK's arithmetic by a kernel, else by a table of
 // all pairs of integers.
-func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error) {
+func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (work, error) {
 	if n.Out.Type.DType != graph.Int8 {
 		return c.borrow(n)
 	}
 	one, two := n.In[0].Type.Quant, n.In[1].Type.Quant
 	var apply func(a, b byte) byte
-	fast := func(a, b, out *buffer) func() { return nil }
+	fast := func(a, b, out *buffer) work { return nil }
 	if c.rounding == quant.Float32 && op.Fn == graph.Mul {
 		f := newMultiplier(op, one, two, n.Out.Type.Quant)
-		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastMul(&f, a, b, out) }
+		apply, fast = f.apply, func(a, b, out *buffer) work { return c.fastMul(&f, a, b, out) }
 	} else if f, ok := newAdder(op, one, two, n.Out.Type.Quant); ok && c.rounding == quant.Float32 && op.Fn != graph.Mul {
-		apply, fast = f.apply, func(a, b, out *buffer) func() { return c.fastAdd(&f, a, b, out) }
+		apply, fast = f.apply, func(a, b, out *buffer) work { return c.fastAdd(&f, a, b, out) }
 	} else {
 		table, err := c.pairs(n)
 		if err != nil {
@@ -174,27 +174,21 @@ func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error
 	}
 	run := fast(a, b, out)
 	if run == nil {
-		run = func() {
+		run = alone(func() {
 			for p := range out.pixels {
 				to, a, b := out.data[p*out.stride:][:out.channels], a.data[p*a.stride:], b.data[p*b.stride:]
 				for i := range to {
 					to[i] = apply(a[i], b[i])
 				}
 			}
+		})
+	}
+	for _, spread := range []func(){spreadA, spreadB} {
+		if spread != nil {
+			run = append(alone(spread), run...)
 		}
 	}
-	if spreadA == nil && spreadB == nil {
-		return run, nil
-	}
-	return func() {
-		if spreadA != nil {
-			spreadA()
-		}
-		if spreadB != nil {
-			spreadB()
-		}
-		run()
-	}, nil
+	return run, nil
 }
 
 // operand is v with the shape and the layout of out, of which it may have been a part that is repeated, and what makes it
@@ -295,7 +289,7 @@ func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 	}
 }
 
-func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (func(), error) {
+func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, error) {
 	shape, count := n.In[0].Type.Shape, 1
 	kept := slices.Clone(shape)
 	for _, a := range op.Axes {
@@ -318,7 +312,7 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (func(), e
 		}
 	}
 	sum := make([]int32, out.pixels*out.channels)
-	return func() {
+	return alone(func() {
 		clear(sum)
 		for p, at := range to {
 			for i, b := range x.data[p*x.stride:][:x.channels] {
@@ -328,7 +322,7 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (func(), e
 		for i, s := range sum {
 			out.data[i/out.channels*out.stride+i%out.channels] = m.finish(s)
 		}
-	}, nil
+	}), nil
 }
 
 // contiguous reports whether each count pixels in a row are what meets in one pixel of the result.

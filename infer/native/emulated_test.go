@@ -21,9 +21,7 @@ func TestEmulated(t *testing.T) {
 		t.Skipf("%s is not installed (Debian: qemu-user-static)", emulator)
 	}
 	args := []string{"-test.run", "RandomOperators|Vectors/small/float32/(neon|dotprod)", "-rapid.checks", "4", "-test.v"}
-	env := append(os.Environ(), "GOMAXPROCS=1") // threads that wait for each other by spinning are slow under emulation
 	if n := os.Getenv("MNET_EMULATED"); n != "" {
-		env = os.Environ()
 		args = []string{"-test.skip", "Emulated", "-rapid.checks", n, "-test.timeout", "4h", "-test.v"}
 	}
 	binary := filepath.Join(t.TempDir(), "native.test")
@@ -36,7 +34,6 @@ func TestEmulated(t *testing.T) {
 		t.Run(cpu, func(t *testing.T) {
 			t.Parallel()
 			test := exec.Command(emulator, append([]string{"-cpu", cpu, binary}, args...)...)
-			test.Env = env
 			out, err := test.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)

@@ -93,30 +93,32 @@ var gemmTwice = map[int][3]func(*gemmArgs){
 
 // gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
 // with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k.
-func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
-	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
-	rows, widest := block(f.pixels())
-	var calls []call[gemmArgs]
+func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, k int),
+	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) work {
+	rows, widest := block(f.fewest())
+	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
-		all := c.rowBlocks(f.pixels(), rows, taps, (f.oc+16*widest-1)/(16*widest), at)
-		for o := 0; o < f.oc; {
+		all := f.rowBlocks(rows, taps, at)
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
 			size := 0
-			for 1<<size < widest && 16<<size < f.oc-o {
+			for 1<<size < widest && 16<<size < left {
 				size++
 			}
 			from, k := see(o, 16<<size)
 			panel := c.panel(f, o, 1<<size, taps, from, k, weights)
-			for _, b := range all {
-				calls = append(calls, call[gemmArgs]{twice(f, gemmKernels[rows][size], gemmTwice[rows][size]), &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
-					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
-					blocks: b.n, taps: taps, k: k, clamp: f.clamp(),
-				}})
+			for i, thread := range threads {
+				for _, b := range all[i] {
+					calls.add(thread, twice(f, gemmKernels[rows][size], gemmTwice[rows][size]), gemmArgs{
+						x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
+						out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
+						blocks: b.n, taps: taps, k: k, clamp: f.clamp(),
+					})
+				}
 			}
-			o += 16 << size
-		}
+			return 16 << size
+		})
 	})
-	return share(c, &calls)
+	return share(calls, f.out, f.sees(x))
 }
 
 // panel packs the weights of 16*vectors output channels from first, of k bytes of input beginning with one: see

@@ -98,18 +98,18 @@ func (c *compiler) gemmKernel(m, channels int) gemmKernel {
 // gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
 // with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k. It is nil
 // where a sum of two products may not fit into the 16 bits that the family neon has for it.
-func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
-	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) func() {
+func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, k int),
+	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) work {
 	if c.kernels.family == Neon && !f.pairs(taps, weights) {
 		return nil
 	}
-	var calls []call[gemmArgs]
+	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
-		all := map[int][]rowBlocks{} // by the rows of a block
-		for o := 0; o < f.oc; {
-			kernel := c.gemmKernel(f.pixels(), f.oc-o)
+		all := map[int][][]rowBlocks{} // by the rows of a block
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
+			kernel := c.gemmKernel(f.fewest(), left)
 			if all[kernel.rows] == nil {
-				all[kernel.rows] = c.rowBlocks(f.pixels(), kernel.rows, taps, (f.oc+15)/16, at)
+				all[kernel.rows] = f.rowBlocks(kernel.rows, taps, at)
 			}
 			run := kernel.run
 			if f.inputFlip == 0 {
@@ -117,18 +117,20 @@ func (c *compiler) gemm(f *conv, taps int, see func(o, n int) (from, k int),
 			}
 			from, k := see(o, kernel.channels)
 			panel := c.panel(f, kernel, o, taps, from, k, weights)
-			for _, b := range all[kernel.rows] {
-				calls = append(calls, call[gemmArgs]{run, &gemmArgs{
-					x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
-					out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
-					blocks: b.n, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
-					rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
-				}})
+			for i, thread := range threads {
+				for _, b := range all[kernel.rows][i] {
+					calls.add(thread, run, gemmArgs{
+						x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
+						out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
+						blocks: b.n, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
+						rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
+					})
+				}
 			}
-			o += kernel.channels
-		}
+			return kernel.channels
+		})
 	})
-	return share(c, &calls)
+	return share(calls, f.out, f.sees(x))
 }
 
 // panel packs the weights of a kernel's output channels from first, of k bytes of input beginning with one: see
@@ -166,8 +168,8 @@ func toSigned64(a *signedArgs)
 
 // signedConv is tapConv of a copy of x that has q in the stead of q + 128, where the kernels would otherwise make that of
 // the same input often enough: once for each panel, and for each tap that sees it.
-func (c *compiler) signedConv(f *conv) func() {
-	channels := c.gemmKernel(f.pixels(), f.oc).channels
+func (c *compiler) signedConv(f *conv) work {
+	channels := c.gemmKernel(f.fewest(), f.oc).channels
 	reads := f.taps() * (f.oc + channels - 1) / channels
 	if reads < 4*f.stride[0]*f.stride[1] { // a copy is two instructions for 16 bytes, q of q + 128 is one
 		return c.tapConv(f)
@@ -179,13 +181,10 @@ func (c *compiler) signedConv(f *conv) func() {
 	if multiply == nil {
 		return nil
 	}
-	convert := blocks(c, g.x, func(first, n int) call[signedArgs] {
-		return call[signedArgs]{toSigned64, &signedArgs{&x.data[first], &g.x.data[first], n / bufferStep}}
+	convert := blocks(c, toSigned64, g.x, []*buffer{x}, func(first, n int) signedArgs {
+		return signedArgs{&x.data[first], &g.x.data[first], n / bufferStep}
 	})
-	return func() {
-		convert()
-		multiply()
-	}
+	return append(convert, multiply...)
 }
 
 // pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,

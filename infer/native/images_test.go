@@ -61,7 +61,7 @@ func compareImages(t *testing.T, g *graph.Graph, r quant.Rounding, images *datas
 		for f, p := range plans {
 			p.in.load(in)
 			for _, s := range p.steps {
-				s.run()
+				do(s.work, 0)
 				if !bytes.Equal(s.out.elements(), want[s.value]) {
 					t.Fatalf("image %d: %s: %q differs", i, f, s.value.Name)
 				}

@@ -30,7 +30,7 @@ func armKernels(f Family, runs func() bool) kernels {
 }
 
 // armConv returns what computes f with assembler kernels, or nil.
-func (c *compiler) armConv(f *conv) func() {
+func (c *compiler) armConv(f *conv) work {
 	if c.rounding != quant.Float32 {
 		return nil
 	}

@@ -6,9 +6,9 @@ package native
 
 // tapConv has the channels of a pixel for a tap: those that the output channels of a panel see, which are
 // all of them but for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
-func (c *compiler) tapConv(f *conv) func() {
+func (c *compiler) tapConv(f *conv) work {
 	c.pad(f, roundUp(f.c, chunk))
-	return c.gemm(f, f.taps(),
+	return c.gemm(f, f.x, f.taps(),
 		func(o, n int) (from, k int) {
 			from = f.group(o) / chunk * chunk
 			return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth-from, 4)
@@ -25,7 +25,7 @@ func (c *compiler) tapConv(f *conv) func() {
 
 // rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
 // so at the border too, x is copied into the middle of an image of zero points first.
-func (c *compiler) rowConv(f *conv) func() {
+func (c *compiler) rowConv(f *conv) work {
 	reach := (f.kh-1)*f.dilation[0] + 1
 	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
 	pixel := f.c // bytes
@@ -59,7 +59,7 @@ func (c *compiler) rowConv(f *conv) func() {
 			}
 		}
 	}
-	multiply := c.gemm(f, f.kh, func(int, int) (from, all int) { return 0, k },
+	multiply := c.gemm(f, image, f.kh, func(int, int) (from, all int) { return 0, k },
 		func(m, ky int) int32 {
 			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
 			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
@@ -78,10 +78,7 @@ func (c *compiler) rowConv(f *conv) func() {
 	if multiply == nil {
 		return nil
 	}
-	return func() {
-		fill()
-		multiply()
-	}
+	return append(alone(fill), multiply...)
 }
 
 // rowBlocks are n blocks of rows (output pixels) from row first, and where the inputs of their taps are: [n][taps][rows].
@@ -90,10 +87,10 @@ type rowBlocks struct {
 	table    []int32
 }
 
-// rowBlocks cuts m rows into blocks, and these into pieces for the pool where there are so many panels. Rows left over by
-// the last whole block are computed by one that ends with them, some for a second time.
-func (c *compiler) rowBlocks(m, rows, taps, panels int, at func(m, tap int) int32) (all []rowBlocks) {
-	add := func(first, n int) {
+// rowBlocks cuts the rows of each range of the result's into blocks. Rows left over by the last whole block are computed by
+// one that ends with them, some for a second time.
+func (f *conv) rowBlocks(rows, taps int, at func(m, tap int) int32) (all [][]rowBlocks) {
+	block := func(first, n int) rowBlocks {
 		table := make([]int32, 0, n*taps*rows)
 		for block := range n {
 			for tap := range taps {
@@ -102,14 +99,15 @@ func (c *compiler) rowBlocks(m, rows, taps, panels int, at func(m, tap int) int3
 				}
 			}
 		}
-		all = append(all, rowBlocks{first, n, table})
+		return rowBlocks{first, n, table}
 	}
-	whole := m / rows
-	for size, b := c.split(whole, panels), 0; b < whole; b += size {
-		add(b*rows, min(size, whole-b))
-	}
-	if m%rows != 0 {
-		add(m-rows, 1)
+	for _, m := range spans(f.out.cut.pixels) {
+		whole := (m.last - m.first) / rows
+		blocks := []rowBlocks{block(m.first, whole)}
+		if m.first+whole*rows < m.last {
+			blocks = append(blocks, block(m.last-rows, 1))
+		}
+		all = append(all, blocks)
 	}
 	return all
 }

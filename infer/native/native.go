@@ -71,9 +71,17 @@ func (e engine) Devices() []devices.Device {
 }
 
 // Open takes no delegate but itself ("" or "native"). A model with an operator or a shape that it cannot run is refused
-// with infer.ErrUnavailable, the operator named, so that another runtime may have it. With more than one thread, helpers
-// share the steps of the assembler kernels for which that was measured, here, to be faster.
+// with infer.ErrUnavailable, the operator named, so that another runtime may have it. With more than one thread, each has
+// its part of what assembler kernels compute, as long as that is faster.
 func (e engine) Open(model []byte, opts infer.Options) (infer.Session, error) {
+	s, err := e.open(model, opts, planHooks{})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (e engine) open(model []byte, opts infer.Options, hooks planHooks) (*session, error) {
 	if e.err != nil {
 		return nil, fmt.Errorf("native: %w", e.err)
 	}
@@ -88,11 +96,11 @@ func (e engine) Open(model []byte, opts infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.session(g, threads)
+	return e.session(g, threads, hooks)
 }
 
-func (e engine) session(g *graph.Graph, threads int) (*session, error) {
-	p, err := newPlan(g, e.family, e.rounding, threads, planHooks{})
+func (e engine) session(g *graph.Graph, threads int, hooks planHooks) (*session, error) {
+	p, err := newPlan(g, e.family, e.rounding, threads, hooks)
 	if err != nil {
 		return nil, err
 	}

@@ -14,43 +14,43 @@ type plan struct {
 	arena   []byte
 	nodes   []*graph.Node // of the graph
 	steps   []step
+	phases  [][]*phase // the steps', in stretches; for one thread, all in one
 	in, out *buffer
-	pool    *pool // nil for one thread
+	team    *team // nil for one thread
 }
 
 // step computes one node, and with it those fused into it.
 type step struct {
 	value *graph.Value // what it leaves in out
 	out   *buffer
-	run   func()
+	work  work
+
+	stretches int // of the plan's, if they are its own
 }
 
 func (p *plan) run() {
-	if p.pool != nil {
-		p.pool.watch(p.compute)
-	} else {
-		p.compute()
+	if p.team != nil {
+		p.team.watch()
+		return
+	}
+	for _, phases := range p.phases {
+		do(phases, 0)
 	}
 }
 
-func (p *plan) compute() {
-	for i := range p.steps {
-		p.steps[i].run()
-	}
-}
-
-// close ends the pool.
+// close ends the team.
 func (p *plan) close() {
-	if p.pool != nil {
-		p.pool.close()
+	if p.team != nil {
+		p.team.close()
 	}
 }
 
-// planHooks let tests say where memory comes from; nil is the usual.
+// planHooks let tests say where memory comes from; nil is the usual. The others are for tests and profiles.
 type planHooks struct {
 	place  func([]*buffer) (size int)
 	memory func(n int) []byte // zeros, from a multiple of bufferStep
-	share  bool               // share every step, whatever it is worth
+	apart  bool               // no two steps in one stretch
+	share  bool               // with helpers, whatever these are worth
 }
 
 // maxArena bounds the arena, so that offsets fit an int32 and a hostile file cannot ask for all memory.
@@ -73,27 +73,25 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 		buffers: map[*graph.Value]*buffer{}, zeros: map[byte]*buffer{}, pads: map[*graph.Value]*graph.Node{},
 		outputs: g.Outputs, end: len(g.Nodes),
 	}
-	p := &plan{nodes: g.Nodes, pool: newPool(threads)}
-	c.pool = p.pool
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
+	c.team = newTeam(threads)
+	p := &plan{nodes: g.Nodes}
 	for _, v := range g.Inputs {
 		b := c.alloc(v)
 		b.first, b.last = 0, c.end // another Invoke may come without another Write
 	}
 	for i, n := range g.Nodes {
 		c.step = i
-		run, err := c.node(n)
+		work, err := c.node(n)
 		if err != nil {
 			return nil, fmt.Errorf("native: %s %q: %w: %w", n.Op.Name(), n.Out.Name, infer.ErrUnavailable, err)
 		}
-		if run != nil {
-			p.steps = append(p.steps, step{n.Out, c.buffers[n.Out], run})
+		before := len(c.phases.stretches)
+		c.moments = append(c.moments, c.phases.add(work, hooks.apart))
+		if work != nil {
+			p.steps = append(p.steps, step{n.Out, c.buffers[n.Out], work, len(c.phases.stretches) - before})
 		}
 	}
+	c.moments = append(c.moments, span{c.phases.moments, c.phases.moments})
 	p.in, p.out = c.buffers[g.Inputs[0]], c.buffers[g.Outputs[0]]
 	p.out.last = c.end
 	return p, c.bind(p)
@@ -103,7 +101,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 type compiler struct {
 	kernels  *kernels
 	rounding quant.Rounding
-	pool     *pool
+	team     *team
 	hooks    planHooks
 	outputs  []*graph.Value
 
@@ -114,7 +112,8 @@ type compiler struct {
 	pads      map[*graph.Value]*graph.Node // pads that their reader takes upon itself
 	late      []func()                     // what needs the buffers' places
 	arena     []byte                       // known when late runs
-	jobs      []*job                       // what the pool helps with
+	phases    schedule
+	moments   []span // of the schedule's, which the steps begin and end with
 }
 
 // bind gives the buffers their memory.
@@ -124,6 +123,9 @@ func (c *compiler) bind(p *plan) error {
 		if room -= roundUp(b.size, bufferStep); room < 0 {
 			return fmt.Errorf("native: %w: the tensors take more than %d bytes", infer.ErrUnavailable, maxArena)
 		}
+	}
+	for _, b := range c.all {
+		b.first, b.last = c.moments[b.first].first, c.moments[b.last].last
 	}
 	c.arena = c.hooks.memory(c.hooks.place(c.all))
 	p.arena = c.arena
@@ -138,13 +140,11 @@ func (c *compiler) bind(p *plan) error {
 	for _, f := range c.late {
 		f()
 	}
-	if c.pool == nil || c.hooks.share {
-		return nil
+	p.phases = c.phases.stretches
+	if c.phases.sharing {
+		p.team = c.team
+		p.team.start(p.phases, c.hooks.share)
 	}
-	for _, j := range c.jobs {
-		c.pool.measure(j)
-	}
-	c.pool.calibrate(p.compute)
 	return nil
 }
 
@@ -236,7 +236,7 @@ func (c *compiler) read(v *graph.Value) (*buffer, error) {
 }
 
 // node returns what computes n, or nil if that is left to the reader of its value.
-func (c *compiler) node(n *graph.Node) (func(), error) {
+func (c *compiler) node(n *graph.Node) (work, error) {
 	if op, ok := n.Op.(graph.Pad); ok && c.fusible(n, op) {
 		c.pads[n.Out] = n
 		return nil, nil
@@ -261,7 +261,7 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 	out := c.alloc(n.Out)
 	switch n.Op.(type) {
 	case graph.Reshape:
-		return func() { reshape(x, out) }, nil
+		return alone(func() { reshape(x, out) }), nil
 	case graph.Quantize:
 		return c.quantize(n, x, out)
 	case graph.Dequantize:
@@ -277,7 +277,7 @@ func (c *compiler) node(n *graph.Node) (func(), error) {
 	case graph.Mean:
 		return c.mean(n, op, x, out)
 	}
-	return pad(n, n.Op.(graph.Pad), x, out), nil
+	return alone(pad(n, n.Op.(graph.Pad), x, out)), nil
 }
 
 // fusible reports whether the pad n only surrounds images with zeros for the one convolution that reads it.

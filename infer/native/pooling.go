@@ -18,7 +18,7 @@ type pooling struct {
 	sum    []int32 // (C)
 }
 
-func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (func(), error) {
+func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (work, error) {
 	x, err := c.read(n.In[0])
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (func(), error) {
 	if run := c.fastPool(p); run != nil {
 		return run, nil
 	}
-	return func() { p.each(f) }, nil
+	return alone(func() { p.each(f) }), nil
 }
 
 // each gives f, for every output pixel, the bytes of the window's pixels one by one; f with no pixel finishes: it turns

@@ -26,10 +26,10 @@ func averagePool16(a *poolArgs)
 //go:noescape
 func maxPool16(a *poolArgs)
 
-func (c *compiler) windowPool(p *pooling) func() { return c.poolCalls(averagePool16, maxPool16, p) }
+func (c *compiler) windowPool(p *pooling) work { return c.poolCalls(averagePool16, maxPool16, p) }
 
 // poolCalls returns the calls of a pool, or nil.
-func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func() {
+func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work {
 	table, begins := p.table()
 	if p.x.stride%16 != 0 || p.taps() > 1<<16 || len(begins) < p.pixels() {
 		return nil
@@ -38,7 +38,8 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func(
 	if p.fn == graph.Max {
 		kernel = largest
 	}
-	var calls []call[poolArgs]
+	p.out.cut = cut{c.lines(p.n*p.oh, p.ow), []int{0, p.out.channels}}
+	calls := newCalls[poolArgs](c)
 	c.late = append(c.late, func() {
 		for m := range p.pixels() {
 			window := table[begins[m]:]
@@ -46,14 +47,13 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) func(
 				window[1+i] = int32(p.x.offset) + window[1+i]*int32(p.x.stride)
 			}
 		}
-		size := c.split(p.pixels(), 1)
-		for first := 0; first < p.pixels(); first += size {
-			calls = append(calls, call[poolArgs]{kernel, &poolArgs{
-				x: unsafe.Pointer(&c.arena[0]), table: &table[begins[first]],
-				out: &p.out.data[first*p.out.stride], outStep: p.out.stride,
-				pixels: min(size, p.pixels()-first), blocks: (p.c + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
-			}})
+		for thread, pixels := range spans(p.out.cut.pixels) {
+			calls.add(thread, kernel, poolArgs{
+				x: unsafe.Pointer(&c.arena[0]), table: &table[begins[pixels.first]],
+				out: &p.out.data[pixels.first*p.out.stride], outStep: p.out.stride,
+				pixels: pixels.last - pixels.first, blocks: (p.c + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
+			})
 		}
 	})
-	return share(c, &calls)
+	return share(calls, p.out, access{buffer: p.x})
 }

@@ -11,7 +11,7 @@ import (
 // The family portable: convolutions in plain Go, for what no assembler family has a kernel for.
 
 // portable returns the convolution in Go.
-func (c *compiler) portable(f *conv) func() {
+func (c *compiler) portable(f *conv) work {
 	if f.depthwise {
 		return c.portableDepthwise(f)
 	}
@@ -21,7 +21,7 @@ func (c *compiler) portable(f *conv) func() {
 	c.late = append(c.late, func() { at, arena = f.offsets(1), c.arena })
 	panels, finish := f.pack(), c.finisher(f)
 	taps := make([]byte, gathered*f.taps()*f.depth)
-	return func() { f.panels(arena, at, panels, taps, finish) }
+	return alone(func() { f.panels(arena, at, panels, taps, finish) })
 }
 
 // lanes is the number of output channels that the portable kernel computes together.
@@ -127,7 +127,7 @@ func dot(sum *[lanes / 2]int64, x []byte, w [][lanes / 2]int64, zero int64) {
 
 // portableDepthwise is portable for depthwise convolutions. An input channel of which several output channels are made is
 // repeated first.
-func (c *compiler) portableDepthwise(f *conv) func() {
+func (c *compiler) portableDepthwise(f *conv) work {
 	g, repeat := f, func() {}
 	if f.oc > f.c {
 		g, repeat = c.repeated(f)
@@ -138,14 +138,14 @@ func (c *compiler) portableDepthwise(f *conv) func() {
 	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
 	sum, bias, finish := make([]int32, g.oc), g.correctedBias(), c.finisher(g)
 	weights := slices.Clone(g.weights) // the file may change
-	return func() {
+	return alone(func() {
 		repeat()
 		taps := g.taps()
 		for m := range g.pixels() {
 			depthwisePixel(arena, at[m*taps:][:taps], weights, bias, sum)
 			finish.row(g.out.data[m*g.out.stride:], sum, 0)
 		}
-	}
+	})
 }
 
 // repeated is the depthwise convolution f as one that makes one channel of each, and what repeats the input's channels

@@ -10,7 +10,7 @@ import (
 
 // Profile times each step. A node that another has taken upon itself, a pad, has no time of its own.
 func (e engine) Profile(ctx context.Context, model []byte, opts infer.Options, input []byte, calls int) (*infer.Profile, error) {
-	opened, err := e.Open(model, opts)
+	opened, err := e.open(model, opts, planHooks{apart: true})
 	if err != nil {
 		return nil, err
 	}
@@ -18,7 +18,7 @@ func (e engine) Profile(ctx context.Context, model []byte, opts infer.Options, i
 	if err := opened.Write(input); err != nil {
 		return nil, err
 	}
-	p := opened.(*session).plan
+	p := opened.plan
 	nodes := make([]infer.NodeTime, len(p.nodes))
 	at := map[*graph.Value]int{}
 	for i, n := range p.nodes {
@@ -37,14 +37,22 @@ func (e engine) Profile(ctx context.Context, model []byte, opts infer.Options, i
 	}, nil)
 }
 
-// watch is run with the time of each step told.
+// watch is run with the time of each step told, of a plan whose steps have stretches of their own.
 func (p *plan) watch(tell func(step int, took time.Duration)) {
-	if p.pool != nil {
-		p.pool.rouse()
+	if p.team != nil {
+		p.team.muster()
 	}
-	for i := range p.steps {
+	stretch := 0
+	for i, s := range p.steps {
 		began := time.Now()
-		p.steps[i].run()
+		for range s.stretches {
+			if p.team != nil {
+				p.team.stretch(p.phases[stretch])
+			} else {
+				do(p.phases[stretch], 0)
+			}
+			stretch++
+		}
 		tell(i, time.Since(began))
 	}
 }

@@ -20,6 +20,7 @@ import (
 // Random operators of random shapes have graph/interp's bits, by every family, in both arithmetics, between guard pages.
 // go test -run Random -rapid.checks 10000 tries more of them.
 func TestRandomOperators(t *testing.T) {
+	manyProcessors(t, 3)
 	for _, op := range []struct {
 		name string
 		draw func(*builder) *graph.Graph
@@ -48,7 +49,8 @@ func TestRandomOperators(t *testing.T) {
 	}
 }
 
-// compare runs g twice by a family and by the interpreter.
+// compare runs g by a family and by the interpreter: step by step, then with threads one after the other in each stretch,
+// whoever is first, then with all at once.
 func (b *builder) compare(g *graph.Graph, f Family, rounding quant.Rounding, threads int) {
 	m, want, err := watched(b, g, rounding)
 	hooks, free := guarded(b, b.guardBegin)
@@ -65,23 +67,36 @@ func (b *builder) compare(g *graph.Graph, f Family, rounding quant.Rounding, thr
 		b.Fatalf("%s, %v: %v", f, rounding, refused)
 	}
 	defer p.close()
-	for range 2 {
+	next := func() { // another input each time, lest a thread find what it should have waited for where it was before
 		in, data := b.input(g.Inputs[0].Type)
 		if _, err := m.Run(data); err != nil {
 			b.Fatal(err)
 		}
 		p.in.load(in)
-		for _, s := range p.steps {
-			for i := range s.out.data {
-				s.out.data[i] = byte(b.r.Uint32())
-			}
-			s.run()
-			got := s.out.elements()
-			if i := firstDifference(got, want[s.value]); i >= 0 {
-				b.Fatalf("%s, %v: byte %d of %q is %d, want %d\n%s", f, rounding, i, s.value.Name, got[i], want[s.value][i], g)
-			}
+	}
+	check := func(got *buffer, v *graph.Value) {
+		if i := firstDifference(got.elements(), want[v]); i >= 0 {
+			b.Fatalf("%s, %v: byte %d of %q is %d, want %d\n%s", f, rounding, i, v.Name, got.elements()[i], want[v][i], g)
 		}
 	}
+	next()
+	for _, s := range p.steps {
+		for i := range s.out.data {
+			s.out.data[i] = byte(b.r.Uint32())
+		}
+		for _, ph := range s.work {
+			p.inTurn([][]*phase{{ph}}, 0)
+		}
+		check(s.out, s.value)
+	}
+	for first := range p.threads() {
+		next()
+		p.inTurn(p.phases, first)
+		check(p.out, g.Outputs[0])
+	}
+	next()
+	p.run()
+	check(p.out, g.Outputs[0])
 }
 
 // watched is the interpreter for g, and where each of its runs leaves the values' elements, little-endian.

@@ -44,7 +44,7 @@ func (f *conv) slides() bool {
 
 // slideConv is for few channels, of the input or of the output, where gemmRxV would spend its time on where the pixels
 // of a tap are, or load them for one vector of output channels each.
-func (c *compiler) slideConv(f *conv) func() {
+func (c *compiler) slideConv(f *conv) work {
 	k := roundUp(f.c, 4)
 	c.pad(f, 16*f.x.stride)
 	type form struct {
@@ -55,32 +55,31 @@ func (c *compiler) slideConv(f *conv) func() {
 	if f.ow >= 16 {
 		one = form{16, twice(f, slide16x1, slide16x1twice)}
 	}
-	var calls []call[slideArgs]
+	calls := newCalls[slideArgs](c)
 	c.late = append(c.late, func() {
 		tables := map[int][]int32{}
-		for o := 0; o < f.oc; {
+		f.eachPanel(func(o, left int, threads []int) (channels int) {
 			form, vectors := one, 1
-			if f.oc-o > 16 {
+			if left > 16 {
 				form, vectors = two, 2
 			}
 			if tables[form.pixels] == nil {
 				tables[form.pixels] = f.slideTable(form.pixels)
 			}
-			table, each := tables[form.pixels], 1+3*f.kh
+			table := tables[form.pixels]
 			panel := c.slidePanel(f, o, vectors, k)
-			all := len(table) / each
-			size := c.split(all, (f.oc+31)/32)
-			for first := 0; first < all; first += size {
-				calls = append(calls, call[slideArgs]{form.kernel, &slideArgs{
-					x: unsafe.Pointer(&c.arena[0]), table: &table[first*each], panel: &panel[0],
-					out: &f.out.data[o], stride: f.out.stride, blocks: min(size, all-first),
+			each := (f.ow + form.pixels - 1) / form.pixels // blocks of a row
+			for i, rows := range f.rowSpans() {
+				calls.add(threads[i], form.kernel, slideArgs{
+					x: unsafe.Pointer(&c.arena[0]), table: &table[rows.first*each*(1+3*f.kh)], panel: &panel[0],
+					out: &f.out.data[o], stride: f.out.stride, blocks: (rows.last - rows.first) * each,
 					rows: f.kh, k: k, clamp: f.clamp(), step: f.x.stride,
-				}})
+				})
 			}
-			o += 16 * vectors
-		}
+			return 16 * vectors
+		})
 	})
-	return share(c, &calls)
+	return share(calls, f.out, f.sees(f.x))
 }
 
 // slideTable says, for each block of pixels, how far in the output they are, and for each row of the filter the offsets in

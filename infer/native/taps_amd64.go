@@ -15,9 +15,9 @@ func taps64twice(a *tapsArgs)
 func taps32twice(a *tapsArgs)
 
 // depthwiseTaps returns a depthwise convolution of any window by 64 channels, and for up to 32 in the end by half that.
-func (c *compiler) depthwiseTaps(f *conv) func() {
-	return c.tapsCalls(f, 4, 64, func(o int) tapsKernel {
-		if f.c-o <= 32 {
+func (c *compiler) depthwiseTaps(f *conv) work {
+	return c.tapsCalls(f, 4, func(o, left int) tapsKernel {
+		if left <= 32 {
 			return tapsKernel{twice(f, taps32, taps32twice), 32, c.tapsPanel(f, o, 32)}
 		}
 		return tapsKernel{twice(f, taps64, taps64twice), 64, c.tapsPanel(f, o, 64)}

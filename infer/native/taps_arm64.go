@@ -10,7 +10,7 @@ func longTaps16(a *tapsArgs)
 
 // depthwiseTaps returns a depthwise convolution of any window. It is nil where a sum of two products may not fit into the 16
 // bits that the family neon has for it.
-func (c *compiler) depthwiseTaps(f *conv) func() {
+func (c *compiler) depthwiseTaps(f *conv) work {
 	kernel, together := dotTaps16, 4
 	if c.kernels.family == Neon {
 		kernel, together = longTaps16, 2
@@ -18,7 +18,7 @@ func (c *compiler) depthwiseTaps(f *conv) func() {
 			return nil
 		}
 	}
-	return c.tapsCalls(f, together, 16, func(o int) tapsKernel {
+	return c.tapsCalls(f, together, func(o, _ int) tapsKernel {
 		return tapsKernel{kernel, 16, c.tapsPanel(f, o, together)}
 	})
 }

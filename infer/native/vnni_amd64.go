@@ -27,7 +27,7 @@ var avx512vnni = kernels{
 }
 
 // vnniConv returns what computes f with assembler kernels, or nil.
-func (c *compiler) vnniConv(f *conv) func() {
+func (c *compiler) vnniConv(f *conv) work {
 	if f.rounding == quant.Float32 && !f.unclamped() || f.rounding == quant.Double && !f.shifts() {
 		return nil
 	}
