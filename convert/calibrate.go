@@ -42,10 +42,13 @@ func calibrate(c *conversion) error {
 	if c.seen, err = c.observe(); err != nil {
 		return err
 	}
-	choose, curve := Observers[c.recipe.Observer], c.seen.curve
+	curve := c.seen.curve
+	ranges, err := c.choose(c.seen.values)
+	if err != nil {
+		return err
+	}
 	for i, v := range activations(c.g) {
-		h := c.seen.values[i]
-		r := choose(h)
+		h, r := c.seen.values[i], ranges[i]
 		if err := finite([]float32{h.Seen.Min, h.Seen.Max, r.Min, r.Max}); err != nil {
 			return fmt.Errorf("activation %q: %w", v.Name, err)
 		}
@@ -145,7 +148,7 @@ func (c *conversion) observe() (*observation, error) {
 		o.taps = map[int]*tapMeans{}
 		for i, n := range c.g.Nodes {
 			if weighted(n) {
-				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(correcting))}
+				o.taps[i] = &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(correcting))}
 				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
 			}
 		}
@@ -166,32 +169,35 @@ func (c *conversion) observe() (*observation, error) {
 		}
 		if k, ok := correcting[at]; ok {
 			for _, t := range readers[v] {
-				t.add(k, x)
+				t.see(k, x)
 			}
 		}
 	})
-	choose := Observers[c.recipe.Observer]
 	var before []graph.Interval
+	for range crew.hand {
+		part = append(part, histograms(len(values)))
+	}
 	for from, to := 0, 0; from < len(c.samples); from = to {
 		to = min(max(firstLook, 2*from), len(c.samples))
 		if c.memo != nil {
 			to = len(c.samples) // nobody looks at the curve
 		}
-		part, offset = part[:0], from
-		for range crew.hand {
-			part = append(part, histograms(len(values)))
-		}
+		offset = from
 		if err := crew.feed(c.samples[from:to]); err != nil {
 			return nil, err
 		}
 		for _, p := range part {
 			for i, h := range p {
 				o.values[i].Merge(h)
+				h.reset()
 			}
 		}
-		ranges := make([]graph.Interval, len(values))
-		for i, h := range o.values {
-			ranges[i] = choose(h)
+		if c.memo != nil {
+			break // and what ranges are chosen is another matter
+		}
+		ranges, err := c.choose(o.values)
+		if err != nil {
+			return nil, err
 		}
 		m := Moved{Samples: to}
 		for i, old := range before {
@@ -207,6 +213,12 @@ func (c *conversion) observe() (*observation, error) {
 		c.memo.seen[c.recipe.Equalize] = o
 	}
 	return o, nil
+}
+
+// choose is the range that the recipe's observer chooses for each.
+func (c *conversion) choose(seen []*Histogram) ([]graph.Interval, error) {
+	choose, ranges := Observers[c.recipe.Observer], make([]graph.Interval, len(seen))
+	return ranges, parallel(c.ctx, len(seen), func(i int) { ranges[i] = choose(seen[i]) })
 }
 
 func histograms(n int) []*Histogram {

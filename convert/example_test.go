@@ -77,7 +77,7 @@ func Example_recovery() {
 	// one scale a channel           34.8 dB
 	//   and bias correction         35.6 dB
 	//   and equalized activations   38.8 dB
-	//   and adaptive rounding       38.2 dB
+	//   and adaptive rounding       37.6 dB
 	// one scale a weight            34.4 dB
 	// channels out of balance        0.2 dB
 	//   equalized weights           35.6 dB

@@ -34,6 +34,14 @@ func NewHistogram() *Histogram {
 	return &Histogram{Seen: graph.Interval{Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}, exp: minExp}
 }
 
+// reset forgets what was seen and counted.
+func (h *Histogram) reset() {
+	count := h.count
+	clear(count)
+	*h = *NewHistogram()
+	h.count = count
+}
+
 // Observe counts values. Of values that are not all finite only Seen is kept, for whoever refuses them.
 //
 // It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
@@ -57,7 +65,7 @@ func (h *Histogram) observe(values []float32, turn, share int) {
 		return
 	}
 	if h.count == nil {
-		h.count = make([]uint64, counters)
+		h.count = fresh[uint64](counters)
 	}
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
