@@ -8,8 +8,21 @@ import (
 	"mnet-edge/graph"
 )
 
-// correcting is the number of samples that bias correction looks at.
-func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samples)) }
+// correcting is the places of the samples that bias correction looks at, and the order of each among them. A trial's are those of the
+// conversion that follows: none of those held out.
+func (c *conversion) correcting() map[int]int {
+	var may []int
+	for i := range c.samples {
+		if c.memo != nil || !holdsOut(i) { // a trial has no others
+			may = append(may, i)
+		}
+	}
+	places := map[int]int{}
+	for at, i := range evenly(runs(c.g, 32, 64), len(may)) {
+		places[may[at]] = i
+	}
+	return places
+}
 
 // correctBias is the pass. Rounding weights shifts what a channel sums up to: the error has a mean, since the inputs of
 // a ReLU network do. It is measured before the activation and taken from the bias:
@@ -19,7 +32,12 @@ func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samp
 // x over the samples and all positions, primes for the quantized network, whose earlier layers are already corrected.
 // Source: Nagel et al. 2019, section 4.2 and appendix D (empirical bias correction).
 func correctBias(c *conversion) error {
-	return c.eachLayer(spread(c.samples, c.correcting()), func(n *graph.Node, x []any) error {
+	places := c.correcting()
+	samples := make([][]float32, len(places))
+	for at, i := range places {
+		samples[i] = c.samples[at]
+	}
+	return c.eachLayer(samples, func(n *graph.Node, x []any) error {
 		want, err := c.floatMeans(n)
 		if err != nil || want == nil || len(n.In) < 3 {
 			return err

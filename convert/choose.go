@@ -56,6 +56,10 @@ var candidates = []candidate{
 // fit into sureShare of the budget; the rest is for what may come of it.
 const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
 
+// Where looking at all samples takes more than a share large of the budget, a trial looks at few, unless it is the one with the
+// equalization that is most often picked, whose look serves the conversion; where it takes more than huge, each looks at few.
+const large, huge = 0.5, 2
+
 // choose is the pass that decides what the recipe leaves open. It tries one choice after the other on a copy of the
 // network, keeps what pays on samples held out, and changes nothing but the recipe. With too few samples to hold any
 // out, the plainest choice is made.
@@ -99,9 +103,12 @@ func choose(c *conversion) error {
 // trials are what the trials share.
 type trials struct {
 	c         *conversion
-	fit, held [][]float32
+	fit, held [][]float32 // the samples that ranges are taken from, and those that decide
+	few       [][]float32 // of fit, those that trials of a large network look at; else nil
+	huge      bool
 	want      [][]float32 // the float network's outputs for held
 	signal    float64
+	seen      int // samples that a trial is reckoned to run
 	memo      *memo
 	left      float64 // of the budget
 }
@@ -128,16 +135,27 @@ func newTrials(c *conversion) (*trials, error) {
 		return nil, nil
 	}
 	most = min(most, runs(c.g, leastSeen, mostHeld))
-	t.held, t.fit = spread(t.held, most), spread(t.fit, most)
+	t.held = spread(t.held, most)
+	look := work(c.g) * float64(len(c.samples))
+	if look > large*t.left {
+		t.few = spread(t.fit, most)
+	}
+	t.huge = look > huge*t.left
+	t.seen = min(most, len(t.fit))
 	t.spend(3)
 	return t, t.measureFloat()
 }
 
-// divide holds out one sample in eight.
-func divide(samples [][]float32) (fit, held [][]float32) {
+// holdsOut is whether sample i is one that no trial takes a range from: one in eight.
+func holdsOut(i int) bool {
 	const one = 8
+	return i%one == one/2
+}
+
+// divide holds out samples.
+func divide(samples [][]float32) (fit, held [][]float32) {
 	for i, x := range samples {
-		if i%one == one/2 {
+		if holdsOut(i) {
 			held = append(held, x)
 		} else {
 			fit = append(fit, x)
@@ -153,7 +171,7 @@ func peaksOf(g *graph.Graph, samples [][]float32) [][]float32 {
 	return spread(fit, runs(g, 32, 64))
 }
 
-func newMemo() *memo { return &memo{map[Choice]*observation{}} }
+func newMemo() *memo { return &memo{seen: map[Choice]*observation{}} }
 
 // measureFloat runs the float network over the samples held out.
 func (t *trials) measureFloat() (err error) {
@@ -169,7 +187,7 @@ func (t *trials) measureFloat() (err error) {
 }
 
 // spend takes so many runs of the trials' samples from the budget.
-func (t *trials) spend(runs float64) { t.left -= runs * float64(len(t.fit)) * work(t.c.g) }
+func (t *trials) spend(runs float64) { t.left -= runs * float64(t.seen) * work(t.c.g) }
 
 // worthTrying reports whether a candidate may pay and the budget still holds its trial, which it then takes.
 func (t *trials) worthTrying(p candidate, best *tried) bool {
@@ -209,7 +227,10 @@ func (t *trials) try(r Recipe) (*tried, error) {
 // outputs converts a copy of the network as r says and runs it over the samples held out.
 func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := t.c.g.Clone()
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, all: t.c.samples, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
+	if t.few != nil && (t.huge || r.Equalize != ByActivations) {
+		trial.samples, trial.all = t.few, nil
+	}
 	if err := trial.apply(nil); err != nil {
 		return nil, err
 	}

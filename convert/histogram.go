@@ -77,12 +77,13 @@ func (h *Histogram) observe(values []float32, turn, share int) {
 
 // add counts values that fit, inverse being the reciprocal of a bin's width.
 func (h *Histogram) add(values []float32, inverse float32) {
+	count := (*[counters]uint64)(h.count)
 	for i, x := range values {
 		// The product is exact but for results far inside the first bin.
 		b := math.Float32bits(x * inverse)
 		zero := int((math.Float32bits(x)&^signBit - 1) >> 31) // 1 for ±0
 		at := int(math.Float32frombits(b&^signBit)) + (int(b>>31)&^zero)*histogramBins
-		h.count[at+zero*(2*histogramBins+i%zeroSlots)]++
+		count[at+zero*(2*histogramBins+i%zeroSlots)]++
 	}
 }
 
