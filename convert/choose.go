@@ -21,8 +21,8 @@ const DefaultBudget = 20e9
 const BudgetSecond = 40e9
 
 const (
-	// A choice is made when it leaves less than this share of the error.
-	worthwhile = 0.95
+	// A choice that costs time or accuracy elsewhere, as of what it was not fitted to, is made when it leaves less than this share.
+	clearly = 0.95
 	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
 	// with one scale a channel.
 	outOfBalance = 25
@@ -31,25 +31,24 @@ const (
 	mostHeld     = 128
 )
 
-// candidate is a way to do one step, with the runs that its trial takes, in units of the samples that a trial sees.
+// candidate is a way to do one step.
 type candidate struct {
 	option string
 	choice Choice
-	runs   float64
+	runs   float64 // that its trial takes, in units of the samples that a trial sees
+	share  float64 // of the error so far: leaving less of it, the choice is made
 }
 
 // candidates stand in the order in which they most often pay: bias correction first, since errors of the mean, which it
 // takes away, hide what the others do. A trial runs the integer network; with other factors of equalization also the float
 // one.
 var candidates = []candidate{
-	{"correct_bias", On, 1.5},
-	{"equalize", ByActivations, 4},
-	{"observer", "mse", 1.5},
-	{"round_weights", On, 2},
-	{"equalize", ByWeights, 4},
-	{"equalize", ByBoth, 4},
-	{"observer", "percentile", 1.5},
-	{"observer", "entropy", 1.5},
+	{"correct_bias", On, 1.5, 1},
+	{"equalize", ByActivations, 4, 1},
+	{"observer", "mse", 1.5, 1},
+	{"round_weights", On, 2, clearly},
+	{"equalize", ByWeights, 4, clearly},
+	{"equalize", ByBoth, 4, clearly},
 }
 
 // surely is what the plain recipe and the first three candidates take, in runs of the trials' samples. These are as many as
@@ -91,7 +90,7 @@ func choose(c *conversion) error {
 		}
 		if err != nil {
 			c.trials[len(c.trials)-1].Refused = err.Error()
-		} else if trial.noise < worthwhile*best.noise {
+		} else if trial.noise < p.share*best.noise {
 			best = trial
 		}
 	}
@@ -195,9 +194,6 @@ func (t *trials) worthTrying(p candidate, best *tried) bool {
 		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
 			return false
 		}
-	}
-	if (p.choice == "percentile" || p.choice == "entropy") && best.Recipe.Observer == "minmax" {
-		return false // where mse clips too much, they do
 	}
 	before := t.left
 	t.spend(p.runs)
