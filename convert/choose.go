@@ -55,9 +55,8 @@ var candidates = []candidate{
 // fit into sureShare of the budget; the rest is for what may come of it.
 const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
 
-// Where looking at all samples takes more than a share large of the budget, a trial looks at few, unless it is the one with the
-// equalization that is most often picked, whose look serves the conversion; where it takes more than huge, each looks at few.
-const large, huge = 0.5, 2
+// A network is large when looking at all samples takes more than this share of the budget.
+const large = 0.5
 
 // choose is the pass that decides what the recipe leaves open. It tries one choice after the other on a copy of the
 // network, keeps what pays on samples held out, and changes nothing but the recipe. With too few samples to hold any
@@ -103,8 +102,7 @@ func choose(c *conversion) error {
 type trials struct {
 	c         *conversion
 	fit, held [][]float32 // the samples that ranges are taken from, and those that decide
-	few       [][]float32 // of fit, those that trials of a large network look at; else nil
-	huge      bool
+	all       [][]float32 // what a trial looks at, those held out apart; of a large network nil, which looks at fit
 	want      [][]float32 // the float network's outputs for held
 	signal    float64
 	seen      int // samples that a trial is reckoned to run
@@ -135,11 +133,10 @@ func newTrials(c *conversion) (*trials, error) {
 	}
 	most = min(most, runs(c.g, leastSeen, mostHeld))
 	t.held = spread(t.held, most)
-	look := work(c.g) * float64(len(c.samples))
-	if look > large*t.left {
-		t.few = spread(t.fit, most)
+	t.all = c.samples
+	if work(c.g)*float64(len(c.samples)) > large*t.left {
+		t.fit, t.all = spread(t.fit, most), nil
 	}
-	t.huge = look > huge*t.left
 	t.seen = min(most, len(t.fit))
 	t.spend(3)
 	return t, t.measureFloat()
@@ -223,10 +220,7 @@ func (t *trials) try(r Recipe) (*tried, error) {
 // outputs converts a copy of the network as r says and runs it over the samples held out.
 func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := t.c.g.Clone()
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, all: t.c.samples, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
-	if t.few != nil && (t.huge || r.Equalize != ByActivations) {
-		trial.samples, trial.all = t.few, nil
-	}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, all: t.all, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
 	if err := trial.apply(nil); err != nil {
 		return nil, err
 	}
