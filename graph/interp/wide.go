@@ -173,10 +173,14 @@ func (f *floatConv) wide(c *compiler) func() {
 	bias := forSums(f.bias)
 	begin := func(sum []float32, _ int) { clear(sum) }
 	end := func(sum []float32, first, at, pixels int) {
-		if hasWider {
-			finishFloat(&sum[0], &sum[0], &bias[first/block][0], len(sum), f.lo, f.hi)
-		}
 		width := min(block, f.oc-first)
+		if hasWider && width == block {
+			finishFloat(&f.out[at], &sum[0], &bias[first/block][0], 4*f.oc, pixels, f.lo, f.hi)
+			return
+		}
+		if hasWider {
+			finishFloat(&sum[0], &sum[0], &bias[first/block][0], 4*block, pixels, f.lo, f.hi)
+		}
 		for p := range pixels {
 			out := f.out[at+p*f.oc:][:width]
 			copy(out, sum[p*block:])

@@ -86,10 +86,10 @@ func depthFloat(out, x, w, bias *float32, r *depthRow)
 //go:noescape
 func tapsInt(sum *int32, x *int8, w *int32, taps, channels, n int, zero int32)
 
-// finishFloat: out[i] = min(max(sum[i]+bias[i], lo), hi) for i < n, a multiple of 16 and > 0.
+// finishFloat: out[p*step/4+i] = min(max(sum[p][i]+bias[i], lo), hi) for its pixels p, of which there are some, and 32 channels i.
 //
 //go:noescape
-func finishFloat(out, sum, bias *float32, n int, lo, hi float32)
+func finishFloat(out, sum, bias *float32, step, pixels int, lo, hi float32)
 
 // finishInt: out[i] = round half to even(min(max(sum[i]*ratio[i], lo), hi)) + zero for i < n, a multiple of 16 and > 0.
 //

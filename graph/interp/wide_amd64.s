@@ -404,24 +404,28 @@ taps:
 	VZEROUPPER
 	RET
 
-// func finishFloat(out, sum, bias *float32, n int, lo, hi float32)
-TEXT ·finishFloat(SB), NOSPLIT, $0-40
+// func finishFloat(out, sum, bias *float32, step, pixels int, lo, hi float32)
+TEXT ·finishFloat(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), DI
 	MOVQ sum+8(FP), SI
 	MOVQ bias+16(FP), AX
-	MOVQ n+24(FP), CX
-	VBROADCASTSS lo+32(FP), Z1
-	VBROADCASTSS hi+36(FP), Z2
-	SHRQ $4, CX
+	MOVQ step+24(FP), BX
+	MOVQ pixels+32(FP), CX
+	VBROADCASTSS lo+40(FP), Z2
+	VBROADCASTSS hi+44(FP), Z3
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
 loop:
-	VMOVUPS (SI), Z0
-	VADDPS (AX), Z0, Z0
-	VMAXPS Z0, Z1, Z0 // NaN, if Z0 is
-	VMINPS Z0, Z2, Z0
+	VADDPS (SI), Z4, Z0
+	VADDPS 64(SI), Z5, Z1
+	VMAXPS Z0, Z2, Z0 // NaN, if Z0 is
+	VMAXPS Z1, Z2, Z1
+	VMINPS Z0, Z3, Z0
+	VMINPS Z1, Z3, Z1
 	VMOVUPS Z0, (DI)
-	ADDQ $64, DI
-	ADDQ $64, SI
-	ADDQ $64, AX
+	VMOVUPS Z1, 64(DI)
+	ADDQ BX, DI
+	ADDQ $128, SI
 	DECQ CX
 	JNZ  loop
 	VZEROUPPER
