@@ -76,26 +76,41 @@ func choose(c *conversion) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range candidates {
-		o := optionNamed(p.option)
-		if *o.field(&c.recipe) != "" || !t.worthTrying(p, best) {
-			continue
-		}
-		r := best.Recipe
-		*o.field(&r) = p.choice
-		trial, err := t.try(r)
-		if err != nil && c.ctx.Err() != nil {
+	if t.all == nil { // a large network: the first two together, and one by one only if that does not pay
+		if best, err = t.step(best, candidates[:2]...); err != nil {
 			return err
 		}
-		if err != nil {
-			c.trials[len(c.trials)-1].Refused = err.Error()
-		} else if trial.noise < p.share*best.noise {
-			best = trial
+	}
+	for _, p := range candidates {
+		if best, err = t.step(best, p); err != nil {
+			return err
 		}
 	}
 	c.trials[best.at].Picked = true
 	c.recipe = best.Recipe
 	return nil
+}
+
+// step tries what candidates say of choices that are open, and gives the better of this and the best so far.
+func (t *trials) step(best *tried, candidates ...candidate) (*tried, error) {
+	r, share := best.Recipe, 1.
+	for _, p := range candidates {
+		o := optionNamed(p.option)
+		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice || !t.worthTrying(p, best) {
+			return best, nil
+		}
+		*o.field(&r), share = p.choice, min(share, p.share)
+	}
+	trial, err := t.try(r)
+	switch {
+	case err != nil && t.c.ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		t.c.trials[len(t.c.trials)-1].Refused = err.Error()
+	case trial.noise < share*best.noise:
+		return trial, nil
+	}
+	return best, nil
 }
 
 // trials are what the trials share.
