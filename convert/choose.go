@@ -137,8 +137,8 @@ type tried struct {
 	at    int     // in conversion.trials
 }
 
-// newTrials divides the samples: one in eight is held out, and of the others as many serve to choose ranges. nil means
-// that there are too few, or no budget.
+// newTrials divides the samples: one in eight is held out, and some of these decide; ranges are chosen from all others, or of a large
+// network from as many of them. nil means that there are too few, or no budget.
 func newTrials(c *conversion) (*trials, error) {
 	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
 	t.fit, t.held = divide(c.samples)
