@@ -63,7 +63,7 @@ func mixesSamples(n *graph.Node) bool {
 		return varying != 1
 	case graph.Softmax:
 		return rank < 2
-	case graph.Arithmetic, graph.Select, graph.PReLU:
+	case graph.Arithmetic, graph.Pair, graph.PReLU:
 		return !sameRank // else a dimension 0 would meet another one
 	case graph.Mean:
 		return op.Axes[0] == 0

@@ -8,8 +8,21 @@ import (
 	"mnet-edge/graph"
 )
 
-// correcting is the number of samples that bias correction looks at.
-func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samples)) }
+// correcting is the places of the samples that bias correction looks at, and the order of each among them. A trial's are those of the
+// conversion that follows: none of those held out.
+func (c *conversion) correcting() map[int]int {
+	var may []int
+	for i := range c.samples {
+		if c.memo != nil || !holdsOut(i) { // a trial has no others
+			may = append(may, i)
+		}
+	}
+	places := map[int]int{}
+	for at, i := range evenly(runs(c.g, 32, 64), len(may)) {
+		places[may[at]] = i
+	}
+	return places
+}
 
 // correctBias is the pass. Rounding weights shifts what a channel sums up to: the error has a mean, since the inputs of
 // a ReLU network do. It is measured before the activation and taken from the bias:
@@ -19,7 +32,12 @@ func (c *conversion) correcting() int { return min(runs(c.g, 32, 64), len(c.samp
 // x over the samples and all positions, primes for the quantized network, whose earlier layers are already corrected.
 // Source: Nagel et al. 2019, section 4.2 and appendix D (empirical bias correction).
 func correctBias(c *conversion) error {
-	return c.eachLayer(spread(c.samples, c.correcting()), func(n *graph.Node, x [][]int16) error {
+	places := c.correcting()
+	samples := make([][]float32, len(places))
+	for at, i := range places {
+		samples[i] = c.samples[at]
+	}
+	return c.eachLayer(samples, func(n *graph.Node, x []any) error {
 		want, err := c.floatMeans(n)
 		if err != nil || want == nil || len(n.In) < 3 {
 			return err
@@ -51,26 +69,36 @@ func (c *conversion) floatMeans(n *graph.Node) ([]float64, error) {
 	if taps == nil {
 		return nil, nil
 	}
-	v, w := newView(twin.Def), floats(twin.Def.In[1])
-	mean := taps.mean()
-	means := make([]float64, v.filters)
-	return means, parallel(c.ctx, len(means), func(o int) {
-		means[o] = response(&v, w, o, mean)
-		if len(twin.Def.In) > 2 {
-			means[o] += float64(floats(twin.Def.In[2])[o])
+	if taps.means == nil { // else an earlier trial asked
+		w, mean, means := floats(twin.Def.In[1]), taps.mean(), make([]float64, taps.filters)
+		err := parallel(c.ctx, len(means), func(o int) {
+			means[o] = response(&taps.view, w, o, mean)
+			if len(twin.Def.In) > 2 {
+				means[o] += float64(floats(twin.Def.In[2])[o])
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
-	})
+		taps.means = means
+	}
+	return taps.means, nil
 }
 
-// quantizedMeans is the mean of the sums that the layer's integer weights give for its integer inputs, without the bias, in
-// the sums' own scale. x are integers less the zero point.
-func (c *conversion) quantizedMeans(n *graph.Node, x [][]int16) ([]float64, error) {
-	v, w := newView(n), n.In[1].Data.([]int8)
-	sums := make([]int64, v.taps())
+// quantizedMeans is the mean of the sums that the layer's integer weights give for its integer inputs x, without the bias, in
+// the sums' own scale.
+func (c *conversion) quantizedMeans(n *graph.Node, x []any) ([]float64, error) {
+	t, w := newTapSummer(newView(n)), n.In[1].Data.([]int8)
+	sums := make([]int64, t.taps())
 	var mutex sync.Mutex
 	err := parallel(c.ctx, len(x), func(i int) {
-		part := make([]int64, len(sums))
-		sumTaps(&v, x[i], part)
+		part := fresh[int64](len(sums))
+		switch x := x[i].(type) {
+		case []int8:
+			addTaps(t, x, part)
+		case []int16:
+			addTaps(t, x, part)
+		}
 		mutex.Lock()
 		defer mutex.Unlock()
 		for k, s := range part {
@@ -80,24 +108,28 @@ func (c *conversion) quantizedMeans(n *graph.Node, x [][]int16) ([]float64, erro
 	if err != nil {
 		return nil, err
 	}
+	_, zero := n.In[0].Type.Quant.At(0)
 	mean := make([]float64, len(sums))
-	for k, s := range sums {
-		mean[k] = float64(s) / float64(len(x)*v.positions())
+	for tap, seen := range t.seen() {
+		for k := tap * t.c; k < (tap+1)*t.c; k++ {
+			mean[k] = float64(sums[k]-int64(zero)*int64(seen*len(x))) / float64(len(x)*t.positions())
+		}
 	}
-	means := make([]float64, v.filters)
-	return means, parallel(c.ctx, len(means), func(o int) { means[o] = response(&v, w, o, mean) })
+	means := make([]float64, t.filters)
+	return means, parallel(c.ctx, len(means), func(o int) { means[o] = response(&t.view, w, o, mean) })
 }
 
 // tapMeans gathers what the taps of a float layer see. The sums of the samples are kept apart until the end, so that their
 // order is always the same.
 type tapMeans struct {
-	view view
-	part [][]float32 // (samples, taps)
+	*tapSummer
+	part  [][]float32 // (samples, taps)
+	means []float64   // what floatMeans made of them
 }
 
-func (t *tapMeans) add(sample int, x []float32) {
-	sums := make([]float64, t.view.taps())
-	sumTaps(&t.view, x, sums)
+func (t *tapMeans) see(sample int, x []float32) {
+	sums := fresh[float64](t.taps())
+	addTaps(t.tapSummer, x, sums)
 	t.part[sample] = make([]float32, len(sums))
 	for k, s := range sums {
 		t.part[sample][k] = float32(s)
@@ -105,14 +137,14 @@ func (t *tapMeans) add(sample int, x []float32) {
 }
 
 func (t *tapMeans) mean() []float64 {
-	mean := make([]float64, t.view.taps())
+	mean := make([]float64, t.taps())
 	for _, p := range t.part {
 		for k, s := range p {
 			mean[k] += float64(s)
 		}
 	}
 	for k := range mean {
-		mean[k] /= float64(len(t.part) * t.view.positions())
+		mean[k] /= float64(len(t.part) * t.positions())
 	}
 	return mean
 }

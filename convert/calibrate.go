@@ -39,13 +39,19 @@ const firstLook = 8
 // chooses. The input's range is not observed where the normalization says what a pixel of 0 and of 255 becomes.
 func calibrate(c *conversion) error {
 	var err error
-	if c.seen, err = c.observe(); err != nil {
+	if c.seen, err = c.seeing(); err != nil {
 		return err
 	}
-	choose, curve := Observers[c.recipe.Observer], c.seen.curve
+	curve, err := c.curve(c.seen)
+	if err != nil {
+		return err
+	}
+	ranges, err := c.choose(c.seen.values)
+	if err != nil {
+		return err
+	}
 	for i, v := range activations(c.g) {
-		h := c.seen.values[i]
-		r := choose(h)
+		h, r := c.seen.values[i], ranges[i]
 		if err := finite([]float32{h.Seen.Min, h.Seen.Max, r.Min, r.Max}); err != nil {
 			return fmt.Errorf("activation %q: %w", v.Name, err)
 		}
@@ -118,95 +124,161 @@ func activations(g *graph.Graph) []*graph.Value {
 // observation is what runs of the float network showed.
 type observation struct {
 	values []*Histogram      // of each of the activations
-	curve  []Moved           // of their ranges; nil in a trial
+	levels []level           // what was seen on the way, for the curve; nil in a trial
+	fit    []*Histogram      // of the samples that trials may take ranges from, where somebody will try
 	taps   map[int]*tapMeans // of each node with weights, by its place, over the correcting samples; nil if nobody wants them
 }
 
-// countedSamples is how many samples' values are counted one by one. Of more samples, so many times as many, the counts take
-// a stretch of values in turn; the smallest and the largest are always those of all.
-const countedSamples = 128
+// level is what some samples showed.
+type level struct {
+	samples int
+	values  []*Histogram
+}
 
-// In a trial the counts take one stretch of trialShare of an activation with so many values.
-const largeActivation, trialShare = 4096, 4
+// countedValues is how many values of an activation are counted one by one. Where there are more, so many times as many, the counts
+// take a stretch of values in turn; the smallest and the largest are always those of all. Histograms have a few thousand bins.
+const countedValues = 1 << 18
 
-// observe runs the float network over the samples.
-func (c *conversion) observe() (*observation, error) {
-	if c.memo != nil && c.memo.seen[c.recipe.Equalize] != nil {
-		return c.memo.seen[c.recipe.Equalize], nil
+// seeing is the observation that the recipe's ranges rest on: in a trial, and where a trial made it already, one made before.
+func (c *conversion) seeing() (*observation, error) {
+	if c.memo == nil {
+		if o := c.works.seen[c.recipe.Equalize]; o != nil {
+			return o, nil
+		}
+		return c.observe(c.recipe.Observer != "minmax", c.recipe.CorrectBias == On, false)
 	}
+	if o := c.memo.seen[c.recipe.Equalize]; o != nil {
+		return o, nil
+	}
+	o, err := c.look()
+	c.memo.seen[c.recipe.Equalize] = o
+	return o, err
+}
+
+// look is a trial's observation, which may serve any recipe. Where it looks at all samples it takes ranges from those that are not held
+// out, and leaves those of all to the conversion that follows. A range from the smallest to the largest value grows with each sample:
+// that of a few would clip what others hold, and flatter itself on the rest.
+func (c *conversion) look() (*observation, error) {
+	if c.all == nil {
+		return c.observe(true, true, false)
+	}
+	whole := *c
+	whole.memo, whole.samples = nil, c.all
+	o, err := whole.observe(true, true, true)
+	if err != nil {
+		return nil, err
+	}
+	c.works.seen[c.recipe.Equalize] = o
+	return &observation{values: o.fit, taps: o.taps}, nil
+}
+
+// observe runs the float network over the samples. What is only for some recipes is gathered where it is asked for: counts of
+// values, beside the ends of their range, what taps see, and the counts apart of the samples that trials take ranges from.
+func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 	values := activations(c.g)
 	o := &observation{values: histograms(len(values))}
-	share, correcting := (len(c.samples)+countedSamples-1)/countedSamples, evenly(c.correcting(), len(c.samples))
+	correcting := c.correcting()
 	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
 	}
-	if c.memo != nil || c.recipe.CorrectBias == On {
+	if taps {
 		o.taps = map[int]*tapMeans{}
 		for i, n := range c.g.Nodes {
 			if weighted(n) {
-				o.taps[i] = &tapMeans{newView(n), make([][]float32, len(correcting))}
+				o.taps[i] = &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(correcting))}
 				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
 			}
 		}
 	}
-	counting := c.memo != nil || c.recipe.Observer != "minmax" // a trial may be for any
-	var part [][]*Histogram                                    // of each hand
+	var part, other [][]*Histogram // of each hand; other: of the samples held out
 	offset := 0
 	crew := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
 		x, at := data.([]float32), offset+h.at
+		to := part
+		if apart && holdsOut(at) {
+			to = other
+		}
 		if counting {
-			share := share
-			if c.memo != nil && len(x) >= largeActivation {
-				share = trialShare
-			}
-			part[h.index][place[v]].observe(x, at, share)
+			to[h.index][place[v]].observe(x, at, (len(c.samples)*len(x)+countedValues-1)/countedValues)
 		} else {
-			part[h.index][place[v]].see(x)
+			to[h.index][place[v]].see(x)
 		}
 		if k, ok := correcting[at]; ok {
 			for _, t := range readers[v] {
-				t.add(k, x)
+				t.see(k, x)
 			}
 		}
 	})
-	choose := Observers[c.recipe.Observer]
-	var before []graph.Interval
+	for range crew.hand {
+		part = append(part, histograms(len(values)))
+		if apart {
+			other = append(other, histograms(len(values)))
+		}
+	}
+	if apart {
+		o.fit = histograms(len(values))
+	}
 	for from, to := 0, 0; from < len(c.samples); from = to {
 		to = min(max(firstLook, 2*from), len(c.samples))
 		if c.memo != nil {
 			to = len(c.samples) // nobody looks at the curve
 		}
-		part, offset = part[:0], from
-		for range crew.hand {
-			part = append(part, histograms(len(values)))
-		}
+		offset = from
 		if err := crew.feed(c.samples[from:to]); err != nil {
 			return nil, err
 		}
 		for _, p := range part {
 			for i, h := range p {
+				if apart {
+					o.fit[i].Merge(h)
+				}
 				o.values[i].Merge(h)
+				h.reset()
 			}
 		}
-		ranges := make([]graph.Interval, len(values))
-		for i, h := range o.values {
-			ranges[i] = choose(h)
-		}
-		m := Moved{Samples: to}
-		for i, old := range before {
-			d := movement(old, ranges[i])
-			m.Mean += d / float64(len(values))
-			if d > m.Worst {
-				m.Worst, m.Layer = d, values[i].Name
+		for _, p := range other {
+			for i, h := range p {
+				o.values[i].Merge(h)
+				h.reset()
 			}
 		}
-		o.curve, before = append(o.curve, m), ranges
-	}
-	if c.memo != nil {
-		c.memo.seen[c.recipe.Equalize] = o
+		if c.memo == nil {
+			l := level{to, histograms(len(values))}
+			for i, h := range o.values {
+				l.values[i].Merge(h)
+			}
+			o.levels = append(o.levels, l)
+		}
 	}
 	return o, nil
+}
+
+// curve says how far the recipe's ranges moved from level to level.
+func (c *conversion) curve(o *observation) (curve []Moved, err error) {
+	var before []graph.Interval
+	for _, l := range o.levels {
+		ranges, err := c.choose(l.values)
+		if err != nil {
+			return nil, err
+		}
+		m := Moved{Samples: l.samples}
+		for i, old := range before {
+			d := movement(old, ranges[i])
+			m.Mean += d / float64(len(ranges))
+			if d > m.Worst {
+				m.Worst, m.Layer = d, activations(c.g)[i].Name
+			}
+		}
+		curve, before = append(curve, m), ranges
+	}
+	return curve, nil
+}
+
+// choose is the range that the recipe's observer chooses for each.
+func (c *conversion) choose(seen []*Histogram) ([]graph.Interval, error) {
+	choose, ranges := Observers[c.recipe.Observer], make([]graph.Interval, len(seen))
+	return ranges, parallel(c.ctx, len(seen), func(i int) { ranges[i] = choose(seen[i]) })
 }
 
 func histograms(n int) []*Histogram {

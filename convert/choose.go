@@ -21,8 +21,8 @@ const DefaultBudget = 20e9
 const BudgetSecond = 40e9
 
 const (
-	// A choice is made when it leaves less than this share of the error.
-	worthwhile = 0.95
+	// A choice that costs time or accuracy elsewhere, as of what it was not fitted to, is made when it leaves less than this share.
+	clearly = 0.95
 	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
 	// with one scale a channel.
 	outOfBalance = 25
@@ -31,30 +31,32 @@ const (
 	mostHeld     = 128
 )
 
-// candidate is a way to do one step, with the runs that its trial takes, in units of the samples that a trial sees.
+// candidate is a way to do one step.
 type candidate struct {
 	option string
 	choice Choice
-	runs   float64
+	runs   float64 // that its trial takes, in units of the samples that a trial sees
+	share  float64 // of the error so far: leaving less of it, the choice is made
 }
 
 // candidates stand in the order in which they most often pay: bias correction first, since errors of the mean, which it
 // takes away, hide what the others do. A trial runs the integer network; with other factors of equalization also the float
 // one.
 var candidates = []candidate{
-	{"correct_bias", On, 1.5},
-	{"equalize", ByActivations, 4},
-	{"observer", "mse", 1.5},
-	{"round_weights", On, 2},
-	{"equalize", ByWeights, 4},
-	{"equalize", ByBoth, 4},
-	{"observer", "percentile", 1.5},
-	{"observer", "entropy", 1.5},
+	{"correct_bias", On, 1.5, 1},
+	{"equalize", ByActivations, 4, 1},
+	{"observer", "mse", 1.5, 1},
+	{"round_weights", On, 2, clearly},
+	{"equalize", ByWeights, 4, clearly},
+	{"equalize", ByBoth, 4, clearly},
 }
 
 // surely is what the plain recipe and the first three candidates take, in runs of the trials' samples. These are as many as
 // fit into sureShare of the budget; the rest is for what may come of it.
 const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
+
+// A network is large when looking at all samples takes more than this share of the budget.
+const large = 0.5
 
 // choose is the pass that decides what the recipe leaves open. It tries one choice after the other on a copy of the
 // network, keeps what pays on samples held out, and changes nothing but the recipe. With too few samples to hold any
@@ -74,21 +76,14 @@ func choose(c *conversion) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range candidates {
-		o := optionNamed(p.option)
-		if *o.field(&c.recipe) != "" || !t.worthTrying(p, best) {
-			continue
-		}
-		r := best.Recipe
-		*o.field(&r) = p.choice
-		trial, err := t.try(r)
-		if err != nil && c.ctx.Err() != nil {
+	if t.all == nil { // a large network: the first two together, and one by one only if that does not pay
+		if best, err = t.step(best, candidates[:2]...); err != nil {
 			return err
 		}
-		if err != nil {
-			c.trials[len(c.trials)-1].Refused = err.Error()
-		} else if trial.noise < worthwhile*best.noise {
-			best = trial
+	}
+	for _, p := range candidates {
+		if best, err = t.step(best, p); err != nil {
+			return err
 		}
 	}
 	c.trials[best.at].Picked = true
@@ -96,12 +91,36 @@ func choose(c *conversion) error {
 	return nil
 }
 
+// step tries what candidates say of choices that are open, and gives the better of this and the best so far.
+func (t *trials) step(best *tried, candidates ...candidate) (*tried, error) {
+	r, share := best.Recipe, 1.
+	for _, p := range candidates {
+		o := optionNamed(p.option)
+		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice || !t.worthTrying(p, best) {
+			return best, nil
+		}
+		*o.field(&r), share = p.choice, min(share, p.share)
+	}
+	trial, err := t.try(r)
+	switch {
+	case err != nil && t.c.ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		t.c.trials[len(t.c.trials)-1].Refused = err.Error()
+	case trial.noise < share*best.noise:
+		return trial, nil
+	}
+	return best, nil
+}
+
 // trials are what the trials share.
 type trials struct {
 	c         *conversion
-	fit, held [][]float32
+	fit, held [][]float32 // the samples that ranges are taken from, and those that decide
+	all       [][]float32 // what a trial looks at, those held out apart; of a large network nil, which looks at fit
 	want      [][]float32 // the float network's outputs for held
 	signal    float64
+	seen      int // samples that a trial is reckoned to run
 	memo      *memo
 	left      float64 // of the budget
 }
@@ -118,8 +137,8 @@ type tried struct {
 	at    int     // in conversion.trials
 }
 
-// newTrials divides the samples: one in eight is held out, and of the others as many serve to choose ranges. nil means
-// that there are too few, or no budget.
+// newTrials divides the samples: one in eight is held out, and some of these decide; ranges are chosen from all others, or of a large
+// network from as many of them. nil means that there are too few, or no budget.
 func newTrials(c *conversion) (*trials, error) {
 	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
 	t.fit, t.held = divide(c.samples)
@@ -128,16 +147,26 @@ func newTrials(c *conversion) (*trials, error) {
 		return nil, nil
 	}
 	most = min(most, runs(c.g, leastSeen, mostHeld))
-	t.held, t.fit = spread(t.held, most), spread(t.fit, most)
+	t.held = spread(t.held, most)
+	t.all = c.samples
+	if work(c.g)*float64(len(c.samples)) > large*t.left {
+		t.fit, t.all = spread(t.fit, most), nil
+	}
+	t.seen = min(most, len(t.fit))
 	t.spend(3)
 	return t, t.measureFloat()
 }
 
-// divide holds out one sample in eight.
-func divide(samples [][]float32) (fit, held [][]float32) {
+// holdsOut is whether sample i is one that no trial takes a range from: one in eight.
+func holdsOut(i int) bool {
 	const one = 8
+	return i%one == one/2
+}
+
+// divide holds out samples.
+func divide(samples [][]float32) (fit, held [][]float32) {
 	for i, x := range samples {
-		if i%one == one/2 {
+		if holdsOut(i) {
 			held = append(held, x)
 		} else {
 			fit = append(fit, x)
@@ -153,7 +182,7 @@ func peaksOf(g *graph.Graph, samples [][]float32) [][]float32 {
 	return spread(fit, runs(g, 32, 64))
 }
 
-func newMemo() *memo { return &memo{map[Choice]*observation{}} }
+func newMemo() *memo { return &memo{seen: map[Choice]*observation{}} }
 
 // measureFloat runs the float network over the samples held out.
 func (t *trials) measureFloat() (err error) {
@@ -169,7 +198,7 @@ func (t *trials) measureFloat() (err error) {
 }
 
 // spend takes so many runs of the trials' samples from the budget.
-func (t *trials) spend(runs float64) { t.left -= runs * float64(len(t.fit)) * work(t.c.g) }
+func (t *trials) spend(runs float64) { t.left -= runs * float64(t.seen) * work(t.c.g) }
 
 // worthTrying reports whether a candidate may pay and the budget still holds its trial, which it then takes.
 func (t *trials) worthTrying(p candidate, best *tried) bool {
@@ -177,9 +206,6 @@ func (t *trials) worthTrying(p candidate, best *tried) bool {
 		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
 			return false
 		}
-	}
-	if (p.choice == "percentile" || p.choice == "entropy") && best.Recipe.Observer == "minmax" {
-		return false // where mse clips too much, they do
 	}
 	before := t.left
 	t.spend(p.runs)
@@ -209,7 +235,7 @@ func (t *trials) try(r Recipe) (*tried, error) {
 // outputs converts a copy of the network as r says and runs it over the samples held out.
 func (t *trials) outputs(r Recipe) ([][]float32, error) {
 	g, _ := t.c.g.Clone()
-	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
+	trial := &conversion{ctx: t.c.ctx, passes: t.c.passes, g: g, recipe: r, samples: t.fit, all: t.all, peaks: t.c.peaks, memo: t.memo, works: t.c.works}
 	if err := trial.apply(nil); err != nil {
 		return nil, err
 	}

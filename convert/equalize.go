@@ -3,7 +3,6 @@ package convert
 import (
 	"context"
 	"math"
-	"slices"
 
 	"mnet-edge/graph"
 )
@@ -102,40 +101,49 @@ func inputChannel(n *graph.Node, at int) int {
 
 // scale applies the factors.
 func (l link) scale(ctx context.Context, s []float64) error {
-	w1, w2 := l.first.In[1], l.second.In[1]
-	axis, _ := outputAxis(l.first.Op)
-	first, second := slices.Clone(floats(w1)), slices.Clone(floats(w2))
-	from, step, taps := channelLayout(w1.Type.Shape, axis)
-	err := parallel(ctx, len(s), func(o int) {
-		for at := o * from; at < o*from+taps*step; at += step {
-			first[at] = float32(float64(first[at]) / s[o])
+	if err := rescale(ctx, l.first, nil, s); err != nil {
+		return err
+	}
+	return rescale(ctx, l.second, s, nil)
+}
+
+// rescale multiplies what a layer's weights read by factors in and divides what they give by out, channel by channel; nil leaves it.
+func rescale(ctx context.Context, n *graph.Node, in, out []float64) error {
+	w := n.In[1]
+	from, to, last := floats(w), make([]float32, len(floats(w))), lastDim(w)
+	axis, _ := outputAxis(n.Op)
+	along := make([]float64, last) // the factors along the last dimension, which of a depthwise layer is the output's too
+	for i := range along {
+		along[i] = 1
+		if in != nil {
+			along[i] = in[inputChannel(n, i)]
+		}
+		if out != nil && axis > 0 {
+			along[i] /= out[i]
+		}
+	}
+	rows := len(from) / last
+	err := parallel(ctx, rows, func(k int) {
+		whole := 1.0
+		if out != nil && axis == 0 {
+			whole = 1 / out[k/(rows/len(out))]
+		}
+		row := to[k*last:][:last]
+		for i, x := range from[k*last:][:last] {
+			row[i] = float32(float64(x) * float64(along[i]*whole))
 		}
 	})
 	if err != nil {
 		return err
 	}
-	last := make([]float64, lastDim(w2)) // the factors along the last dimension
-	for i := range last {
-		last[i] = s[inputChannel(l.second, i)]
-	}
-	err = parallel(ctx, len(second)/len(last), func(k int) {
-		row := second[k*len(last):][:len(last)]
-		for i, w := range row {
-			row[i] = float32(float64(w) * last[i])
-		}
-	})
-	if err != nil {
-		return err
-	}
-	l.first.SetInput(1, graph.Const(w1.Name, w1.Type, first))
-	l.second.SetInput(1, graph.Const(w2.Name, w2.Type, second))
-	if len(l.first.In) > 2 {
-		b := l.first.In[2]
-		bias := make([]float32, l.channels)
+	n.SetInput(1, graph.Const(w.Name, w.Type, to))
+	if out != nil && len(n.In) > 2 {
+		b := n.In[2]
+		bias := make([]float32, len(out))
 		for i, x := range floats(b) {
-			bias[i] = float32(float64(x) / s[i])
+			bias[i] = float32(float64(x) / out[i])
 		}
-		l.first.SetInput(2, graph.Const(b.Name, b.Type, bias))
+		n.SetInput(2, graph.Const(b.Name, b.Type, bias))
 	}
 	return nil
 }
@@ -232,6 +240,7 @@ func (c *conversion) equalizeActivations() error {
 	if err != nil {
 		return err
 	}
+	in, out := map[*graph.Node][]float64{}, map[*graph.Node][]float64{}
 	for k, l := range all {
 		_, depthwise := l.second.Op.(graph.DepthwiseConv2D)
 		top := 0.0
@@ -248,8 +257,13 @@ func (c *conversion) equalizeActivations() error {
 				s[i] = max(s[i], 1./maxGain)
 			}
 		}
-		if err := l.scale(c.ctx, s); err != nil {
-			return err
+		out[l.first], in[l.second] = s, s
+	}
+	for _, n := range c.g.Nodes {
+		if in[n] != nil || out[n] != nil {
+			if err := rescale(c.ctx, n, in[n], out[n]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -273,8 +287,13 @@ func (c *conversion) channelPeaks(all []link) ([][]peak, error) {
 		ps, values := part[h.index][k], data.([]float32)
 		for at := 0; at < len(values); at += len(ps) {
 			for i, x := range values[at:][:len(ps)] {
-				p := &ps[i]
-				p.most, p.least = max(p.most, abs(x)), min(p.least, x)
+				p := &ps[i] // what is not a number is calibration's to refuse
+				if x > p.most || -x > p.most {
+					p.most = abs(x)
+				}
+				if x < p.least {
+					p.least = x
+				}
 			}
 		}
 	})

@@ -34,6 +34,14 @@ func NewHistogram() *Histogram {
 	return &Histogram{Seen: graph.Interval{Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}, exp: minExp}
 }
 
+// reset forgets what was seen and counted.
+func (h *Histogram) reset() {
+	count := h.count
+	clear(count)
+	*h = *NewHistogram()
+	h.count = count
+}
+
 // Observe counts values. Of values that are not all finite only Seen is kept, for whoever refuses them.
 //
 // It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
@@ -57,7 +65,7 @@ func (h *Histogram) observe(values []float32, turn, share int) {
 		return
 	}
 	if h.count == nil {
-		h.count = make([]uint64, counters)
+		h.count = fresh[uint64](counters)
 	}
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
@@ -69,12 +77,13 @@ func (h *Histogram) observe(values []float32, turn, share int) {
 
 // add counts values that fit, inverse being the reciprocal of a bin's width.
 func (h *Histogram) add(values []float32, inverse float32) {
+	count := (*[counters]uint64)(h.count)
 	for i, x := range values {
 		// The product is exact but for results far inside the first bin.
 		b := math.Float32bits(x * inverse)
 		zero := int((math.Float32bits(x)&^signBit - 1) >> 31) // 1 for ±0
 		at := int(math.Float32frombits(b&^signBit)) + (int(b>>31)&^zero)*histogramBins
-		h.count[at+zero*(2*histogramBins+i%zeroSlots)]++
+		count[at+zero*(2*histogramBins+i%zeroSlots)]++
 	}
 }
 

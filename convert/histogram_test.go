@@ -90,12 +90,15 @@ func sampled(n int, draw func(*rand.Rand) float64) ([]float32, *Histogram) {
 	return values, h
 }
 
-// squareError is what quantizing the values to 256 levels over [lo, hi], which holds 0, costs.
+// squareError is what quantizing the values to 256 levels over [lo, hi], which holds 0, costs, and clipping by its weight.
 func squareError(values []float32, lo, hi float32) (sum float64) {
 	step := float64(hi-lo) / 255
 	for _, x := range values {
 		q := math.Round(float64(x)/step) * step
 		d := float64(x) - min(max(q, float64(lo)), float64(hi))
+		if x < lo || x > hi {
+			d *= math.Sqrt(clipWeight)
+		}
 		sum += d * d
 	}
 	return sum

@@ -133,24 +133,25 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 }
 
 // differ compares one tensor: x real, q integers of type t.
-func differ[T int8 | int16](x []float32, q []T, t graph.Type) (d difference) {
+func differ[T int8 | int16](x []float32, q []T, t graph.Type) difference {
 	scale, zero := t.Quant.At(0)
 	least, most := t.DType.Limits()
 	lo := quant.Dequantize(least, scale, zero) - scale/2
 	hi := quant.Dequantize(most, scale, zero) + scale/2
-	for i, real := range x {
+	var signal, energy, product, noise float64 // not in d, so that they stay in registers
+	clipped := 0
+	for i, real := range x[:len(q)] {
 		a, b := float64(real), float64(quant.Dequantize(int32(q[i]), scale, zero))
 		e := a - b
-		d.signal += float64(a * a)
-		d.energy += float64(b * b)
-		d.product += float64(a * b)
-		d.noise += float64(e * e)
+		signal += float64(a * a)
+		energy += float64(b * b)
+		product += float64(a * b)
+		noise += float64(e * e)
 		if real < lo || real > hi {
-			d.clipped++
+			clipped++
 		}
 	}
-	d.count = float64(len(x))
-	return d
+	return difference{float64(len(x)), float64(clipped), signal, energy, product, noise}
 }
 
 // inputs are the samples as a graph's input of this type takes them.

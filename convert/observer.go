@@ -35,13 +35,17 @@ func percentile(h *Histogram) graph.Interval {
 	return h.interval(edge(true), edge(false))
 }
 
-// leastSquares chooses the range with the smallest expected square error. A value inside is off by a uniform share of
-// a step (Bennett 1948: step^2 / 12), one beyond the end t by its distance to t:
+// leastSquares chooses the range with the smallest expected square error, in which what is clipped weighs more. A value inside is off
+// by a uniform share of a step (Bennett 1948: step^2 / 12), one beyond the end t by its distance to t:
 //
-//	E(lo, hi) = inside(lo, hi) * ((hi - lo) / 255)^2 / 12 + sum over x > hi of (x - hi)^2 + sum over x < lo of (lo - x)^2
+//	E(lo, hi) = inside(lo, hi) * ((hi - lo) / 255)^2 / 12 + clipWeight * (sum over x > hi of (x - hi)^2 + sum over x < lo of (lo - x)^2)
 //
 // E is the sum of convex functions (but for inside, which hardly varies), so that improving one end at a time leads to
 // its minimum. Zeros cost nothing wherever the ends are.
+//
+// Errors of steps have either sign, and sums average them out; clipped values are too small all together, and are the large ones, on
+// which answers rest. With a weight of 1, a ResNet lost 2 dB by a few images; from 3 to 30 five nets were alike, and better than with 1
+// or unclipped.
 func leastSquares(h *Histogram) graph.Interval {
 	var ends [2]tail // 0: below zero
 	ends[0], ends[1] = newTail(h.side(true)), newTail(h.side(false))
@@ -49,7 +53,7 @@ func leastSquares(h *Histogram) graph.Interval {
 	cost := func(i, j int) float64 {
 		step := float64(i+j) / 255
 		inside := ends[0].inside[i] + ends[1].inside[j]
-		return float64(inside*float64(step*step))/12 + ends[0].cost[i] + ends[1].cost[j]
+		return float64(inside*float64(step*step))/12 + float64(clipWeight*(ends[0].cost[i]+ends[1].cost[j]))
 	}
 	for moved := true; moved; {
 		moved = false
@@ -68,6 +72,8 @@ func leastSquares(h *Histogram) graph.Interval {
 	}
 	return h.interval(at[0], at[1])
 }
+
+const clipWeight = 10
 
 // tail is what it costs to end a range at each bin's edge, on one side of zero, in units of a bin's width.
 type tail struct {

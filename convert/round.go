@@ -27,11 +27,15 @@ func roundWeights(c *conversion) error {
 	if c.memo != nil {
 		most /= 2
 	}
-	return c.eachLayer(spread(c.samples, most), func(n *graph.Node, x [][]int16) error {
+	return c.eachLayer(spread(c.samples, most), func(n *graph.Node, data []any) error {
 		wanted, ok := c.twin[n.Out]
 		_, conv := n.Op.(graph.Conv2D)
 		if v := newView(n); !ok || conv && !v.square {
 			return nil
+		}
+		x := make([][]int16, len(data))
+		if err := parallel(c.ctx, len(x), func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
+			return err
 		}
 		_, depthwise := n.Op.(graph.DepthwiseConv2D)
 		l := newPatches(n, x)

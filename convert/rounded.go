@@ -15,10 +15,11 @@ type works struct {
 	packs     interp.Packs // of everything that runs here
 	rounds    map[*float32][]rounded
 	equalized map[Choice]*graph.Graph
+	seen      map[Choice]*observation // of the network so equalized, over all samples
 }
 
 func newWorks() *works {
-	return &works{rounds: map[*float32][]rounded{}, equalized: map[Choice]*graph.Graph{}}
+	return &works{rounds: map[*float32][]rounded{}, equalized: map[Choice]*graph.Graph{}, seen: map[Choice]*observation{}}
 }
 
 // rounded is a weight as integers.

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"slices"
+
 	"mnet-edge/graph"
 )
 
@@ -56,56 +58,115 @@ func (v *view) sees(axis, k, pos int) bool {
 	return o >= 0 && o%v.stride[axis] == 0 && o/v.stride[axis] < [2]int{v.oh, v.ow}[axis]
 }
 
-// sumTaps adds to sums, (kh, kw, c), what each tap sees of one sample x over all positions; the padding counts as 0.
-// A row is summed as a whole; less what a tap kx does not see of it, which is little, it is brought to every ky that sees it.
-func sumTaps[T int16 | float32, S int64 | float64](v *view, x []T, sums []S) {
-	row, whole := make([]S, v.c), make([]S, v.c)
-	add := func(to []S, image, y, at int) {
-		pixel := x[((image*v.h+y)*v.w+at)*v.c:][:len(to)]
-		for i, q := range pixel {
-			to[i] += S(q)
+// classes groups the positions of an axis of the input by the taps that see them: there are few such groups, since but for
+// the borders positions are alike.
+type classes struct {
+	of   []int   // of each position
+	taps [][]int // of each class
+}
+
+// count is the number of positions of a class.
+func (c *classes) count(class int) (n int) {
+	for _, of := range c.of {
+		if of == class {
+			n++
 		}
 	}
-	unseen := make([][]int, v.kw) // the places of a row that a tap does not see
-	for kx := range unseen {
-		for at := range v.w {
-			if !v.sees(1, kx, at) {
-				unseen[kx] = append(unseen[kx], at)
+	return n
+}
+
+func (v *view) classes(axis int) (c classes) {
+	for pos := range [2]int{v.h, v.w}[axis] {
+		var ks []int
+		for k := range [2]int{v.kh, v.kw}[axis] {
+			if v.sees(axis, k, pos) {
+				ks = append(ks, k)
+			}
+		}
+		i := slices.IndexFunc(c.taps, func(other []int) bool { return slices.Equal(other, ks) })
+		if i < 0 {
+			i, c.taps = len(c.taps), append(c.taps, ks)
+		}
+		c.of = append(c.of, i)
+	}
+	return c
+}
+
+// tapSummer sums up what the taps of a layer see of samples.
+type tapSummer struct {
+	view
+	rows, columns classes
+}
+
+func newTapSummer(v view) *tapSummer { return &tapSummer{v, v.classes(0), v.classes(1)} }
+
+// addTaps adds to sums, (kh, kw, c), what each tap sees of one sample x over all positions; the padding counts as 0. Each input is
+// added once, to the sum of those that the same taps see; what a tap sees is some of these sums.
+func addTaps[T int8 | int16 | float32, S int64 | float64](t *tapSummer, x []T, sums []S) {
+	across := len(t.columns.taps)
+	parts := fresh[S](len(t.rows.taps) * across * t.c)
+	for range t.images {
+		for _, row := range t.rows.of {
+			for from, to := 0, 0; from < t.w; from = to {
+				column := t.columns.of[from]
+				for to = from + 1; to < t.w && t.columns.of[to] == column; {
+					to++
+				}
+				addPixels(x[:(to-from)*t.c], parts[(row*across+column)*t.c:][:t.c])
+				x = x[(to-from)*t.c:]
 			}
 		}
 	}
-	for image := range v.images {
-		for y := range v.h {
-			var kys []int
-			for ky := range v.kh {
-				if v.sees(0, ky, y) {
-					kys = append(kys, ky)
-				}
-			}
-			if len(kys) == 0 {
-				continue
-			}
-			clear(whole)
-			for at := range v.w {
-				add(whole, image, y, at)
-			}
-			for kx := range v.kw {
-				clear(row)
-				for _, at := range unseen[kx] {
-					add(row, image, y, at)
-				}
-				for i, s := range whole {
-					row[i] = s - row[i]
-				}
-				for _, ky := range kys {
-					to := sums[(ky*v.kw+kx)*v.c:][:len(row)]
-					for i, s := range row {
-						to[i] += s
-					}
+	t.each(func(row, column, tap int) {
+		part, to := parts[(row*across+column)*t.c:][:t.c], sums[tap*t.c:][:t.c]
+		for i, s := range part {
+			to[i] += s
+		}
+	})
+}
+
+// addPixels adds the channels of pixels to sums, four pixels at a time while there are as many.
+func addPixels[T int8 | int16 | float32, S int64 | float64](x []T, sums []S) {
+	c := len(sums)
+	for ; len(x) >= 4*c; x = x[4*c:] {
+		a, b, d, e := x[:c], x[c:][:c], x[2*c:][:c], x[3*c:][:c]
+		for i := range sums {
+			sums[i] += (S(a[i]) + S(b[i])) + (S(d[i]) + S(e[i]))
+		}
+	}
+	for ; len(x) >= c; x = x[c:] {
+		for i, q := range x[:c] {
+			sums[i] += S(q)
+		}
+	}
+}
+
+// each calls f for each tap that sees the inputs of a class of rows and one of columns.
+func (t *tapSummer) each(f func(row, column, tap int)) {
+	for row, kys := range t.rows.taps {
+		for column, kxs := range t.columns.taps {
+			for _, ky := range kys {
+				for _, kx := range kxs {
+					f(row, column, ky*t.kw+kx)
 				}
 			}
 		}
 	}
+}
+
+// seen is how many inputs of a channel each tap sees in one sample; at all other positions it sees padding.
+func (t *tapSummer) seen() []int {
+	seen := make([]int, t.kh*t.kw)
+	t.each(func(row, column, tap int) { seen[tap] += t.images * t.rows.count(row) * t.columns.count(column) })
+	return seen
+}
+
+// fresh is n zeros that are written once before anybody adds to them. A page that is read first, as by +=, is at first the
+// system's page of zeros; writing it then is a second fault, at which other processors are interrupted.
+func fresh[T any](n int) []T {
+	s := make([]T, n)
+	clear(s)
+	return s
 }
 
 // response is what filter o makes of the taps' means: the sum of w * mean.

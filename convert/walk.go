@@ -15,9 +15,8 @@ type walk struct {
 	data map[*graph.Value][]any // of each value still needed, the tensor of each sample
 }
 
-// eachLayer calls f for every integer node that has weights, in execution order, with the values of its input, integers
-// less the zero point.
-func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]int16) error) error {
+// eachLayer calls f for every integer node that has weights, in execution order, with the values of its input for each sample.
+func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x []any) error) error {
 	w := &walk{c, len(samples), map[*graph.Value][]any{}}
 	in := c.g.Inputs[0]
 	tensors, err := inputs(in.Type, samples)
@@ -27,11 +26,7 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x [][]
 	w.data[in] = tensors
 	for at, n := range c.g.Nodes {
 		if weighted(n) && n.In[0].Type.DType != graph.Float32 {
-			x, data := make([][]int16, w.n), w.data[n.In[0]]
-			if err := parallel(c.ctx, w.n, func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
-				return err
-			}
-			if err := f(n, x); err != nil {
+			if err := f(n, w.data[n.In[0]]); err != nil {
 				return err
 			}
 		}

@@ -14,10 +14,11 @@
 //	BatchNorm        x, gamma, beta, mean, variance  (C) each; has no form in a file
 //	Activate         x                             ReLU or ReLU6 on its own
 //	Arithmetic       a, b                          Add, Sub, Mul, Div; one may be repeated to fit the other
-//	Unary            x                             HardSwish, Logistic; Tanh, Exp, Abs, Neg, Sqrt, Rsqrt, Square, Elu
+//	Unary            x                             HardSwish, Logistic; Tanh, Exp, Abs, Neg, Sqrt, Rsqrt, Square, Elu,
+//	                                               Floor, Ceil, Round, Gelu, GeluTanh, Clip1, Clip01
 //	LeakyReLU        x
 //	PReLU            x, alpha                      alpha repeated to fit x
-//	Select           a, b                          Maximum, Minimum; one may be repeated to fit the other
+//	Pair             a, b                          Maximum, Minimum, SquaredDifference; one may be repeated to fit the other
 //	Softmax          x                             along the last axis
 //	Mean             x                             over Axes
 //	Pool             x                             Average, Max
@@ -29,7 +30,7 @@
 //	Quantize         x                             float32 -> integer, or integer -> integer
 //	Dequantize       x                             integer -> float32, or a constant float16 -> float32
 //
-// Div, LeakyReLU, PReLU, Select and the Unary after Logistic are float32 alone: see IntegerForm.
+// Div, LeakyReLU, PReLU, Pair and the Unary after Logistic are float32 alone: see IntegerForm.
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

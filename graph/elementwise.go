@@ -33,19 +33,30 @@ const (
 	Rsqrt // 1 / sqrt(x)
 	Square
 	Elu // x, or exp(x) - 1 where that is negative
+	Floor
+	Ceil
+	Round    // to the nearest, half to even
+	Gelu     // x times the share of a normal distribution below x
+	GeluTanh // Gelu's approximation by a Tanh
+	Clip1    // -1 to 1
+	Clip01   // 0 to 1
 )
 
-// SelectFunc is which of two numbers a Select takes.
-type SelectFunc uint8
+// PairFunc is what a Pair computes of two numbers.
+type PairFunc uint8
 
 const (
-	Maximum SelectFunc = iota
+	Maximum PairFunc = iota
 	Minimum
+	SquaredDifference // (a - b)^2
 )
+
+var pairNames = [...]string{Maximum: "maximum", Minimum: "minimum", SquaredDifference: "squared_difference"}
 
 var unaryNames = [...]string{
 	HardSwish: "hard_swish", Logistic: "logistic", Tanh: "tanh", Exp: "exp", Abs: "abs", Neg: "neg",
-	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square", Elu: "elu",
+	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square", Elu: "elu", Floor: "floor", Ceil: "ceil", Round: "round",
+	Gelu: "gelu", GeluTanh: "gelu_tanh", Clip1: "relu_n1_to_1", Clip01: "relu_0_to_1",
 }
 
 // The operators that compute each element of the result from one element of each input. Softmax is among them though a
@@ -63,8 +74,8 @@ type (
 	LeakyReLU struct{ Alpha float32 }
 	// PReLU is LeakyReLU with a second input for Alpha, repeated to fit x; float32 alone.
 	PReLU struct{}
-	// Select is the one or the other of two inputs' elements, repeated to fit as those of Arithmetic; float32 alone.
-	Select struct{ Fn SelectFunc }
+	// Pair is Fn of two inputs' elements, repeated to fit as those of Arithmetic, without an activation; float32 alone.
+	Pair struct{ Fn PairFunc }
 	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
 	Softmax struct{ Beta float32 }
 )
@@ -75,13 +86,13 @@ func (o Arithmetic) Name() string {
 func (o Unary) Name() string   { return unaryNames[o.Fn] }
 func (LeakyReLU) Name() string { return "leaky_relu" }
 func (PReLU) Name() string     { return "prelu" }
-func (o Select) Name() string  { return [...]string{Maximum: "maximum", Minimum: "minimum"}[o.Fn] }
+func (o Pair) Name() string    { return pairNames[o.Fn] }
 func (Softmax) Name() string   { return "softmax" }
 
 func (o Arithmetic) attrs() string { return o.Act.attrs() }
 func (Unary) attrs() string        { return "" }
 func (PReLU) attrs() string        { return "" }
-func (Select) attrs() string       { return "" }
+func (Pair) attrs() string         { return "" }
 func (o LeakyReLU) attrs() string  { return fmt.Sprintf(" alpha=%v", o.Alpha) }
 
 func (o Softmax) attrs() string {
@@ -124,7 +135,7 @@ func (o Unary) infer(in []Type) (Type, error) { return like(in) }
 
 func (o LeakyReLU) infer(in []Type) (Type, error) { return like(in) }
 
-func (o Select) infer(in []Type) (Type, error) { return Arithmetic{}.infer(in) }
+func (o Pair) infer(in []Type) (Type, error) { return Arithmetic{}.infer(in) }
 
 func (o PReLU) infer(in []Type) (Type, error) {
 	t, err := Arithmetic{}.infer(in)
@@ -162,7 +173,7 @@ var ErrNoIntegerForm = errors.New("no form for integers")
 func IntegerForm(op Op, d DType) error {
 	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	switch op := op.(type) {
-	case LeakyReLU, PReLU, Select, BatchNorm:
+	case LeakyReLU, PReLU, Pair, BatchNorm:
 		return none
 	case Arithmetic:
 		if op.Fn == Div {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -339,7 +340,10 @@ func calibrationSamples(c *cli.Context, f *floatModel, split *dataset.Split) ite
 			if f.Preprocess(in, split.Image(i)) != nil {
 				return // an image of another size; the conversion reports that samples are missing
 			}
-			if _, err := binary.Decode(in, binary.LittleEndian, x); err != nil || !yield(x) {
+			for k := range x {
+				x[k] = math.Float32frombits(binary.LittleEndian.Uint32(in[4*k:]))
+			}
+			if !yield(x) {
 				return
 			}
 			b.set(i+1, "calibrating")

@@ -80,11 +80,8 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.leakyReLU(n, op)
 	case graph.PReLU:
 		return c.floatPair(n, prelu)
-	case graph.Select:
-		if op.Fn == graph.Minimum {
-			return c.floatPair(n, func(a, b float32) float32 { return min(a, b) })
-		}
-		return c.floatPair(n, func(a, b float32) float32 { return max(a, b) })
+	case graph.Pair:
+		return c.floatPair(n, floatPairs[op.Fn])
 	case graph.Softmax:
 		return c.softmax(n, op)
 	case graph.Pool:

@@ -194,6 +194,18 @@ var floatUnary = [...]func(float32) float32{
 		}
 		return x
 	},
+	graph.Floor: func(x float32) float32 { return float32(math.Floor(float64(x))) },
+	graph.Ceil:  func(x float32) float32 { return float32(math.Ceil(float64(x))) },
+	graph.Round: func(x float32) float32 { return float32(math.RoundToEven(float64(x))) },
+	graph.Gelu: func(x float32) float32 {
+		return float32(float64(x) / 2 * (1 + erf(float64(x)/math.Sqrt2)))
+	},
+	graph.GeluTanh: func(x float32) float32 { // (1 + tanh(y)) / 2 = 1 / (1 + exp(-2y))
+		y := math.Sqrt(2/math.Pi) * (float64(x) + float64(0.044715*float64(float64(x)*float64(x)*float64(x))))
+		return float32(float64(x) / (1 + exp(-2*y)))
+	},
+	graph.Clip1:  func(x float32) float32 { return min(max(x, -1), 1) },
+	graph.Clip01: func(x float32) float32 { return min(max(x, 0), 1) },
 }
 
 // each applies f to every element.
@@ -212,6 +224,13 @@ func (c *compiler) floatPair(n *graph.Node, f func(a, b float32) float32) (func(
 		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 	}
 	return pairwise(c, n, out, f)
+}
+
+// floatPairs are the functions of a Pair.
+var floatPairs = [...]func(a, b float32) float32{
+	graph.Maximum:           func(a, b float32) float32 { return max(a, b) },
+	graph.Minimum:           func(a, b float32) float32 { return min(a, b) },
+	graph.SquaredDifference: func(a, b float32) float32 { return float32((a - b) * (a - b)) },
 }
 
 func prelu(x, alpha float32) float32 {

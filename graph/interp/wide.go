@@ -56,7 +56,7 @@ func (g *window) spans() (spans []span) {
 }
 
 // pack lays weights (oc, kh*kw, depth) out for w; of what they lack to the window's depth it makes zeros.
-func pack[W, X, S any](b *blocked[X, S], weights []W, depth int, as func(W) X) []X {
+func pack[W, X int8 | int16 | float32, S any](b *blocked[X, S], weights []W, depth int) []X {
 	taps := b.kh * b.kw
 	size := block * taps * b.depth
 	packed := make([]X, (b.oc+block-1)/block*size)
@@ -64,19 +64,45 @@ func pack[W, X, S any](b *blocked[X, S], weights []W, depth int, as func(W) X) [
 	share := max((b.oc/block+runtime.GOMAXPROCS(0))/runtime.GOMAXPROCS(0), 1) * block // channels a processor takes
 	for from := 0; from < b.oc; from += share {
 		group.Go(func() {
-			for o := from; o < min(from+share, b.oc); o++ {
-				to := packed[o/block*size+o%block*b.unit:]
-				for tap := range taps {
-					for i, w := range weights[(o*taps+tap)*depth:][:depth] {
-						k := tap*b.depth + i
-						to[k/b.unit*block*b.unit+k%b.unit] = as(w)
+			for first := from; first < min(from+share, b.oc); first += block {
+				filters := make([][]W, min(block, b.oc-first))
+				for o := range filters {
+					filters[o] = weights[(first+o)*taps*depth:][:taps*depth]
+					if depth != b.depth {
+						filters[o] = deepen(filters[o], depth, b.depth)
 					}
 				}
+				interleave(packed[first/block*size:], filters, b.unit)
 			}
 		})
 	}
 	group.Wait()
 	return packed
+}
+
+// interleave writes unit weights of each filter, then the next ones of each: filter o's are at o*unit, block*unit further, and so on.
+func interleave[X, W int8 | int16 | float32](to []X, filters [][]W, unit int) {
+	const tile = 64 // weights of each, so that where they go stays in a cache until all have written there
+	for from := 0; from < len(filters[0]); from += tile {
+		for o, filter := range filters {
+			at := from*block + o*unit
+			for rest := filter[from:min(from+tile, len(filter))]; len(rest) >= unit; rest = rest[unit:] {
+				for i, w := range rest[:unit] {
+					to[at+i] = X(w)
+				}
+				at += block * unit
+			}
+		}
+	}
+}
+
+// deepen is a filter whose taps have that many weights with zeros behind each.
+func deepen[W any](filter []W, from, to int) []W {
+	deeper := make([]W, len(filter)/from*to)
+	for tap := range len(filter) / from {
+		copy(deeper[tap*to:], filter[tap*from:][:from])
+	}
+	return deeper
 }
 
 // run computes every sum from what begin sets it to. end gets those of some neighbouring pixels, (pixels, block), the first
@@ -143,14 +169,18 @@ func forSums(v []float32) (blocks [][]float32) {
 // wide returns convRef's equal for a convolution without groups.
 func (f *floatConv) wide(c *compiler) func() {
 	b := newBlocked(f.window, f.x, 1, floatDots())
-	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.depth, func(w float32) float32 { return w }) })
+	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.depth) })
 	bias := forSums(f.bias)
 	begin := func(sum []float32, _ int) { clear(sum) }
 	end := func(sum []float32, first, at, pixels int) {
-		if hasWider {
-			finishFloat(&sum[0], &sum[0], &bias[first/block][0], len(sum), f.lo, f.hi)
-		}
 		width := min(block, f.oc-first)
+		if hasWider && width == block {
+			finishFloat(&f.out[at], &sum[0], &bias[first/block][0], 4*f.oc, pixels, f.lo, f.hi)
+			return
+		}
+		if hasWider {
+			finishFloat(&sum[0], &sum[0], &bias[first/block][0], 4*block, pixels, f.lo, f.hi)
+		}
 		for p := range pixels {
 			out := f.out[at+p*f.oc:][:width]
 			copy(out, sum[p*block:])
@@ -173,7 +203,7 @@ func (f *intConv) wide(c *compiler) func() {
 	even.depth += f.c % 2
 	centred := make([]int16, f.n*f.h*f.window.w*even.c)
 	b := newBlocked(even, centred, 2, intDots())
-	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.depth, func(w int8) int16 { return int16(w) }) })
+	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.depth) })
 	begin := func(sum []int32, first int) {
 		bias := f.bias[first:min(first+block, f.oc)]
 		for at := 0; at < len(sum); at += block {

@@ -2,10 +2,12 @@ package interp
 
 import "github.com/klauspost/cpuid/v2"
 
-// hasWide is AVX2, hasWider AVX-512, for which all loops of this file but the narrow ones and centre are.
+// hasWide is AVX2, hasWider AVX-512, for which all loops of this file but the narrow ones and centre are, hasVNNI with its sums of
+// products of 16 bits.
 var (
 	hasWide  = cpuid.CPU.Supports(cpuid.AVX, cpuid.AVX2)
 	hasWider = hasWide && cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW)
+	hasVNNI  = hasWider && cpuid.CPU.Supports(cpuid.AVX512VNNI)
 )
 
 func floatDots() []dotLoop[float32, float32] {
@@ -16,6 +18,9 @@ func floatDots() []dotLoop[float32, float32] {
 }
 
 func intDots() []dotLoop[int16, int32] {
+	if hasVNNI {
+		return []dotLoop[int16, int32]{{8, dotInt8VNNI}, {4, dotInt4VNNI}, {1, dotInt1VNNI}}
+	}
 	if hasWider {
 		return []dotLoop[int16, int32]{{8, dotInt8}, {4, dotInt4}, {1, dotInt1}}
 	}
@@ -52,6 +57,15 @@ func dotInt4(sum *int32, x *int16, step, n int, w *int16)
 func dotInt1(sum *int32, x *int16, step, n int, w *int16)
 
 //go:noescape
+func dotInt8VNNI(sum *int32, x *int16, step, n int, w *int16)
+
+//go:noescape
+func dotInt4VNNI(sum *int32, x *int16, step, n int, w *int16)
+
+//go:noescape
+func dotInt1VNNI(sum *int32, x *int16, step, n int, w *int16)
+
+//go:noescape
 func dotInt2Narrow(sum *int32, x *int16, step, n int, w *int16)
 
 //go:noescape
@@ -72,10 +86,10 @@ func depthFloat(out, x, w, bias *float32, r *depthRow)
 //go:noescape
 func tapsInt(sum *int32, x *int8, w *int32, taps, channels, n int, zero int32)
 
-// finishFloat: out[i] = min(max(sum[i]+bias[i], lo), hi) for i < n, a multiple of 16 and > 0.
+// finishFloat: out[p*step/4+i] = min(max(sum[p][i]+bias[i], lo), hi) for its pixels p, of which there are some, and 32 channels i.
 //
 //go:noescape
-func finishFloat(out, sum, bias *float32, n int, lo, hi float32)
+func finishFloat(out, sum, bias *float32, step, pixels int, lo, hi float32)
 
 // finishInt: out[i] = round half to even(min(max(sum[i]*ratio[i], lo), hi)) + zero for i < n, a multiple of 16 and > 0.
 //

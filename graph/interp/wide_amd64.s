@@ -55,11 +55,11 @@
 	VMOVUPS (AX), Z16   \
 	VMOVUPS 64(AX), Z17
 
+// x comes from memory with each of its uses: a broadcast of its own takes a place among the arithmetic.
 #define FLOAT512(x, a, b) \
-	VBROADCASTSS x, Z18  \
-	VMULPS Z16, Z18, Z19 \
-	VMULPS Z17, Z18, Z20 \
-	VADDPS Z19, a, a     \
+	VMULPS.BCST x, Z16, Z19 \
+	VMULPS.BCST x, Z17, Z20 \
+	VADDPS Z19, a, a        \
 	VADDPS Z20, b, b
 
 #define INT512(x, a, b) \
@@ -68,6 +68,10 @@
 	VPMADDWD Z17, Z18, Z20 \
 	VPADDD Z19, a, a       \
 	VPADDD Z20, b, b
+
+#define VNNI512(x, a, b) \
+	VPDPWSSD.BCST x, Z16, a \
+	VPDPWSSD.BCST x, Z17, b
 
 #define STEP8(DO) \
 	DO((SI), Z0, Z1)         \
@@ -165,6 +169,48 @@ TEXT ·dotInt1(SB), NOSPLIT, $0-40
 loop:
 	WEIGHTS512
 	STEP1(INT512)
+	NEXT
+	DECQ CX
+	JNZ  loop
+	ONE(STORE512)
+	VZEROUPPER
+	RET
+
+// func dotInt8VNNI(sum *int32, x *int16, step, n int, w *int16)
+TEXT ·dotInt8VNNI(SB), NOSPLIT, $0-40
+	ARGS
+	EIGHT(LOAD512)
+loop:
+	WEIGHTS512
+	STEP8(VNNI512)
+	NEXT
+	DECQ CX
+	JNZ  loop
+	EIGHT(STORE512)
+	VZEROUPPER
+	RET
+
+// func dotInt4VNNI(sum *int32, x *int16, step, n int, w *int16)
+TEXT ·dotInt4VNNI(SB), NOSPLIT, $0-40
+	ARGS
+	FOUR(LOAD512)
+loop:
+	WEIGHTS512
+	STEP4(VNNI512)
+	NEXT
+	DECQ CX
+	JNZ  loop
+	FOUR(STORE512)
+	VZEROUPPER
+	RET
+
+// func dotInt1VNNI(sum *int32, x *int16, step, n int, w *int16)
+TEXT ·dotInt1VNNI(SB), NOSPLIT, $0-40
+	ARGS
+	ONE(LOAD512)
+loop:
+	WEIGHTS512
+	STEP1(VNNI512)
 	NEXT
 	DECQ CX
 	JNZ  loop
@@ -358,24 +404,28 @@ taps:
 	VZEROUPPER
 	RET
 
-// func finishFloat(out, sum, bias *float32, n int, lo, hi float32)
-TEXT ·finishFloat(SB), NOSPLIT, $0-40
+// func finishFloat(out, sum, bias *float32, step, pixels int, lo, hi float32)
+TEXT ·finishFloat(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), DI
 	MOVQ sum+8(FP), SI
 	MOVQ bias+16(FP), AX
-	MOVQ n+24(FP), CX
-	VBROADCASTSS lo+32(FP), Z1
-	VBROADCASTSS hi+36(FP), Z2
-	SHRQ $4, CX
+	MOVQ step+24(FP), BX
+	MOVQ pixels+32(FP), CX
+	VBROADCASTSS lo+40(FP), Z2
+	VBROADCASTSS hi+44(FP), Z3
+	VMOVUPS (AX), Z4
+	VMOVUPS 64(AX), Z5
 loop:
-	VMOVUPS (SI), Z0
-	VADDPS (AX), Z0, Z0
-	VMAXPS Z0, Z1, Z0 // NaN, if Z0 is
-	VMINPS Z0, Z2, Z0
+	VADDPS (SI), Z4, Z0
+	VADDPS 64(SI), Z5, Z1
+	VMAXPS Z0, Z2, Z0 // NaN, if Z0 is
+	VMAXPS Z1, Z2, Z1
+	VMINPS Z0, Z3, Z0
+	VMINPS Z1, Z3, Z1
 	VMOVUPS Z0, (DI)
-	ADDQ $64, DI
-	ADDQ $64, SI
-	ADDQ $64, AX
+	VMOVUPS Z1, 64(DI)
+	ADDQ BX, DI
+	ADDQ $128, SI
 	DECQ CX
 	JNZ  loop
 	VZEROUPPER

@@ -28,7 +28,7 @@ const (
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
 // graph.Check. Its level follows from its content: Quantized where any activation or weight is of integers, or a weight
 // of float16; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
-// in proportion to their number. Weights of a byte each stay in b, which must not change as long as the graph is used.
+// in proportion to their number. Weights of a byte each, and of float32, stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
 	g, _, err := decode(b)
 	return g, err
@@ -409,8 +409,11 @@ func unpackNibbles(data []byte, n int) []int8 {
 	return s
 }
 
-// constant is the data of a tensor as numbers. Those of one byte are the file's own: most of a model is weights, and a
-// copy of them would be most of what opening it takes.
+// littleEndian is whether this machine has numbers in memory as the file has them.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// constant is the data of a tensor as numbers. Those of one byte, and float32 that lie where they may, are the file's own: most of
+// a model is weights, and a copy of them would be most of what opening it takes.
 func constant(t graph.Type, data []byte) (any, error) {
 	if len(data) != t.Bytes() {
 		return nil, fmt.Errorf("%d bytes of data for %v", len(data), t)
@@ -419,6 +422,9 @@ func constant(t graph.Type, data []byte) (any, error) {
 	var s any
 	switch t.DType {
 	case graph.Float32:
+		if p := unsafe.Pointer(unsafe.SliceData(data)); littleEndian && uintptr(p)%unsafe.Alignof(float32(0)) == 0 {
+			return unsafe.Slice((*float32)(p), n), nil
+		}
 		s = make([]float32, n)
 	case graph.Int8:
 		return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(data))), n), nil

@@ -23,7 +23,7 @@
 // padding, the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go,
 // the operators in the table of ops.go.
 //
-// Decode also takes what Encode does not write: a SQUEEZE, as a reshape, and the operators that compute a reshape's
+// Decode also takes what Encode does not write: a SQUEEZE or an EXPAND_DIMS, as a reshape, and the operators that compute a reshape's
 // shape from a batch that the converter did not know (shapes.go).
 //
 // What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had

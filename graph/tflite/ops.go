@@ -63,8 +63,8 @@ var codecs = []*codec{
 	{"div", 42, 29, false, strings.Fields("1.6.0 2.3.0"), divVersion, encodeArithmetic, decodeArithmetic(graph.Div)},
 	{"leaky_relu", 98, 75, false, strings.Fields("1.13.1"), one, encodeLeaky, decodeLeaky},
 	{"prelu", 54, 0, false, strings.Fields("1.8.0"), one, plain, always(graph.PReLU{})},
-	{"maximum", 55, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), selectVersion, plain, always(graph.Select{Fn: graph.Maximum})},
-	{"minimum", 57, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), selectVersion, plain, always(graph.Select{Fn: graph.Minimum})},
+	{"maximum", 55, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Maximum})},
+	{"minimum", 57, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Minimum})},
 	{"elu", 111, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Elu})},
 	{"tanh", 28, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Tanh})},
 	{"exp", 47, 33, false, strings.Fields("1.7.0"), one, plain, always(graph.Unary{Fn: graph.Exp})},
@@ -73,7 +73,16 @@ var codecs = []*codec{
 	{"sqrt", 75, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Sqrt})},
 	{"rsqrt", 76, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Rsqrt})},
 	{"square", 92, 66, false, strings.Fields("1.12.0"), one, plain, always(graph.Unary{Fn: graph.Square})},
-	{"", 43, 30, false, nil, nil, nil, decodeSqueeze}, // read as a reshape
+	{"floor", 8, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Floor})},
+	{"ceil", 104, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Ceil})},
+	{"round", 116, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Round})},
+	{"relu_n1_to_1", 20, 0, false, strings.Fields("1.5.0"), one, plain, always(graph.Unary{Fn: graph.Clip1})},
+	{"relu_0_to_1", 152, 0, false, strings.Fields("2.10.0"), one, plain, always(graph.Unary{Fn: graph.Clip01})},
+	{"gelu", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
+	{"gelu_tanh", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
+	{"squared_difference", 99, 76, false, strings.Fields("1.13.1"), one, plain, always(graph.Pair{Fn: graph.SquaredDifference})},
+	{"", 43, 30, false, nil, nil, nil, decodeSqueeze},    // read as a reshape
+	{"", 70, 52, false, nil, nil, nil, decodeExpandDims}, // so is this
 }
 
 // codecOf is the codec of a graph operator, or nil.

@@ -131,6 +131,7 @@ const (
 	arithmeticPower      = 1    // of Add and Sub, bool, true: int16 scales are powers of two
 	softmaxBeta          = 0    // SoftmaxOptions, float32
 	leakyAlpha           = 0    // LeakyReluOptions, float32
+	geluApproximate      = 0    // GeluOptions, bool
 	bilinearCorners      = 2    // ResizeBilinearOptions, bool; half_pixel_centers follows
 	nearestCorners       = 0    // ResizeNearestNeighborOptions, likewise
 )

@@ -22,7 +22,7 @@ func subVersion(n *graph.Node) int {
 	return byType(n)
 }
 
-// divVersion is 2 where more than 4 dimensions are repeated, selectVersion 3.
+// divVersion is 2 where more than 4 dimensions are repeated, pairVersion 3.
 func divVersion(n *graph.Node) int {
 	if repeats(n) {
 		return 2
@@ -30,7 +30,7 @@ func divVersion(n *graph.Node) int {
 	return 1
 }
 
-func selectVersion(n *graph.Node) int {
+func pairVersion(n *graph.Node) int {
 	if repeats(n) {
 		return 3
 	}
@@ -223,4 +223,21 @@ func decodeResize(c *call, f graph.ResizeFunc, corners int) (graph.Op, error) {
 // decodeSqueeze makes a reshape of what takes out dimensions of 1.
 func decodeSqueeze(c *call) (graph.Op, error) {
 	return graph.Reshape{Shape: c.out.Shape}, nil
+}
+
+// decodeExpandDims makes a reshape of what puts in a dimension of 1.
+func decodeExpandDims(c *call) (graph.Op, error) {
+	_, err := c.attribute("axis")
+	return graph.Reshape{Shape: c.out.Shape}, err
+}
+
+func encodeGelu(n *graph.Node) (obj, []*graph.Value) {
+	return obj{geluApproximate: n.Op == graph.Op(graph.Unary{Fn: graph.GeluTanh})}, nil
+}
+
+func decodeGelu(c *call) (graph.Op, error) {
+	if c.options.bool(geluApproximate) {
+		return graph.Unary{Fn: graph.GeluTanh}, nil
+	}
+	return graph.Unary{Fn: graph.Gelu}, nil
 }

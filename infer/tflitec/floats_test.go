@@ -30,7 +30,10 @@ func TestFloatOnly(t *testing.T) {
 	for _, op := range []graph.Op{
 		graph.Unary{Fn: graph.Tanh}, graph.Unary{Fn: graph.Exp}, graph.Unary{Fn: graph.Abs}, graph.Unary{Fn: graph.Neg},
 		graph.Unary{Fn: graph.Square}, graph.Unary{Fn: graph.Elu}, graph.Unary{Fn: graph.Sqrt}, graph.Unary{Fn: graph.Rsqrt},
-		graph.LeakyReLU{Alpha: 0.3}, graph.PReLU{}, graph.Select{Fn: graph.Maximum}, graph.Select{Fn: graph.Minimum},
+		graph.Unary{Fn: graph.Floor}, graph.Unary{Fn: graph.Ceil}, graph.Unary{Fn: graph.Round}, graph.Unary{Fn: graph.Clip1},
+		graph.Unary{Fn: graph.Clip01}, graph.Unary{Fn: graph.Gelu}, graph.Unary{Fn: graph.GeluTanh},
+		graph.Pair{Fn: graph.SquaredDifference},
+		graph.LeakyReLU{Alpha: 0.3}, graph.PReLU{}, graph.Pair{Fn: graph.Maximum}, graph.Pair{Fn: graph.Minimum},
 		graph.Arithmetic{Fn: graph.Div}, graph.Arithmetic{Fn: graph.Div, Act: graph.ReLU6},
 	} {
 		g := graph.New("floats")
@@ -40,7 +43,7 @@ func TestFloatOnly(t *testing.T) {
 		switch op.(type) {
 		case graph.PReLU:
 			in = append(in, graph.Const("alpha", floats(1, 1, 8), numbers(8)))
-		case graph.Select, graph.Arithmetic:
+		case graph.Pair, graph.Arithmetic:
 			in = append(in, graph.Const("b", floats(5, 3, 8), numbers(120)))
 		}
 		g.Outputs = []*graph.Value{g.Apply("y", op, in...)}
