@@ -79,7 +79,7 @@ func keep(dir string) error {
 	if err := json.Unmarshal(text, &r.Result); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	for _, s := range []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.Plugin, &r.Result.Run} {
+	for _, s := range []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.Plugin, &r.Record.Teacher, &r.Record.QAT, &r.Result.Run} {
 		*s = lastName(*s)
 	}
 	for i := range r.Record.Args {
