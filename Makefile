@@ -139,11 +139,12 @@ bench-cold: ## infer photo.png as a whole process, without cgo, against a Python
 	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL) $(if $(filter builtin/%,$(COLD_MODEL)),-own)
 
 # XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
+HELD_BY = HELD_LIBRARY=$(CURDIR)/$(NATIVE)/libtensorflowlite_c.so
 bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
 	@mkdir -p bin && $(CC) -shared -fPIC -O2 -o bin/held.so bench/held/held.c -ldl
 	@$(GO) build $(LINKED) -o bin/bench-native ./bench/native
-	HELD=avxvnni LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avxvnni $(MODELS)
-	HELD=avx2 LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
+	HELD=avx2 $(HELD_BY) LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
+	HELD=avxvnni $(HELD_BY) LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avxvnni $(MODELS) # last: not every processor has it
 QUANT_MODELS ?= $(wildcard runs/D-w*) $(wildcard bench/quant/models/*.tflite)
 QUANT_TEST   ?= 0
 bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by pip); DATA=cifar10 QUANT_MODELS="RUN ..." QUANT_TEST=N; times alone: QUANT_SPEED=ROUNDS
