@@ -257,6 +257,7 @@ func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 // curve says how far the recipe's ranges moved from level to level.
 func (c *conversion) curve(o *observation) (curve []Moved, err error) {
 	var before []graph.Interval
+	values := activations(c.g)
 	for _, l := range o.levels {
 		ranges, err := c.choose(l.values)
 		if err != nil {
@@ -267,7 +268,7 @@ func (c *conversion) curve(o *observation) (curve []Moved, err error) {
 			d := movement(old, ranges[i])
 			m.Mean += d / float64(len(ranges))
 			if d > m.Worst {
-				m.Worst, m.Layer = d, activations(c.g)[i].Name
+				m.Worst, m.Layer = d, values[i].Name
 			}
 		}
 		curve, before = append(curve, m), ranges

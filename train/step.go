@@ -69,18 +69,23 @@ func (t *trainer) compileBoth(evalBatch int) (err error) {
 
 // close gives the device's memory back.
 func (t *trainer) close() {
-	for _, state := range t.state {
-		for _, b := range state {
-			b.Finalize()
-		}
-	}
+	release(t.state)
 	t.state = nil
 	if t.teacher != nil {
-		t.teacher.close()
+		release(t.teacher.state)
 	}
 	for _, p := range []*program{t.step, t.eval} {
 		if p != nil {
 			p.graph.Finalize()
+		}
+	}
+}
+
+// release gives back what the devices hold.
+func release(state [][]compute.Buffer) {
+	for _, buffers := range state {
+		for _, b := range buffers {
+			b.Finalize()
 		}
 	}
 }
@@ -107,9 +112,14 @@ func (t *trainer) compileFor(devices int, name string, batch int, build func(g *
 
 // parameters adds an input for each of t's params to the graph.
 func (t *trainer) parameters(g *Graph, dtype dtypes.DType) map[string]*Node {
+	return parameters(g, t.params, "", dtype)
+}
+
+// parameters adds an input for each of params to the graph, called owner and the param's name.
+func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[string]*Node {
 	w := map[string]*Node{}
-	for _, p := range t.params {
-		w[p.Name] = Parameter(g, p.Name, shapes.Make(dtype, p.shape...))
+	for _, p := range params {
+		w[p.Name] = Parameter(g, owner+p.Name, shapes.Make(dtype, p.shape...))
 	}
 	return w
 }
@@ -236,15 +246,16 @@ func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float6
 		if err != nil {
 			return 0, 0, fmt.Errorf("train: %w", err)
 		}
-		for _, b := range []compute.Buffer{batch[2*d], batch[2*d+1], lr} {
-			inputs, donate = append(inputs, b), append(donate, true)
+		give := func(donated bool, buffers ...compute.Buffer) {
+			for _, b := range buffers {
+				inputs, donate = append(inputs, b), append(donate, donated)
+			}
 		}
+		give(true, batch[2*d], batch[2*d+1], lr)
 		if t.teacher != nil {
-			inputs, donate = append(inputs, t.teacher.state[d]...), append(donate, make([]bool, len(t.teacher.state[d]))...)
+			give(false, t.teacher.state[d]...)
 		}
-		for _, b := range state {
-			inputs, donate = append(inputs, b), append(donate, true)
-		}
+		give(true, state...)
 	}
 	outputs, err := t.step.exec.Execute(inputs, donate, 0)
 	if err != nil {
@@ -342,7 +353,8 @@ func (t *trainer) momenta() []compute.Buffer { return t.state[0][len(t.params):]
 func (t *trainer) upload(weights, momenta model.Weights) error {
 	t.state = make([][]compute.Buffer, max(1, t.devices))
 	for d := range t.state {
-		if err := t.putWeights(d, weights); err != nil {
+		var err error
+		if t.state[d], err = putWeights(t.backend, d, t.params, weights); err != nil {
 			return err
 		}
 		for _, p := range t.params {
@@ -369,9 +381,9 @@ func (t *trainer) setWeights(weights model.Weights) error {
 		for _, b := range state[:len(t.params)] {
 			b.Finalize()
 		}
-		t.state[d] = nil
 		momenta := state[len(t.params):]
-		if err := t.putWeights(d, weights); err != nil {
+		var err error
+		if t.state[d], err = putWeights(t.backend, d, t.params, weights); err != nil {
 			return err
 		}
 		t.state[d] = append(t.state[d], momenta...)
@@ -379,16 +391,16 @@ func (t *trainer) setWeights(weights model.Weights) error {
 	return nil
 }
 
-// putWeights adds the weights to a device's state.
-func (t *trainer) putWeights(device int, weights model.Weights) error {
-	for _, p := range t.params {
-		b, err := put(t.backend, device, p, p.toDevice(weights[p.Name].Data))
+// putWeights puts the weights of params on a device. After an error it returns those that are there.
+func putWeights(be compute.Backend, device int, params []param, weights model.Weights) (state []compute.Buffer, err error) {
+	for _, p := range params {
+		b, err := put(be, device, p, p.toDevice(weights[p.Name].Data))
 		if err != nil {
-			return err
+			return state, err
 		}
-		t.state[device] = append(t.state[device], b)
+		state = append(state, b)
 	}
-	return nil
+	return state, nil
 }
 
 func put(be compute.Backend, device int, p param, data []float32) (compute.Buffer, error) {

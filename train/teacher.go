@@ -9,7 +9,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 see net.go
 
 	"mnet-edge/model"
@@ -27,33 +26,17 @@ type teacher struct {
 
 // answers are the teacher's shares (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Its weights become inputs of the graph.
 func (t *teacher) answers(pixels *Node, dtype dtypes.DType) *Node {
-	weights := map[string]*Node{}
-	for _, p := range t.params {
-		weights[p.Name] = Parameter(pixels.Graph(), "teacher's "+p.Name, shapes.Make(dtype, p.shape...))
-	}
-	n := &net{spec: t.spec, input: t.input, weights: weights}
+	n := &net{spec: t.spec, input: t.input, weights: parameters(pixels.Graph(), t.params, "teacher's ", dtype)}
 	return StopGradient(softmax(n.logits(pixels)))
-}
-
-func (t *teacher) close() {
-	for _, state := range t.state {
-		for _, b := range state {
-			b.Finalize()
-		}
-	}
 }
 
 // taughtBy is what newTrainer gives a trainer the teacher of checkpoint c with.
 func taughtBy(c *model.Checkpoint) func(*trainer) error {
-	return func(t *trainer) error {
+	return func(t *trainer) (err error) {
 		t.teacher = &teacher{spec: c.Spec, input: c.Input, params: deviceParams(c.Spec), state: make([][]compute.Buffer, len(t.state))}
 		for d := range t.state {
-			for _, p := range t.teacher.params {
-				b, err := put(t.backend, d, p, p.toDevice(c.Weights[p.Name].Data))
-				if err != nil {
-					return err
-				}
-				t.teacher.state[d] = append(t.teacher.state[d], b)
+			if t.teacher.state[d], err = putWeights(t.backend, d, t.teacher.params, c.Weights); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -75,7 +75,7 @@ func TestTarget(t *testing.T) {
 	if err := taughtBy(c)(student); err != nil {
 		t.Fatal(err)
 	}
-	defer student.teacher.close()
+	defer release(student.teacher.state)
 	got := run(student, [][]compute.Buffer{student.teacher.state[0]}, func(_ *Graph, pixels, labels *Node) *Node {
 		return student.target(pixels, labels, dtypes.Float32)
 	})

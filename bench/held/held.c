@@ -19,12 +19,12 @@ static bool has(int known) { return known != 0; }
 
 __attribute__((constructor)) static void hold(void) {
 	const char *held = getenv("HELD"), *path = getenv("HELD_LIBRARY");
-	if (!held || !path) return;
-	void *library = dlopen(path, RTLD_NOW);
+	if (!held) return;
+	void *library = path ? dlopen(path, RTLD_NOW) : NULL;
 	bool (*initialize)(void) = library ? (bool (*)(void))dlsym(library, "cpuinfo_initialize") : NULL;
 	bool *isa = library ? (bool *)dlsym(library, "cpuinfo_isa") : NULL;
 	if (!initialize || !isa) {
-		fprintf(stderr, "held: nothing to hold: %s\n", dlerror());
+		fprintf(stderr, "held: nothing to hold: %s\n", path ? dlerror() : "HELD_LIBRARY is not set");
 		exit(1);
 	}
 	initialize();

@@ -92,131 +92,54 @@
 #define STEP1(DO) \
 	DO((SI), Z0, Z1)
 
+#define SUM512(EACH, STEP, PRODUCT) \
+	ARGS            \
+	EACH(LOAD512)   \
+loop:                   \
+	WEIGHTS512      \
+	STEP(PRODUCT)   \
+	NEXT            \
+	DECQ CX         \
+	JNZ  loop       \
+	EACH(STORE512)  \
+	VZEROUPPER      \
+	RET
+
 // func dotFloat8(sum, x *float32, step, n int, w *float32)
 TEXT ·dotFloat8(SB), NOSPLIT, $0-40
-	ARGS
-	EIGHT(LOAD512)
-loop:
-	WEIGHTS512
-	STEP8(FLOAT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	EIGHT(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(EIGHT, STEP8, FLOAT512)
 
 // func dotFloat4(sum, x *float32, step, n int, w *float32)
 TEXT ·dotFloat4(SB), NOSPLIT, $0-40
-	ARGS
-	FOUR(LOAD512)
-loop:
-	WEIGHTS512
-	STEP4(FLOAT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	FOUR(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(FOUR, STEP4, FLOAT512)
 
 // func dotFloat1(sum, x *float32, step, n int, w *float32)
 TEXT ·dotFloat1(SB), NOSPLIT, $0-40
-	ARGS
-	ONE(LOAD512)
-loop:
-	WEIGHTS512
-	STEP1(FLOAT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	ONE(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(ONE, STEP1, FLOAT512)
 
 // func dotInt8(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt8(SB), NOSPLIT, $0-40
-	ARGS
-	EIGHT(LOAD512)
-loop:
-	WEIGHTS512
-	STEP8(INT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	EIGHT(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(EIGHT, STEP8, INT512)
 
 // func dotInt4(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt4(SB), NOSPLIT, $0-40
-	ARGS
-	FOUR(LOAD512)
-loop:
-	WEIGHTS512
-	STEP4(INT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	FOUR(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(FOUR, STEP4, INT512)
 
 // func dotInt1(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt1(SB), NOSPLIT, $0-40
-	ARGS
-	ONE(LOAD512)
-loop:
-	WEIGHTS512
-	STEP1(INT512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	ONE(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(ONE, STEP1, INT512)
 
 // func dotInt8VNNI(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt8VNNI(SB), NOSPLIT, $0-40
-	ARGS
-	EIGHT(LOAD512)
-loop:
-	WEIGHTS512
-	STEP8(VNNI512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	EIGHT(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(EIGHT, STEP8, VNNI512)
 
 // func dotInt4VNNI(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt4VNNI(SB), NOSPLIT, $0-40
-	ARGS
-	FOUR(LOAD512)
-loop:
-	WEIGHTS512
-	STEP4(VNNI512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	FOUR(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(FOUR, STEP4, VNNI512)
 
 // func dotInt1VNNI(sum *int32, x *int16, step, n int, w *int16)
 TEXT ·dotInt1VNNI(SB), NOSPLIT, $0-40
-	ARGS
-	ONE(LOAD512)
-loop:
-	WEIGHTS512
-	STEP1(VNNI512)
-	NEXT
-	DECQ CX
-	JNZ  loop
-	ONE(STORE512)
-	VZEROUPPER
-	RET
+	SUM512(ONE, STEP1, VNNI512)
 
 // With 256 bits it takes four registers.
 
