@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The source's table, row by row, and after it the nets that its best one teaches:
+# The source's table, row by row, and after it the nets that its best one teaches, trained once more for that:
 #
 #   bench/table.sh bin/mnet-edge FOLDER [ROW...]     FOLDER gets a run a row; rows by name, all if none is named
 #
@@ -14,9 +14,10 @@ rows=(
   "D-w1-nomid|--net D --no-mid-relu"
   "C-w1|--net C"
   "D-w3|--net D --width 3"
-  "D-w0.5|--net D --width 0.5"
-  "D-w0.5-taught|--net D --width 0.5 --teacher $out/C-w1"
-  "D-w1-taught|--net D --teacher $out/C-w1"
+  "D-w0.5-nomid|--net D --width 0.5 --no-mid-relu"
+  "C-w1-teacher|--net C --recipe bench/results/recipes/no-smoothing.json"
+  "D-w0.5-nomid-taught|--net D --width 0.5 --no-mid-relu --teacher $out/C-w1-teacher"
+  "D-w1-nomid-taught|--net D --no-mid-relu --teacher $out/C-w1-teacher"
 )
 mkdir -p "$out"
 finished=()

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,14 +26,15 @@ type LoaderOptions struct {
 	Pad     int     // pixels put round the image before a crop of its own size is taken from it at random; 4 is usual for 32x32
 	Fill    [3]byte // R, G, B of those pixels: the mean pixel, so that they are zero once normalized
 	Flip    Flip
-	Cutout  int // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
+	Cutout  int     // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
+	Mix     float64 // share of the batches in which each image has up to half of the next one mixed into it, 0..1; its label stays
 	Seed    uint64
 	Workers int // goroutines that make batches; 0 stands for up to 4, never more than the processors
 }
 
 // A Loader makes shuffled, augmented batches of a split on goroutines of its own while the training step runs. The order of the
 // images depends on the seed and the epoch, the crop, flip and cut-out square of an image on the seed, the epoch and the image's
-// index in the split, and nothing on the number of workers or on timing.
+// index in the split, what is mixed on the seed, the epoch and the place in it, and nothing on the number of workers or on timing.
 type Loader struct {
 	split *Split
 	o     LoaderOptions
@@ -52,6 +54,8 @@ func NewLoader(s *Split, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("dataset: padding of %d pixels for images of %dx%d", o.Pad, s.W, s.H)
 	case o.Cutout < 0:
 		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels", o.Cutout)
+	case !(o.Mix >= 0 && o.Mix <= 1):
+		return nil, fmt.Errorf("dataset: images mixed in a share of %v of the batches", o.Mix)
 	case o.Flip > FlipAlternating:
 		return nil, fmt.Errorf("dataset: flip mode %d", o.Flip)
 	}
@@ -158,7 +162,31 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 		}
 		b.Labels[k] = int32(l.split.Labels[i])
 	}
+	if chance(mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), 0), l.o.Mix) {
+		l.blend(b, epoch, index)
+	}
 }
+
+// blend mixes into each image of the batch a share of the next one, the first one after the last: Zhang et al., "mixup: beyond empirical risk
+// minimization", 2018, without the labels. Shares are in units of 1/256, uniform below a half.
+func (l *Loader) blend(b *Batch, epoch, index int) {
+	size := len(b.Pixels) / b.N
+	first := slices.Clone(b.Pixels[:size])
+	for k := range b.N {
+		next := first
+		if k+1 < b.N {
+			next = b.Pixels[(k+1)*size : (k+2)*size]
+		}
+		share := below(mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), uint64(k)+1), 128)
+		own := b.Pixels[k*size : (k+1)*size]
+		for i, p := range own {
+			own[i] = byte((int(p)*(256-share) + int(next[i])*share + 128) >> 8)
+		}
+	}
+}
+
+// chance is whether the hash h falls into a share p of all hashes.
+func chance(h uint64, p float64) bool { return float64(h>>11)/(1<<53) < p }
 
 // augment returns what happens to an image: the offset of the crop from the image's own corner, -Pad..Pad each way, and the flip.
 func (o *LoaderOptions) augment(epoch, image int) (dy, dx int, flip bool) {

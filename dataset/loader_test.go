@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -39,7 +40,7 @@ func newLoader(t *testing.T, s *Split, o LoaderOptions) *Loader {
 
 func TestLoaderOrderIndependentOfWorkers(t *testing.T) {
 	s := numbered(230, 8, 8, 10)
-	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Cutout: 3, Seed: 3, Workers: 1}
+	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Cutout: 3, Mix: 0.5, Seed: 3, Workers: 1}
 	want := epoch(t, newLoader(t, &s, o), 5, 0)
 	if len(want) != 14 {
 		t.Fatalf("%d batches of 16 from 230 images", len(want))
@@ -165,6 +166,9 @@ func TestNewLoaderRefuses(t *testing.T) {
 		"huge padding":     {Batch: 1, Pad: 3},
 		"unknown flip":     {Batch: 1, Flip: 9},
 		"negative cut":     {Batch: 1, Cutout: -1},
+		"negative mix":     {Batch: 1, Mix: -0.1},
+		"more than all":    {Batch: 1, Mix: 1.1},
+		"no number":        {Batch: 1, Mix: math.NaN()},
 	} {
 		if _, err := NewLoader(&s, o); err == nil {
 			t.Errorf("%s: no error", name)
@@ -199,6 +203,49 @@ func TestCropFlip(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A mixed batch has in each image a share of the next one, less than half of it and another share for each; about as many batches are mixed
+// as are to be, and the rest of a batch is as without.
+func TestMix(t *testing.T) {
+	const n, batch, size = 1600, 8, 4 * 4 * 3
+	s := numbered(n, 4, 4, 10)
+	plain := epoch(t, newLoader(t, &s, LoaderOptions{Batch: batch, Pad: 1, Flip: FlipRandom, Seed: 5}), 3, 0)
+	mixed := epoch(t, newLoader(t, &s, LoaderOptions{Batch: batch, Pad: 1, Flip: FlipRandom, Seed: 5, Mix: 0.3}), 3, 0)
+	count, shares := 0, map[int]bool{}
+	for i, b := range mixed {
+		if !slices.Equal(b.Labels, plain[i].Labels) {
+			t.Fatalf("batch %d: other labels", i)
+		}
+		if bytes.Equal(b.Pixels, plain[i].Pixels) {
+			continue
+		}
+		count++
+		image := func(b Batch, k int) []byte { return b.Pixels[k%batch*size : (k%batch+1)*size] }
+		for k := range batch {
+			own, next := image(plain[i], k), image(plain[i], k+1)
+			share := 0
+			for ; share < 128; share++ {
+				blended := make([]byte, size)
+				for j := range blended {
+					blended[j] = byte(math.Round((float64(own[j])*float64(256-share) + float64(next[j])*float64(share)) / 256))
+				}
+				if bytes.Equal(blended, image(b, k)) {
+					shares[share] = true
+					break
+				}
+			}
+			if share == 128 {
+				t.Fatalf("batch %d: image %d is no mixture of itself and the next", i, k)
+			}
+		}
+	}
+	if share := float64(count) / float64(len(mixed)); share < 0.2 || share > 0.4 {
+		t.Errorf("%d of %d batches are mixed, want three of ten", count, len(mixed))
+	}
+	if len(shares) < 64 {
+		t.Errorf("only %d shares occur", len(shares))
 	}
 }
 

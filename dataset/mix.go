@@ -9,6 +9,7 @@ const (
 	streamCrop
 	streamFlip
 	streamCutout
+	streamMix
 )
 
 // mix hashes words to 64 bits that look random: each word goes through the step and the finalizer of SplitMix64 (Steele, Lea and

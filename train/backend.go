@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
@@ -111,6 +112,25 @@ func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 	}
 }
 
+// xlaFlags make a step on a GPU the same program each time, bit for bit: XLA otherwise times several kernels for a product and takes the
+// quickest, which is another one on another day.
+var xlaFlags = []string{"--xla_gpu_exclude_nondeterministic_ops=true", "--xla_gpu_autotune_level=0", "--xla_gpu_enable_triton_gemm=false"}
+
+// setXLAFlags adds xlaFlags to XLA_FLAGS, which the plugin reads when it is loaded, but for those that are there already.
+func setXLAFlags() error {
+	const variable = "XLA_FLAGS"
+	flags := os.Getenv(variable)
+	for _, f := range xlaFlags {
+		if name, _, _ := strings.Cut(f, "="); !strings.Contains(flags, name) {
+			flags = strings.TrimSpace(flags + " " + f)
+		}
+	}
+	if err := os.Setenv(variable, flags); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}
+
 func openGo() (compute.Backend, error) {
 	be, err := gobackend.New("")
 	if err != nil {
@@ -134,6 +154,12 @@ func openPlugin(backend, path string, devices int) (compute.Backend, error) {
 	options := map[string]any{}
 	if backend == BackendXLA && devices > 1 {
 		options["cpu_device_count"] = int64(devices)
+	}
+	if backend == BackendCUDA {
+		options["preallocate"] = false // three quarters of the GPU's memory are not this program's to take: its nets need a few per cent
+		if err := setXLAFlags(); err != nil {
+			return nil, err
+		}
 	}
 	be, err := openXLA(path, options)
 	if err != nil {

@@ -75,6 +75,21 @@ func TestFindPlugin(t *testing.T) {
 }
 
 // Where there is no plugin, auto trains on the Go backend and says why; a file that is no plugin is an error, not a crash.
+// The flags that make a GPU's step repeatable are added to those that are there, and do not go over them.
+func TestXLAFlags(t *testing.T) {
+	for _, c := range []struct{ before, want string }{
+		{"", strings.Join(xlaFlags, " ")},
+		{"--xla_dump_to=x --xla_gpu_autotune_level=4", "--xla_dump_to=x --xla_gpu_autotune_level=4 " + xlaFlags[0] + " " + xlaFlags[2]},
+	} {
+		t.Setenv("XLA_FLAGS", c.before)
+		for range 2 { // the second time changes nothing
+			if err := setXLAFlags(); err != nil || os.Getenv("XLA_FLAGS") != c.want {
+				t.Errorf("after %q: %q, error %v, want %q", c.before, os.Getenv("XLA_FLAGS"), err, c.want)
+			}
+		}
+	}
+}
+
 func TestAutoFallsBack(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), pluginCPU)
 	if err := os.WriteFile(bad, []byte("not a library"), 0o755); err != nil {

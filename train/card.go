@@ -26,7 +26,11 @@ func (r *run) card(res *Result) []byte {
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, r.recipe.Flip)
 	if t := r.record.TaughtBy; t != nil {
-		p("| teacher | net %s (weights' sha256 `%.12s`…): its answers are %g of what was learnt |", t.Net.Name(), t.SHA256, r.recipe.Distill)
+		p("| teacher | net %s (weights' sha256 `%.12s`…): its answers, softmax at temperature %g, are %g of what was learnt |",
+			t.Net.Name(), t.SHA256, r.recipe.temperature(), r.recipe.Distill)
+		if r.recipe.Mix > 0 {
+			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
+		}
 	}
 	if r.recipe.Cutout > 0 {
 		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)

@@ -47,7 +47,7 @@ type Config struct {
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
-	// Run whose best weights teach this one: its answers to each batch are Recipe.Distill of what is learnt. "": no teacher
+	// Run whose best weights teach this one: Recipe.Distill of the loss is about its answers to each batch. "": no teacher
 	Teacher string `json:"teacher,omitempty"`
 
 	TestFlip bool `json:"test_flip,omitempty"` // also test with the logits of each image and of its mirror image averaged; see Result.FlipTop1
@@ -75,13 +75,13 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 		return c, r, err
 	}
 	preset := r
+	if c.Teacher != "" {
+		r = r.taught()
+	}
 	if c.Changes != nil {
 		if r, err = r.with(c.Changes); err != nil {
 			return c, r, err
 		}
-	}
-	if c.Teacher != "" && r.Distill == 0 {
-		r.Distill = taughtShare
 	}
 	if c.Epochs == 0 {
 		c.Epochs = r.Epochs
@@ -133,6 +133,8 @@ func (c Config) check(r Recipe) error {
 		return refuse("no run folder")
 	case c.Teacher == "" && r.Distill > 0:
 		return refuse("the recipe has %v of a teacher's answers, and there is no teacher", r.Distill)
+	case c.Teacher != "" && r.Distill == 0:
+		return refuse("a teacher, and a recipe that learns nothing from it: want distill above 0")
 	case (c.QAT != "") != (c.Preset == PresetQAT):
 		return refuse("preset %s is for a run to go on from, and such a run takes no other", PresetQAT)
 	}

@@ -55,7 +55,9 @@ type Recipe struct {
 	DecayAll       bool    `json:"decay_all"`       // decay BN's gamma and beta and the bias too
 	LabelSmoothing float64 `json:"label_smoothing"` // share of the target spread evenly over all classes
 
-	Distill float64 `json:"distill,omitempty"` // share of the target that is a teacher's answer instead of the label, 0..1; see teacher.go
+	Distill     float64 `json:"distill,omitempty"`     // share of the loss that is about a teacher's answers instead of the labels, 0..1; see teacher.go
+	Temperature float64 `json:"temperature,omitempty"` // of both nets' softmaxes there; 0: 1
+	Mix         float64 `json:"mix,omitempty"`         // share of the batches whose images are mixed, each with the next; wants Distill 1: half an image has no label
 
 	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
 
@@ -123,7 +125,7 @@ func (r Recipe) check() error {
 		v    float64
 	}{
 		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity}, {"distill", r.Distill},
-		{"warmup", r.Warmup}, {"step_factor", r.StepFactor},
+		{"mix", r.Mix}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
 	} {
 		if !(share.v >= 0 && share.v <= 1) {
 			return refuse("%s %v: want 0 to 1", share.name, share.v)
@@ -134,6 +136,10 @@ func (r Recipe) check() error {
 		return refuse("name %q: want printable characters", r.Name)
 	case !(r.Muon >= 0) || math.IsInf(r.Muon, 0):
 		return refuse("muon %v: want 0 or more", r.Muon)
+	case !(r.Temperature >= 0) || math.IsInf(r.Temperature, 0):
+		return refuse("temperature %v: want more than 0", r.Temperature)
+	case r.Mix > 0 && r.Distill < 1:
+		return refuse("mix %v: a mixed image has no label; want distill 1, or mix 0", r.Mix)
 	case r.Schedule != ScheduleSteps && r.Schedule != ScheduleTriangle:
 		return refuse("schedule %q: want %s or %s", r.Schedule, ScheduleSteps, ScheduleTriangle)
 	case r.Crop < 0 || r.Crop > 1024:
@@ -146,8 +152,19 @@ func (r Recipe) check() error {
 	return nil
 }
 
-// taughtShare is Recipe.Distill where there is a teacher and the recipe does not say.
-const taughtShare = 0.9
+func (r Recipe) temperature() float64 {
+	if r.Temperature == 0 {
+		return 1
+	}
+	return r.Temperature
+}
+
+// taught is r for a run that has a teacher: it learns the teacher's answers alone, softened, and half of them about mixed images.
+// docs/decisions/0005-recipe.md has the figures.
+func (r Recipe) taught() Recipe {
+	r.Distill, r.Temperature, r.Mix = 1, 4, 0.5
+	return r
+}
 
 // longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many.
 const (

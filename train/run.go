@@ -169,7 +169,7 @@ func (r *run) prepareData() error {
 	gray := byte(r.record.Input.Mean)
 	var err error
 	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
-		Batch: r.c.Batch, Pad: r.recipe.Crop, Fill: [3]byte{gray, gray, gray}, Flip: flips[r.recipe.Flip], Cutout: r.recipe.Cutout, Seed: r.c.Seed,
+		Batch: r.c.Batch, Pad: r.recipe.Crop, Fill: [3]byte{gray, gray, gray}, Flip: flips[r.recipe.Flip], Cutout: r.recipe.Cutout, Mix: r.recipe.Mix, Seed: r.c.Seed,
 	})
 	if err != nil {
 		return fmt.Errorf("train: %w: %w", err, ErrConfig)

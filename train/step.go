@@ -129,8 +129,8 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
-	target := t.target(pixels, labels, dtypes.Float32)
-	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, target)
+	goal := t.goal(pixels, labels, dtypes.Float32)
+	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, goal)
 
 	weights, momenta := map[string]*Node{}, []*Node{}
 	for _, p := range t.params {
@@ -158,24 +158,15 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	return append(outputs, momenta...)
 }
 
-// target is what a batch's answers should be (N, Classes): the labels, smoothed, and what the teacher says, if there is one.
-func (t *trainer) target(pixels, labels *Node, dtype dtypes.DType) *Node {
-	target := targets(labels, t.spec.Classes, t.recipe.LabelSmoothing, dtype)
-	if t.teacher == nil {
-		return target
-	}
-	return Add(MulScalar(target, 1-t.recipe.Distill), MulScalar(t.teacher.answers(pixels, dtype), t.recipe.Distill))
-}
-
 // gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
 // Net C and quantization-aware runs are differentiated by GoMLX.
-func (t *trainer) gradients(weights map[string]*Node, pixels, labels, target *Node) (n *net, loss, correct *Node, grads map[string]*Node) {
+func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node, goal goal) (n *net, loss, correct *Node, grads map[string]*Node) {
 	if t.spec.Net == model.NetD && t.ranges == nil {
 		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}, devices: t.devices}
-		loss, correct, grads = n.gradients(pixels, labels, target)
+		loss, correct, grads = n.gradients(pixels, labels, goal)
 		return n, loss, correct, grads
 	}
-	n, loss, correct = t.forward(weights, pixels, labels, target)
+	n, loss, correct = t.forward(weights, pixels, labels, goal)
 	return n, loss, correct, t.differentiate(loss, weights)
 }
 
@@ -197,10 +188,10 @@ func (t *trainer) differentiate(loss *Node, weights map[string]*Node) map[string
 }
 
 // forward is a training pass over one batch.
-func (t *trainer) forward(weights map[string]*Node, pixels, labels, target *Node) (n *net, loss, correct *Node) {
+func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node, goal goal) (n *net, loss, correct *Node) {
 	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
 	logits := t.logits(n, pixels)
-	return n, ReduceAllMean(crossEntropy(logits, target)), hits(logits, labels)
+	return n, ReduceAllMean(goal.loss(logits)), hits(logits, labels)
 }
 
 // logits are those of n, in float or as int8 will have them.

@@ -51,7 +51,7 @@ func gradients[T float32 | float64](t *testing.T, tr *trainer, w model.Weights, 
 	t.Helper()
 	dtype := dtypes.FromGenericsType[T]()
 	return differentiated[T](t, tr, w, pixels, labels, func(weights map[string]*Node, pixels, labels *Node) map[string]*Node {
-		_, _, _, grads := tr.gradients(weights, pixels, labels, tr.target(pixels, labels, dtype))
+		_, _, _, grads := tr.gradients(weights, pixels, labels, tr.goal(pixels, labels, dtype))
 		return grads
 	})
 }
@@ -270,7 +270,7 @@ func TestGradientsAreDerivatives(t *testing.T) {
 		}
 		got := gradients[float64](t, tr, w, pixels, labels)
 		want := differentiated[float64](t, tr, w, pixels, labels, func(weights map[string]*Node, pixels, labels *Node) map[string]*Node {
-			_, loss, _ := tr.forward(weights, pixels, labels, tr.target(pixels, labels, dtypes.Float64))
+			_, loss, _ := tr.forward(weights, pixels, labels, tr.goal(pixels, labels, dtypes.Float64))
 			return tr.differentiate(loss, weights)
 		})
 		for param, g := range want {

@@ -14,9 +14,9 @@ import (
 	"mnet-edge/model"
 )
 
-// teacher is a trained network whose answers a run learns beside the labels (Hinton, Vinyals and Dean, "Distilling the knowledge in a
-// neural network", 2015). It is asked in the step about the very pixels that the student sees, cropped and mirrored as these are
-// (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022), and its softmax is taken as it is.
+// teacher is a trained network whose answers a run learns, beside the labels or instead (Hinton, Vinyals and Dean, "Distilling the knowledge
+// in a neural network", 2015). It is asked in the step about the very pixels that the student sees, cropped, mirrored and mixed as these
+// are (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022).
 type teacher struct {
 	spec   model.Spec
 	input  model.Input
@@ -24,10 +24,53 @@ type teacher struct {
 	state  [][]compute.Buffer // the weights, one a param, on each device the same
 }
 
-// answers are the teacher's shares (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Its weights become inputs of the graph.
-func (t *teacher) answers(pixels *Node, dtype dtypes.DType) *Node {
+// logits are the teacher's (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Its weights become inputs of the graph.
+func (t *teacher) logits(pixels *Node, dtype dtypes.DType) *Node {
 	n := &net{spec: t.spec, input: t.input, weights: parameters(pixels.Graph(), t.params, "teacher's ", dtype)}
-	return StopGradient(softmax(n.logits(pixels)))
+	return StopGradient(n.logits(pixels))
+}
+
+// goal is what a batch is to answer: the labels, smoothed, and, where there is a teacher, what it says. With z the logits, y the labels'
+// shares, q the teacher's softmax at temperature T and s the share it has, an image's loss is
+//
+//	(1-s) H(y, softmax(z)) + s T^2 H(q, softmax(z/T))
+//
+// where H(a, b) is the cross entropy of b against a. T^2 keeps the gradients of the two terms of one size, whatever T is.
+type goal struct {
+	labels  *Node // (N, Classes)
+	teacher *Node // (N, Classes); nil: no teacher
+
+	share, temperature float64
+}
+
+// goal is that of the labels (N) and of t's teacher, if there is one, for pixels (N, H, W, 3), uint8. Logits are to be of that dtype.
+func (t *trainer) goal(pixels, labels *Node, dtype dtypes.DType) goal {
+	q := goal{labels: targets(labels, t.spec.Classes, t.recipe.LabelSmoothing, dtype)}
+	if t.teacher != nil {
+		q.share, q.temperature = t.recipe.Distill, t.recipe.temperature()
+		q.teacher = softmax(MulScalar(t.teacher.logits(pixels, dtype), 1/q.temperature))
+	}
+	return q
+}
+
+// loss is each image's (N).
+func (q goal) loss(logits *Node) *Node {
+	own := crossEntropy(logits, q.labels)
+	if q.teacher == nil {
+		return own
+	}
+	taught := crossEntropy(MulScalar(logits, 1/q.temperature), q.teacher)
+	return Add(MulScalar(own, 1-q.share), MulScalar(taught, q.share*q.temperature*q.temperature))
+}
+
+// gradient is the derivative of the losses' sum by the logits (N, Classes).
+func (q goal) gradient(logits *Node) *Node {
+	own := Sub(softmax(logits), q.labels)
+	if q.teacher == nil {
+		return own
+	}
+	taught := Sub(softmax(MulScalar(logits, 1/q.temperature)), q.teacher)
+	return Add(MulScalar(own, 1-q.share), MulScalar(taught, q.share*q.temperature))
 }
 
 // taughtBy is what newTrainer gives a trainer the teacher of checkpoint c with.

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"mnet-edge/model"
 )
@@ -33,8 +35,8 @@ func checkpointOf(spec model.Spec, seed uint64) *model.Checkpoint {
 	return c
 }
 
-// What is learnt is the label's share and the teacher's softmax, by its own normalization and running statistics.
-func TestTarget(t *testing.T) {
+// What a teacher says is its softmax at the recipe's temperature, by its own normalization and running statistics.
+func TestAnswers(t *testing.T) {
 	spec, c := tinySpec(model.NetD), checkpointOf(tinySpec(model.NetC), 3)
 	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 3, spec)
 	be := goBackend(t)
@@ -44,7 +46,7 @@ func TestTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func(tr *trainer, more [][]compute.Buffer, build func(g *Graph, pixels, labels *Node) *Node) []float32 {
-		p, err := tr.compile("target", 3, func(g *Graph, pixels, labels *Node) []*Node {
+		p, err := tr.compile("answers", 3, func(g *Graph, pixels, labels *Node) []*Node {
 			return []*Node{build(g, pixels, labels), ReduceAllSum(ConvertDType(pixels, dtypes.Float32)), labels} // every input has a use
 		})
 		if err != nil {
@@ -71,29 +73,68 @@ func TestTarget(t *testing.T) {
 		return (&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)
 	})
 
-	student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7}, state: make([][]compute.Buffer, 1)}
+	student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2}, state: make([][]compute.Buffer, 1)}
 	if err := taughtBy(c)(student); err != nil {
 		t.Fatal(err)
 	}
 	defer release(student.teacher.state)
 	got := run(student, [][]compute.Buffer{student.teacher.state[0]}, func(_ *Graph, pixels, labels *Node) *Node {
-		return student.target(pixels, labels, dtypes.Float32)
+		return student.goal(pixels, labels, dtypes.Float32).teacher
 	})
 	var want []float64
-	for i, row := range slices.Collect(slices.Chunk(logits, spec.Classes)) {
-		sum := 0.
-		for _, v := range row {
-			sum += math.Exp(float64(v))
-		}
-		for k, v := range row {
-			label := 0.2 / float64(spec.Classes)
-			if int(labels[i]) == k {
-				label += 0.8
-			}
-			want = append(want, 0.3*label+0.7*math.Exp(float64(v))/sum)
-		}
+	for row := range slices.Chunk(logits, spec.Classes) {
+		want = append(want, shares(row, 2)...)
 	}
-	near(t, "target", got, want, 1e-5, 1e-5)
+	near(t, "answers", got, want, 1e-5, 1e-5)
+}
+
+// shares is the softmax of z at a temperature, by its definition.
+func shares(z []float32, temperature float64) []float64 {
+	sum, out := 0., make([]float64, len(z))
+	for i, v := range z {
+		out[i] = math.Exp(float64(v) / temperature)
+		sum += out[i]
+	}
+	for i := range out {
+		out[i] /= sum
+	}
+	return out
+}
+
+// The loss against its definition, and its gradient against differentiation, with and without a teacher.
+func TestGoal(t *testing.T) {
+	logits := [][]float32{{1, 2, 3}, {9, -9, 0}, {-5, 7, 7.5}}
+	answers := [][]float32{{0.2, 0.3, 0.5}, {0.9, 0.1, 0}, {0, 1, 0}}
+	labels := []int32{2, 0, 1}
+	for _, c := range []struct{ smoothing, share, temperature float64 }{{0.1, 0, 1}, {0.1, 0.7, 3}, {0, 1, 4}, {0.2, 0.5, 0.5}} {
+		var want []float64
+		for i, z := range logits {
+			own, taught := 0., 0.
+			for k := range z {
+				label := c.smoothing / 3
+				if int32(k) == labels[i] {
+					label += 1 - c.smoothing
+				}
+				own -= label * math.Log(shares(z, 1)[k])
+				taught -= float64(answers[i][k]) * math.Log(shares(z, c.temperature)[k])
+			}
+			want = append(want, (1-c.share)*own+c.share*c.temperature*c.temperature*taught)
+		}
+		got := evaluate(t, func(in []*Node) []*Node {
+			q := goal{labels: targets(in[1], 3, c.smoothing, in[0].DType())}
+			if c.share > 0 {
+				q.teacher, q.share, q.temperature = in[2], c.share, c.temperature
+			}
+			loss := q.loss(in[0])
+			return []*Node{loss, q.gradient(in[0]), Gradient(ReduceAllSum(loss), in[0])[0], ReduceAllSum(in[2])} // every input has a use
+		}, tensors.FromValue(logits), tensors.FromValue(labels), tensors.FromValue(answers))
+		near(t, fmt.Sprintf("loss of %+v", c), got[0], want, 1e-5, 1e-6)
+		derivative := make([]float64, len(got[2]))
+		for i, v := range got[2] {
+			derivative[i] = float64(v)
+		}
+		near(t, fmt.Sprintf("gradient of %+v", c), got[1], derivative, 1e-5, 1e-6)
+	}
 }
 
 // Taught by answers alone a net learns what its labels, all wrong, would not have told it; interrupted and resumed, it ends with the same
@@ -111,7 +152,7 @@ func TestRunTaught(t *testing.T) {
 		wrong.Train.Labels[i] = (l + 1) % 4
 	}
 	c := tinyConfig(t)
-	c.Spec, c.Epochs, c.Batch, c.LR, c.Teacher, c.Changes = tinySpec(model.NetC), 6, 16, 0.1, first.Out, []byte(`{"distill": 1}`)
+	c.Spec, c.Epochs, c.Batch, c.LR, c.Teacher, c.Changes = tinySpec(model.NetC), 6, 16, 0.1, first.Out, []byte(`{"mix": 0}`)
 	whole, err := Run(context.Background(), c, &wrong)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +229,8 @@ func TestTeacherRefused(t *testing.T) {
 		{"no run", func(c *Config) { c.Teacher = t.TempDir() }, model.ErrCheckpoint},
 		{"other classes", func(*Config) {}, model.ErrCheckpoint},
 		{"no teacher", func(c *Config) { c.Teacher, c.Changes = "", []byte(`{"distill": 0.5}`) }, ErrConfig},
+		{"nothing learnt from it", func(c *Config) { c.Changes = []byte(`{"distill": 0, "mix": 0}`) }, ErrConfig},
+		{"mixed images have no label", func(c *Config) { c.Changes = []byte(`{"distill": 0.9}`) }, ErrConfig},
 	} {
 		config := tinyConfig(t)
 		config.Teacher = first.Out

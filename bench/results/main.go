@@ -57,7 +57,7 @@ func results(add string) error {
 		return err
 	}
 	out := string(text)
-	for mark, table := range map[string]string{"source table": sourceTable(runs), "intermediate ReLU": midReLU(runs), "recipes": recipes(runs)} {
+	for mark, table := range map[string]string{"source table": sourceTable(runs), "intermediate ReLU": midReLU(runs), "recipes": recipes(runs), "teachers": teachers(runs)} {
 		if out, err = between(out, mark, table); err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"mnet-edge/train"
 )
 
 // group is what runs that differ in their seed only have in common.
@@ -74,12 +76,12 @@ var source = []struct {
 	{"D, w = 1, no intermediate ReLU", 89.86, "--net D --no-mid-relu"},
 }
 
-// sourceTable shows every row of the source's table beside ours of the same net, then our other nets. A row that was not
-// run says so, with the command that runs it.
+// sourceTable shows every row of the source's table beside ours of the same net by any recipe, then our other nets by a preset. A row that was
+// not run says so, with the command that runs it. Nets that were taught by others are not in it.
 func sourceTable(runs []run) string {
 	var b strings.Builder
 	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
-	groups := slices.DeleteFunc(grouped(runs), func(g runsOf) bool { return !g.key.preset })
+	groups := slices.DeleteFunc(grouped(runs), func(g runsOf) bool { return g.key.teacher != "" })
 	done := map[string]bool{}
 	for _, s := range source {
 		n := 0
@@ -95,9 +97,31 @@ func sourceTable(runs []run) string {
 		done[s.name] = true
 	}
 	for _, g := range groups {
-		if !done[g.key.name()] {
+		if !done[g.key.name()] && g.key.preset {
 			g.row(&b, "–")
 		}
+	}
+	return b.String()
+}
+
+// teachers shows what runs with a teacher came to, beside the teacher and the same net by the preset without one.
+func teachers(runs []run) string {
+	var b strings.Builder
+	b.WriteString("| net | taught by | its test top-1 | test top-1 | the preset's without a teacher | seeds | recipe, highest rate | images × epochs | machine |\n|---|---|---|---|---|---|---|---|---|\n")
+	groups := grouped(runs)
+	for _, g := range groups {
+		if g.key.teacher == "" {
+			continue
+		}
+		own, k := "not run", g.key
+		k.recipe, k.teacher, k.preset = train.PresetFast, "", true
+		if i := slices.IndexFunc(groups, func(o runsOf) bool { return o.key == k }); i >= 0 {
+			own, _ = groups[i].top1()
+		}
+		figure, seeds := g.top1()
+		r := g.runs[0].Record
+		fmt.Fprintf(&b, "| %s | %s | %.2f %% | **%s** | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
+			100*r.TaughtBy.TestTop1, figure, own, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)
 	}
 	return b.String()
 }
@@ -121,22 +145,31 @@ func grouped(runs []run) []runsOf {
 	return gs
 }
 
-func (g runsOf) row(b *strings.Builder, source string) {
-	var top1, seconds []float64
-	var seeds []string
+// top1 is the mean test top-1 of the runs with its spread, and their seeds.
+func (g runsOf) top1() (figure, seeds string) {
+	var top1 []float64
+	var all []string
 	for _, r := range g.runs {
 		top1 = append(top1, 100*r.Result.TestTop1)
-		seconds = append(seconds, r.Result.Seconds)
-		seeds = append(seeds, fmt.Sprint(r.Record.Seed))
+		all = append(all, fmt.Sprint(r.Record.Seed))
 	}
 	mean, spread := stat.MeanStdDev(top1, nil)
-	figure := fmt.Sprintf("%.2f %%", mean)
+	figure = fmt.Sprintf("%.2f %%", mean)
 	if len(top1) > 1 {
 		figure += fmt.Sprintf(" ± %.2f", spread)
 	}
+	return figure, strings.Join(all, ", ")
+}
+
+func (g runsOf) row(b *strings.Builder, source string) {
+	figure, seeds := g.top1()
+	var seconds []float64
+	for _, r := range g.runs {
+		seconds = append(seconds, r.Result.Seconds)
+	}
 	r := g.runs[0]
-	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, strings.Join(seeds, ", "),
-		g.key.recipeName(), g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, seeds,
+		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
 }
 
 // midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.

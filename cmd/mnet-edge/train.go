@@ -41,7 +41,7 @@ func trainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
-			&cli.StringFlag{Name: "teacher", Usage: "learn `RUN`'s answers beside the labels: those of its best weights, trained on the same classes, to each batch"},
+			&cli.StringFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
