@@ -25,18 +25,18 @@ func (r *run) card(res *Result) []byte {
 	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d, flip %s |",
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, r.recipe.Flip)
+	if r.recipe.Cutout > 0 {
+		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)
+	}
+	if r.recipe.Muon > 0 {
+		p("| | Muon for the matrices that mix channels, at %.3g of that rate; initial weights %g of the way to the identity |", r.recipe.Muon, r.recipe.Identity)
+	}
 	if t := r.record.TaughtBy; t != nil {
 		p("| teacher | net %s (weights' sha256 `%.12s`…): its answers, softmax at temperature %g, are %g of what was learnt |",
 			t.Net.Name(), t.SHA256, r.recipe.temperature(), r.recipe.Distill)
 		if r.recipe.Mix > 0 {
 			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
 		}
-	}
-	if r.recipe.Cutout > 0 {
-		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)
-	}
-	if r.recipe.Muon > 0 {
-		p("| | Muon for the matrices that mix channels, at %.3g of that rate; initial weights %g of the way to the identity |", r.recipe.Muon, r.recipe.Identity)
 	}
 	p("| seed | %d |", r.c.Seed)
 	p("| machine | backend %s on %s, %.0f s |", res.Backend, rec.Platform, res.Seconds)
