@@ -121,7 +121,7 @@ bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it b
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
 
-DATA   ?= cifar10
+DATA   ?= $(or $(MNET_CIFAR10),cifar10)
 LIMIT  ?= 0
 bench-thirdparty: build ## infer against LiteRT's Python interpreter, models of the TensorFlow converter (pip); DATA=cifar10-images.zip LIMIT=1000
 	@test -x $(LITERT) || python3 -m venv .venv-litert
@@ -152,7 +152,11 @@ bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by
 	@.venv-quant/bin/python -c 'import tensorflow, ai_edge_quantizer' 2>/dev/null || \
 		.venv-quant/bin/pip install -q tensorflow-cpu==2.21.0 ai-edge-quantizer==0.10.0 ai-edge-litert==2.3.0
 	@$(GO) build $(TAGS) -o bin/bench-quant ./bench/quant
-	bin/bench-quant -data $(or $(DATA),$(MNET_CIFAR10),cifar10) -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
+	bin/bench-quant -data $(DATA) -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
+
+RECOVERY_MODEL ?= bench/quant/models/d-w0.5-nomid.tflite
+bench-recovery: ## what equalization, bias correction and adaptive rounding are worth, and each number format; RECOVERY_MODEL=FLOAT.tflite
+	$(GO) run ./bench/recovery -data $(DATA) $(RECOVERY_MODEL)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -74,7 +74,6 @@ func TestFindPlugin(t *testing.T) {
 	}
 }
 
-// Where there is no plugin, auto trains on the Go backend and says why; a file that is no plugin is an error, not a crash.
 // The flags that make a GPU's step repeatable are added to those that are there, and do not go over them.
 func TestXLAFlags(t *testing.T) {
 	for _, c := range []struct{ before, want string }{
@@ -90,6 +89,7 @@ func TestXLAFlags(t *testing.T) {
 	}
 }
 
+// Where there is no plugin, auto trains on the Go backend and says why; a file that is no plugin is an error, not a crash.
 func TestAutoFallsBack(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), pluginCPU)
 	if err := os.WriteFile(bad, []byte("not a library"), 0o755); err != nil {

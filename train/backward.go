@@ -32,19 +32,18 @@ type layerPass struct {
 // keep stores x rather than compute it again in each operation that reads it.
 func keep(x *Node) *Node { return OptimizationBarrier(x) }
 
-// gradients returns the mean loss over the batch, the number of hits, and the loss's gradient for each
-// trainable weight by name.
-// The statistics of the batch are in n.batch afterwards.
-func (n *net) gradients(pixels, labels *Node, goal goal) (loss, correct *Node, grads map[string]*Node) {
+// gradients returns the mean loss over the batch, which is q's, the number of hits, and the loss's gradient for each trainable weight by
+// name. The statistics of the batch are in n.batch afterwards.
+func (n *net) gradients(pixels, labels *Node, q goal) (loss, correct *Node, grads map[string]*Node) {
 	p := &pass{net: n, grads: map[string]*Node{}}
-	logits, dLogits, loss := p.forward(pixels, goal)
+	logits, dLogits, loss := p.forward(pixels, q)
 	p.backward(dLogits)
 	p.sumGradients()
 	return n.across(loss)[0], n.across(hits(logits, labels))[0], p.grads
 }
 
 // forward runs the net and returns its logits (N, Classes), the loss's gradient there, and the loss.
-func (p *pass) forward(pixels *Node, goal goal) (logits, dLogits, loss *Node) {
+func (p *pass) forward(pixels *Node, q goal) (logits, dLogits, loss *Node) {
 	x := p.pixels(pixels)
 	for _, l := range p.spec.Layers() {
 		w := p.weights[l.Name+".weight"]
@@ -79,8 +78,8 @@ func (p *pass) forward(pixels *Node, goal goal) (logits, dLogits, loss *Node) {
 		}
 	}
 	share := 1 / float64(max(1, p.devices))
-	dLogits = MulScalar(goal.gradient(logits), share/float64(logits.Shape().Dimensions[0]))
-	return logits, dLogits, MulScalar(ReduceAllMean(goal.loss(logits)), share)
+	dLogits = MulScalar(q.gradient(logits), share/float64(logits.Shape().Dimensions[0]))
+	return logits, dLogits, MulScalar(ReduceAllMean(q.loss(logits)), share)
 }
 
 // backward goes from the logits' gradient (N, Classes) to those of all weights.

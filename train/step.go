@@ -129,8 +129,8 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
-	goal := t.goal(pixels, labels, dtypes.Float32)
-	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, goal)
+	q := t.goal(pixels, labels, dtypes.Float32) // before the net: inputs are in the order in which the graph meets them
+	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, q)
 
 	weights, momenta := map[string]*Node{}, []*Node{}
 	for _, p := range t.params {
@@ -160,13 +160,13 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 
 // gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
 // Net C and quantization-aware runs are differentiated by GoMLX.
-func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node, goal goal) (n *net, loss, correct *Node, grads map[string]*Node) {
+func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node, grads map[string]*Node) {
 	if t.spec.Net == model.NetD && t.ranges == nil {
 		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}, devices: t.devices}
-		loss, correct, grads = n.gradients(pixels, labels, goal)
+		loss, correct, grads = n.gradients(pixels, labels, q)
 		return n, loss, correct, grads
 	}
-	n, loss, correct = t.forward(weights, pixels, labels, goal)
+	n, loss, correct = t.forward(weights, pixels, labels, q)
 	return n, loss, correct, t.differentiate(loss, weights)
 }
 
@@ -188,10 +188,10 @@ func (t *trainer) differentiate(loss *Node, weights map[string]*Node) map[string
 }
 
 // forward is a training pass over one batch.
-func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node, goal goal) (n *net, loss, correct *Node) {
+func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node) {
 	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
 	logits := t.logits(n, pixels)
-	return n, ReduceAllMean(goal.loss(logits)), hits(logits, labels)
+	return n, ReduceAllMean(q.loss(logits)), hits(logits, labels)
 }
 
 // logits are those of n, in float or as int8 will have them.
