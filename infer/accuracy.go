@@ -18,10 +18,13 @@ type Accuracy struct {
 	Correct int        `json:"correct"`
 }
 
+// normal975 is the normal distribution's 97.5 % quantile: what a 95 % interval reaches to either side, in standard deviations.
+const normal975 = 1.959963984540054
+
 // NewAccuracy is correct of n with its Wilson score interval (Wilson, JASA 22, 1927), which unlike the usual one stays
 // within 0..1 and holds near the ends. n is at least 1.
 func NewAccuracy(correct, n int) Accuracy {
-	const z = 1.959963984540054 // the normal distribution's 97.5 % quantile
+	const z = normal975
 	p, m := float64(correct)/float64(n), float64(n)
 	center := p + z*z/(2*m)
 	half := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
@@ -38,6 +41,7 @@ func NewAccuracy(correct, n int) Accuracy {
 // Evaluation is how well a model does on images, and how long it takes over one.
 type Evaluation struct {
 	Accuracy Accuracy
+	Right    []bool // image by image, whether its class got the highest score
 	Latency  Latency
 	Around   Around
 }
@@ -59,6 +63,7 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 	c := newStopwatch(1 << 14)
 	var before, after []time.Duration
 	n, correct := 0, 0
+	var right []bool
 	for rgb, class := range images {
 		if err := ctx.Err(); err != nil {
 			return fail(err)
@@ -89,7 +94,8 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if err := m.Scores(scores, out); err != nil {
 			return fail(fmt.Errorf("image %d: %w", n, err))
 		}
-		if n++; argmax(scores) == class {
+		right = append(right, argmax(scores) == class)
+		if n++; right[n-1] {
 			correct++
 		}
 		after = append(after, time.Since(start))
@@ -97,7 +103,7 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 	if n == 0 {
 		return fail(errors.New("infer: no images to evaluate"))
 	}
-	return Evaluation{NewAccuracy(correct, n), c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
+	return Evaluation{NewAccuracy(correct, n), right, c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
 }
 
 // Median of times, in microseconds, by nearest rank; 0 of none.

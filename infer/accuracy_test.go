@@ -95,6 +95,14 @@ func TestEvaluate(t *testing.T) {
 		if a != infer.NewAccuracy(30, 40) || l.Count != 40 || l.Warmup != (infer.Warmup{Calls: 3}) {
 			t.Errorf("%v: %+v from %d timed calls, want 30 of 40, after %+v", kind, a, l.Count, l.Warmup)
 		}
+		for i, right := range e.Right {
+			if right != (i%4 != 0) {
+				t.Errorf("%v: image %d is right: %v", kind, i, right)
+			}
+		}
+		if len(e.Right) != 40 {
+			t.Errorf("%v: %d images right or wrong, want 40", kind, len(e.Right))
+		}
 		if e.Around.Preprocess <= 0 || e.Around.Postprocess <= 0 || e.Around.Decode != 0 {
 			t.Errorf("%v: around a call %+v", kind, e.Around)
 		}

@@ -37,7 +37,9 @@ type BenchRow struct {
 	SHA256      string           `json:"sha256"`
 	Runtime     Runtime          `json:"runtime"`
 	Accuracy    infer.Accuracy   `json:"accuracy"`
-	DropPoints  float64          `json:"drop_points"` // percentage points of top-1 below the first row's
+	Right       []bool           `json:"-"`                   // of the images that accuracy is about, those classified right
+	DropPoints  float64          `json:"drop_points"`         // percentage points of top-1 below the first row's
+	DropCI95    *[2]float64      `json:"drop_ci95,omitempty"` // 95 % interval of DropPoints, image by image; null of the first row
 	Latency     infer.Latency    `json:"latency_us"`
 	Around      infer.Around     `json:"around_us"`                // what an image takes besides a call
 	Percentiles []float64        `json:"percentiles_us,omitempty"` // of the latency: 0 to 100 %
@@ -55,6 +57,9 @@ func (b *Bench) Compare() {
 	for i := range b.Rows {
 		r := &b.Rows[i]
 		r.DropPoints = 100 * (b.Rows[0].Accuracy.Top1 - r.Accuracy.Top1)
+		if i > 0 && len(r.Right) > 0 && len(r.Right) == len(b.Rows[0].Right) {
+			r.DropCI95 = dropCI(infer.Pair(b.Rows[0].Right, r.Right))
+		}
 		r.SpeedUp = b.Rows[0].Latency.P50 / r.Latency.P50
 		if ratio := r.Latency.Ratio(b.Rows[0].Latency); i > 0 && ratio.P50 > 0 {
 			r.SpeedUpCI = &ratio.CI
@@ -87,7 +92,9 @@ var benchColumns = []benchColumn{
 	{"", "", "top1_low", nil, func(r BenchRow) string { return plain(r.Accuracy.CI95[0]) }},
 	{"", "", "top1_high", nil, func(r BenchRow) string { return plain(r.Accuracy.CI95[1]) }},
 	{"", "", "images", nil, func(r BenchRow) string { return strconv.Itoa(r.Accuracy.N) }},
-	{"drop", "points", "drop_points", func(r BenchRow) string { return fmt.Sprintf("%.2f", noMinusZero(r.DropPoints)) }, func(r BenchRow) string { return plain(r.DropPoints) }},
+	{"drop points [95 %]", "", "drop_points", func(r BenchRow) string { return dropText(r.DropPoints, r.DropCI95) }, func(r BenchRow) string { return plain(r.DropPoints) }},
+	{"", "", "drop_low", nil, func(r BenchRow) string { return bound(r.DropCI95, 0) }},
+	{"", "", "drop_high", nil, func(r BenchRow) string { return bound(r.DropCI95, 1) }},
 	microsecondColumn("p50", func(l infer.Latency) float64 { return l.P50 }),
 	microsecondColumn("p90", func(l infer.Latency) float64 { return l.P90 }),
 	microsecondColumn("p99", func(l infer.Latency) float64 { return l.P99 }),
@@ -100,8 +107,8 @@ var benchColumns = []benchColumn{
 	{"", "", "preprocess_us", nil, func(r BenchRow) string { return plain(r.Around.Preprocess) }},
 	{"", "", "postprocess_us", nil, func(r BenchRow) string { return plain(r.Around.Postprocess) }},
 	{"speed-up [95 %]", "", "speed_up", speedUpText, func(r BenchRow) string { return plain(r.SpeedUp) }},
-	{"", "", "speed_up_low", nil, func(r BenchRow) string { return speedUpEnd(r, 0) }},
-	{"", "", "speed_up_high", nil, func(r BenchRow) string { return speedUpEnd(r, 1) }},
+	{"", "", "speed_up_low", nil, func(r BenchRow) string { return bound(r.SpeedUpCI, 0) }},
+	{"", "", "speed_up_high", nil, func(r BenchRow) string { return bound(r.SpeedUpCI, 1) }},
 	{"", "", "init_us", nil, func(r BenchRow) string { return plain(r.InitUS) }},
 	{"memory", "", "memory_bytes", memoryText, func(r BenchRow) string { return strconv.FormatInt(r.MemoryBytes, 10) }},
 	{"same class", "", "same_top1", verifiedText, func(r BenchRow) string { return verifiedValue(r, func(a infer.Agreement) int { return a.SameTop1 }) }},
@@ -164,11 +171,12 @@ func speedUpText(r BenchRow) string {
 	return s
 }
 
-func speedUpEnd(r BenchRow, end int) string {
-	if r.SpeedUpCI == nil {
+// bound is the lower (0) or the upper (1) end of an interval, if there is one.
+func bound(ci *[2]float64, which int) string {
+	if ci == nil {
 		return ""
 	}
-	return plain(r.SpeedUpCI[end])
+	return plain(ci[which])
 }
 
 func memoryText(r BenchRow) string {

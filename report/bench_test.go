@@ -58,6 +58,10 @@ func comparison() Bench {
 	}}
 	b.Conditions = &devices.Conditions{Samples: 3, Load: devices.Extremes{Min: 0.5, Max: 1.25}, FreqMHz: devices.Extremes{Min: 2400, Max: 2400},
 		Governor: "performance", Throttled: []string{}}
+	b.Rows[0].Right, b.Rows[1].Right = make([]bool, 1000), make([]bool, 1000)
+	for i := range 1000 {
+		b.Rows[0].Right[i], b.Rows[1].Right[i] = i < 725, i >= 14 && i < 735 // fourteen lost, ten won
+	}
 	b.Compare()
 	b.Rows[1].SpeedUpCI = &[2]float64{1.95, 2.0625}
 	for i, mid := range []float64{96.8, 48.4} {

@@ -91,7 +91,7 @@ func (q Quantization) facts() []fact {
 		fs = append(fs, fact{"calibration", fmt.Sprintf("%s over %s, %s", c.Observer, plural(c.Samples, "sample"), enough)})
 	}
 	if q.Top1 != nil {
-		fs = append(fs, fact{"top-1", fmt.Sprintf("%.2f %%, float %.2f %%: %.2f points lost", 100**q.Top1, 100**q.FloatTop1, *q.DropPoints)})
+		fs = append(fs, fact{"top-1", q.Cost() + ", in brackets what holds it with 95 % confidence"})
 	}
 	if w, ok := q.worst(); ok {
 		fs = append(fs, fact{"worst layer", fmt.Sprintf("%s: its output at %.1f dB signal to noise", shorten(w.Name, 60), w.ActivationSNR)})

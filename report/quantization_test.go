@@ -28,7 +28,7 @@ func conversion() Quantization {
 	}
 	recipe := convert.Recipe{Scheme: convert.Int8, Observer: "mse", Equalize: convert.Off, CorrectBias: convert.On, RoundWeights: convert.Off}
 	return Quantization{
-		Convert: Convert{Input: "runs/a", Output: "<int8>.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "ab", Top1: &top1, FloatTop1: &float, DropPoints: &drop},
+		Convert: Convert{Input: "runs/a", Output: "<int8>.tflite", Scheme: "int8", SizeBytes: 302712, SHA256: "ab", Top1: &top1, FloatTop1: &float, DropPoints: &drop, DropCI95: &[2]float64{-0.25, 1.25}},
 		Result: &convert.Result{Recipe: recipe, Layers: []convert.LayerReport{layer("stem", 41), layer("logits", 30)},
 			Trials: []convert.Trial{{Recipe: recipe, OutputSNR: 35.38, Picked: true}, {Recipe: recipe, Refused: "it diverges"}},
 			Calibration: &convert.Calibration{Observer: "mse", Samples: 32, Enough: true, Curve: []convert.Moved{{Samples: 8},
@@ -40,7 +40,7 @@ func conversion() Quantization {
 func TestQuantizationHTML(t *testing.T) {
 	page := htmlOf(t, conversion().HTML)
 	wellFormed(t, page)
-	for _, want := range []string{"&lt;int8&gt;.tflite", "<td>41.0</td>", "<td>1.250</td>", "logits: its output at 30.0 dB", "72.00 %, float 72.50 %: 0.50 points lost",
+	for _, want := range []string{"&lt;int8&gt;.tflite", "<td>41.0</td>", "<td>1.250</td>", "logits: its output at 30.0 dB", "72.00 %, float 72.50 %, points lost 0.50 [-0.25, 1.25]",
 		"it diverges", `aria-labelledby="outputs-title outputs-desc"`, "3.00 % on the average", "2 channels from -1.5 to 6"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

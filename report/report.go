@@ -159,7 +159,36 @@ type Convert struct {
 	FloatTop1   *float64       `json:"float_top1"`
 	Top1        *float64       `json:"top1"`
 	DropPoints  *float64       `json:"drop_points"` // percentage points lost against float
+	DropCI95    *[2]float64    `json:"drop_ci95"`   // 95 % interval of DropPoints, from the same images for both
 	Layers      any            `json:"layers"`
 
 	Verification *infer.Verification `json:"verification,omitempty"` // where it was asked for
+}
+
+// Compare sets what quantization cost, from the same images under the float network and the converted one.
+func (r *Convert) Compare(float, converted infer.Evaluation) {
+	p := infer.Pair(float.Right, converted.Right)
+	drop := 100 * p.Difference()
+	r.FloatTop1, r.Top1 = &float.Accuracy.Top1, &converted.Accuracy.Top1
+	r.DropPoints, r.DropCI95 = &drop, dropCI(p)
+}
+
+// dropCI is the interval of what the second way loses against the first, in points.
+func dropCI(p infer.Paired) *[2]float64 {
+	lo, hi := p.Interval()
+	return &[2]float64{100 * lo, 100 * hi}
+}
+
+// dropText is a loss in points with its interval, if there is one: 0.11 [-0.08, 0.30].
+func dropText(points float64, ci *[2]float64) string {
+	text := fmt.Sprintf("%.2f", noMinusZero(points))
+	if ci != nil {
+		text += fmt.Sprintf(" [%.2f, %.2f]", ci[0], ci[1])
+	}
+	return text
+}
+
+// Cost is that in words: 88.04 %, float 88.15 %, points lost 0.11 [-0.08, 0.30].
+func (r *Convert) Cost() string {
+	return fmt.Sprintf("%.2f %%, float %.2f %%, points lost %s", 100**r.Top1, 100**r.FloatTop1, dropText(*r.DropPoints, r.DropCI95))
 }

@@ -170,7 +170,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
 		row := report.BenchRow{
 			Model: m.path, Scheme: schemeOf(m.Graph), SizeBytes: len(m.bytes), SHA256: sha256Hex(m.bytes),
-			Runtime: m.ran, Accuracy: e.Accuracy, Around: e.Around, InitUS: microseconds(m.init),
+			Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
 		}
 		if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
 			return nil, c.Context.Err()

@@ -232,6 +232,7 @@ type floatModel struct {
 	*infer.Model
 	encoded []byte
 	ranges  map[string]graph.Interval // that it was trained to be quantized with; nil: it was not
+	tested  *infer.Evaluation         // on the test images; nil: not yet
 }
 
 // loadFloat reads a checkpoint's network or another tool's float model.
@@ -357,43 +358,42 @@ func measureDrop(c *cli.Context, f *floatModel, encoded []byte, set *dataset.Set
 	if c.Int("eval") == 0 || set.Test.N == 0 {
 		return nil
 	}
-	if r.FloatTop1 == nil {
-		float, err := top1Of(c, f.encoded, set, &set.Test)
+	if f.tested == nil {
+		e, err := test(c, f.encoded, set)
 		if err != nil {
 			return err
 		}
-		r.FloatTop1 = &float
+		f.tested = &e
 	}
-	top1, err := top1Of(c, encoded, set, &set.Test)
-	if err != nil {
-		return err
+	e, err := test(c, encoded, set)
+	if err == nil {
+		r.Compare(*f.tested, e)
 	}
-	drop := 100 * (*r.FloatTop1 - top1)
-	r.Top1, r.DropPoints = &top1, &drop
-	return nil
+	return err
 }
 
-func top1Of(c *cli.Context, encoded []byte, set *dataset.Set, split *dataset.Split) (float64, error) {
+// test runs a model over the set's test images.
+func test(c *cli.Context, encoded []byte, set *dataset.Set) (infer.Evaluation, error) {
+	fail := func(err error) (infer.Evaluation, error) { return infer.Evaluation{}, err }
 	known, err := given(c)
 	if err != nil {
-		return 0, err
+		return fail(err)
 	}
 	m, err := infer.Load(encoded, known)
 	if err != nil {
-		return 0, err
+		return fail(err)
 	}
 	_, s, err := infer.Open(runtimes(), encoded, infer.Options{})
 	if err != nil {
-		return 0, err
+		return fail(err)
 	}
 	defer s.Close()
 	o := openedModel{Model: m, session: s}
-	images, err := o.evaluationImages(set, split)
+	images, err := o.evaluationImages(set, &set.Test)
 	if err != nil {
-		return 0, err
+		return fail(err)
 	}
-	e, err := infer.Evaluate(c.Context, m, s, images, infer.MeasureOptions{})
-	return e.Accuracy.Top1, err
+	return infer.Evaluate(c.Context, m, s, images, infer.MeasureOptions{})
 }
 
 func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
@@ -433,7 +433,7 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 		t.Row("weights", fmt.Sprintf("lowest signal to noise %.1f dB (%s); %d dead channels", worst.WeightSNR, worst.Name, dead))
 	}
 	if r.Top1 != nil {
-		t.Row("top-1", fmt.Sprintf("%.2f %%, float %.2f %%: %.2f points lost, on %d test images", 100**r.Top1, 100**r.FloatTop1, *r.DropPoints, c.Int("eval")))
+		t.Row("top-1", fmt.Sprintf("%s, on %d test images", r.Cost(), c.Int("eval")))
 	}
 	aloneRows(t, result.Layers)
 	if r.Verification != nil {
