@@ -1,6 +1,9 @@
 package convert
 
 import (
+	"reflect"
+	"slices"
+
 	"mnet-edge/graph"
 	"mnet-edge/quant"
 )
@@ -23,6 +26,9 @@ const BudgetSecond = 40e9
 const (
 	// A choice that costs time or accuracy elsewhere, as of what it was not fitted to, is made when it leaves less than this share.
 	clearly = 0.95
+	// Of a large network the usual recipe is taken unless it leaves this many times the error of the plain one: trials on a few samples, with
+	// ranges of as few, are 2 dB off either way.
+	doubtful = 2
 	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
 	// with one scale a channel.
 	outOfBalance = 25
@@ -39,20 +45,27 @@ type candidate struct {
 	share  float64 // of the error so far: leaving less of it, the choice is made
 }
 
-// candidates stand in the order in which they most often pay: bias correction first, since errors of the mean, which it
-// takes away, hide what the others do. A trial runs the integer network; with other factors of equalization also the float
-// one.
-var candidates = []candidate{
+// usual are the choices that together do best, or within a few tenths of a dB of it, on most networks: errors of the mean, which bias
+// correction takes away, would hide what the other two do.
+var usual = []candidate{
 	{"correct_bias", On, 1.5, 1},
 	{"equalize", ByActivations, 4, 1},
 	{"observer", "mse", 1.5, 1},
+}
+
+// others may pay beside them: first the plainer choice in place of each, then what costs more. A trial runs the integer network; with
+// other factors of equalization also the float one.
+var others = []candidate{
+	{"observer", "minmax", 1.5, 1},
+	{"equalize", Off, 1.5, 1},
+	{"correct_bias", Off, 1.5, 1},
 	{"round_weights", On, 2, clearly},
 	{"equalize", ByWeights, 4, clearly},
 	{"equalize", ByBoth, 4, clearly},
 }
 
-// surely is what the plain recipe and the first three candidates take, in runs of the trials' samples. These are as many as
-// fit into sureShare of the budget; the rest is for what may come of it.
+// surely is what the plain recipe and the usual one take, in runs of the trials' samples. These are as many as fit into sureShare of the
+// budget; the rest is for what may come of it.
 const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
 
 // A network is large when looking at all samples takes more than this share of the budget.
@@ -76,13 +89,19 @@ func choose(c *conversion) error {
 	if err != nil {
 		return err
 	}
-	if t.all == nil { // a large network: the first two together, and one by one only if that does not pay
-		if best, err = t.step(best, candidates[:2]...); err != nil {
-			return err
-		}
+	share, rest := 1., others
+	if t.all == nil { // the samples are too few to tell small differences by
+		share, rest = doubtful, others[len(usual):]
 	}
-	for _, p := range candidates {
-		if best, err = t.step(best, p); err != nil {
+	start := best
+	if best, err = t.step(best, share, usual...); err != nil {
+		return err
+	}
+	if best == start {
+		rest = slices.Concat(usual, others)
+	}
+	for _, p := range rest {
+		if best, err = t.step(best, p.share, p); err != nil {
 			return err
 		}
 	}
@@ -91,15 +110,22 @@ func choose(c *conversion) error {
 	return nil
 }
 
-// step tries what candidates say of choices that are open, and gives the better of this and the best so far.
-func (t *trials) step(best *tried, candidates ...candidate) (*tried, error) {
-	r, share := best.Recipe, 1.
+// step tries what candidates say of choices that are open, and gives that if it leaves less than the share of the error of the best so far,
+// else the best so far.
+func (t *trials) step(best *tried, share float64, candidates ...candidate) (*tried, error) {
+	r := best.Recipe
 	for _, p := range candidates {
 		o := optionNamed(p.option)
-		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice || !t.worthTrying(p, best) {
+		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice {
+			continue
+		}
+		if !t.worthTrying(p, best) {
 			return best, nil
 		}
-		*o.field(&r), share = p.choice, min(share, p.share)
+		*o.field(&r) = p.choice
+	}
+	if slices.ContainsFunc(t.c.trials, func(t Trial) bool { return reflect.DeepEqual(t.Recipe, r) }) {
+		return best, nil
 	}
 	trial, err := t.try(r)
 	switch {

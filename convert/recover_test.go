@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 
 	"mnet-edge/graph"
@@ -277,7 +278,10 @@ func checkTrials(t *testing.T, res *Result) {
 	}
 	best := res.Trials[0]
 	picked := 0
-	for _, trial := range res.Trials {
+	for i, trial := range res.Trials {
+		if slices.ContainsFunc(res.Trials[:i], func(t Trial) bool { return reflect.DeepEqual(t.Recipe, trial.Recipe) }) {
+			t.Errorf("tried twice: %+v", trial.Recipe)
+		}
 		if trial.OutputSNR > best.OutputSNR {
 			best = trial
 		}
@@ -290,6 +294,19 @@ func checkTrials(t *testing.T, res *Result) {
 	}
 	if picked != 1 || best.OutputSNR < res.Trials[0].OutputSNR+1 {
 		t.Errorf("%d picked, best %+v", picked, best)
+	}
+}
+
+// Of a large network, which is one by its budget, few samples are looked at: the usual recipe is taken, which is tried once beside the plain one.
+func TestChooseOfLarge(t *testing.T) {
+	c := checkpoint(nil)
+	res, err := Run(context.Background(), lower(t, c), Recipe{Budget: 90 * work(folded(t, c)), RoundWeights: Off}, scenes(c, 48), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := res.Recipe
+	if len(res.Trials) != 2 || !res.Trials[1].Picked || r.Observer != "mse" || r.Equalize != ByActivations || r.CorrectBias != On {
+		t.Errorf("%+v after %+v", r, res.Trials)
 	}
 }
 

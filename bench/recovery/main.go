@@ -46,10 +46,11 @@ func main() {
 	data := flag.String("data", "", "`DATA` as mnet-edge takes it")
 	calib := flag.Int("calib", 512, "`N` calibration images")
 	test := flag.Int("test", 0, "`N` test images; 0 stands for all")
+	tables := flag.String("tables", "recipes,per-tensor,rounding,formats", "`NAMES` of tables")
 	flag.Parse()
 	b, err := open(*data, flag.Arg(0), *calib, *test)
 	if err == nil {
-		err = b.tables()
+		err = b.tables(*tables)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -204,10 +205,16 @@ func choices(r convert.Recipe) string {
 	return strings.Join([]string{r.Observer, r.Equalize, r.CorrectBias, r.RoundWeights}, " / ")
 }
 
-func (b *bench) tables() error {
-	for _, table := range []func() error{b.recipes, b.perTensor, b.rounding, b.formats} {
-		if err := table(); err != nil {
-			return err
+// tables prints those named, in their order.
+func (b *bench) tables(names string) error {
+	for _, table := range []struct {
+		name  string
+		print func() error
+	}{{"recipes", b.recipes}, {"per-tensor", b.perTensor}, {"rounding", b.rounding}, {"formats", b.formats}} {
+		if slices.Contains(strings.Split(names, ","), table.name) {
+			if err := table.print(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -225,6 +232,12 @@ func (b *bench) recipes() error {
 		rs = append(rs, with(func(r *convert.Recipe) { r.Equalize = e }))
 	}
 	rs = append(rs, with(func(r *convert.Recipe) { r.CorrectBias = convert.On }), with(func(r *convert.Recipe) { r.RoundWeights = convert.On }))
+	together := with(func(r *convert.Recipe) { r.Observer, r.Equalize = "mse", convert.ByActivations })
+	rs = append(rs, together)
+	together.CorrectBias = convert.On
+	rs = append(rs, together)
+	together.RoundWeights = convert.On
+	rs = append(rs, together)
 	for _, r := range rs {
 		if err := b.row(choices(r), r, nil, nil); err != nil {
 			return err
