@@ -21,16 +21,21 @@
 //	Pair             a, b                          Maximum, Minimum, SquaredDifference; one may be repeated to fit the other
 //	Softmax          x                             along the last axis
 //	Mean             x                             over Axes
+//	Reduce           x                             Sum, Largest, Smallest, over Axes
 //	Pool             x                             Average, Max
 //	Pad              x                             zeros around each dimension
 //	Reshape          x
 //	Transpose        x
+//	Slice            x                             a part of each dimension, in steps, which may lead backward
+//	SpaceToDepth     x                             and DepthToSpace
+//	MirrorPad        x
+//	Tile             x
 //	Concat           x...                          along Axis
 //	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
 //	Dequantize       x                             integer -> float32, or a constant float16 -> float32
 //
-// Div, LeakyReLU, PReLU, Pair and the Unary after Logistic are float32 alone: see IntegerForm.
+// Div, LeakyReLU, PReLU, Pair, Sum and the Unary after Logistic are float32 alone: see IntegerForm.
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

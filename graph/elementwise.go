@@ -175,6 +175,14 @@ func IntegerForm(op Op, d DType) error {
 	switch op := op.(type) {
 	case LeakyReLU, PReLU, Pair, BatchNorm:
 		return none
+	case SpaceToDepth, DepthToSpace, Tile:
+		if d != Int8 {
+			return none
+		}
+	case Reduce:
+		if op.Fn == Sum {
+			return none
+		}
 	case Arithmetic:
 		if op.Fn == Div {
 			return none

@@ -71,7 +71,7 @@ func (o Resize) attrs() string { // the result's shape says the size
 // elements or picks among them, and has nothing to rescale them with.
 func (n *Node) SameQuant() bool {
 	switch n.Op.(type) {
-	case Pad, Reshape, Pool, Concat, Transpose, Resize:
+	case Pad, Reshape, Pool, Concat, Transpose, Resize, Slice, SpaceToDepth, DepthToSpace, MirrorPad, Tile, Reduce:
 		return true
 	}
 	return false

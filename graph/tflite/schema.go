@@ -142,9 +142,15 @@ const (
 	sliceEllipsis
 	sliceNewAxis
 	sliceShrink
+	sliceOffset // bool: ends count from begins
 )
 
 const (
+	blockSize       = 0 // SpaceToDepthOptions, DepthToSpaceOptions, int32
+	packAxis        = 1 // PackOptions, UnpackOptions, int32, after the number of them
+	mirrorMode      = 0 // MirrorPadOptions, int8
+	mirrorReflect   = int8(0)
+	mirrorSymmetric = int8(1)
 	reduceKeepDims  = 0 // ReducerOptions, bool
 	reshapeNewShape = 0 // ReshapeOptions, [int32]
 )

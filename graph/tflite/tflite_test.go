@@ -57,7 +57,10 @@ func TestOthers(t *testing.T) {
 		"tf_dynamic": {graph.Quantized, "conv2d depthwise_conv2d conv2d mean fully_connected fully_connected"},
 		"tf_int16x8": {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
 		"tf_curves":  {graph.Folded, "conv2d tanh conv2d leaky_relu conv2d mean fully_connected logistic add div fully_connected"},
-		"tf_int8io":  {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_moves": {graph.Folded, "depth_to_space reshape reduce_max reduce_max reduce_min mirror_pad mirror_pad neg strided_slice slice " +
+			"space_to_depth sum sum tile add reshape reshape reshape concat reshape reshape concat slice slice sub slice slice neg add " +
+			"strided_slice strided_slice slice reshape slice slice reshape reshape slice reshape slice reshape slice reshape slice reshape add"},
+		"tf_int8io": {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, err := Decode(read(t, name))
@@ -197,6 +200,25 @@ func TestVersions(t *testing.T) {
 		{graph.Arithmetic{Fn: graph.Sub}, graph.Int16, graph.Int16, 4, 5, "2.4.0"},
 		{graph.Arithmetic{Fn: graph.Mul}, graph.Int16, graph.Int16, 4, 4, "2.3.0"},
 		{graph.Dequantize{}, graph.Float16, graph.Float32, 4, 3, "1.15.0"},
+		{graph.Slice{}, graph.Float32, graph.Float32, 4, 1, "1.14.0"},
+		{graph.Slice{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Slice{}, graph.Int16, graph.Int16, 4, 4, "2.4.0"},
+		{graph.Slice{}, graph.Int8, graph.Int8, 5, 5, "2.5.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Float32, graph.Float32, 4, 1, "1.6.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int16, graph.Int16, 4, 1, "1.6.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int8, graph.Int8, 5, 4, "2.2.0"},
+		{graph.SpaceToDepth{}, graph.Float32, graph.Float32, 4, 1, "1.5.0"},
+		{graph.SpaceToDepth{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.DepthToSpace{}, graph.Int8, graph.Int8, 4, 2, "2.5.0"},
+		{graph.MirrorPad{}, graph.Float32, graph.Float32, 4, 1, "1.13.1"},
+		{graph.MirrorPad{}, graph.Int8, graph.Int8, 4, 2, "2.3.0"},
+		{graph.MirrorPad{}, graph.Int16, graph.Int16, 4, 3, "2.12.0"},
+		{graph.Tile{}, graph.Float32, graph.Float32, 4, 1, "1.10.1"},
+		{graph.Tile{}, graph.Int8, graph.Int8, 4, 3, "2.8.0"},
+		{graph.Reduce{}, graph.Float32, graph.Float32, 4, 1, "1.10.0"},
+		{graph.Reduce{Fn: graph.Largest}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Reduce{Fn: graph.Smallest}, graph.Int16, graph.Int16, 4, 3, "2.5.0"},
 	} {
 		e := codecOf(c.op)
 		n := &graph.Node{Op: c.op, In: []*graph.Value{typed(c.in, c.rank), typed(c.in, c.rank)}, Out: typed(c.out, c.rank)}
