@@ -62,15 +62,17 @@ func mixesSamples(n *graph.Node) bool {
 		}
 	}
 	switch op := n.Op.(type) {
-	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
+	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected, graph.TransposeConv2D:
 		return varying != 1
 	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Unary, graph.LeakyReLU, graph.Pool, graph.Resize,
 		graph.Slice, graph.SpaceToDepth, graph.DepthToSpace:
 		return varying == 0
 	case graph.BatchNorm:
 		return varying != 1
-	case graph.Softmax:
+	case graph.Softmax, graph.L2Norm:
 		return rank < 2
+	case graph.BatchMatMul:
+		return rank < 3 || !sameRank
 	case graph.Arithmetic, graph.Pair, graph.PReLU:
 		return !sameRank // else a dimension 0 would meet another one
 	case graph.Mean:

@@ -138,7 +138,7 @@ func (o Arithmetic) WithActivation(a Activation) Op      { o.Act = a; return o }
 func (o Pool) WithActivation(a Activation) Op            { o.Act = a; return o }
 
 // The operators with weights, and the ones that any network has; more are in elementwise.go, spatial.go,
-// rearrange.go and reduce.go.
+// rearrange.go, reduce.go and product.go.
 type (
 	// Conv2D is a convolution: out[n,y,x,o] = sum over taps and i of x * weight[o,ky,kx,i], plus bias[o].
 	// Fewer input channels in the weight than in x make it a grouped convolution.

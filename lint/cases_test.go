@@ -107,6 +107,12 @@ func singles() []single {
 			return unary(op)(g, x)
 		}
 	}
+	// with applies an operator to the input and a constant of a shape.
+	with := func(op graph.Op, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
+		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", op, x, graph.Const("c", floats(shape...), make([]float32, floats(shape...).Elements())))
+		}
+	}
 	mirror := graph.MirrorPad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}
 	return []single{
 		{"conv", image, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
@@ -187,6 +193,19 @@ func singles() []single {
 		{"reduce-max-float", floatImage, unary(graph.Reduce{Fn: graph.Largest, Axes: []int{1, 2}}), false},
 		{"reduce-min", image, unary(graph.Reduce{Fn: graph.Smallest, Axes: []int{3}}), true},
 		{"reduce-min-float", floatImage, unary(graph.Reduce{Fn: graph.Smallest, Axes: []int{3}}), false},
+		{"log-float", floatImage, unary(graph.Unary{Fn: graph.Log}), false},
+		{"sin-float", floatImage, unary(graph.Unary{Fn: graph.Sin}), false},
+		{"cos-float", floatImage, unary(graph.Unary{Fn: graph.Cos}), false},
+		{"l2-normalization-float", floatImage, unary(graph.L2Norm{}), false},
+		{"pow-float", floatImage, with(graph.Pair{Fn: graph.Pow}, 8), false},
+		{"matmul-float", floatImage, with(graph.BatchMatMul{}, 8, 6), false},
+		{"matmul-float-batches", floatImage, with(graph.BatchMatMul{}, 16, 8, 6), false},
+		{"matmul-float-adj-x", floatImage, with(graph.BatchMatMul{AdjX: true}, 16, 6), false},
+		{"matmul-float-adj-y", floatImage, with(graph.BatchMatMul{AdjY: true}, 6, 8), false},
+		{"matmul-float-computed", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.BatchMatMul{AdjY: true}, x, x)
+		}, false},
+		{"transpose-conv-float", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{32, 32}}, 0, 6, 3, 3, 8), false},
 	}
 }
 
@@ -261,6 +280,13 @@ func vectors(t *testing.T) map[string][]byte {
 		}
 	}
 	delete(models, "tf_moves") // no network: it has 26 results
+	g, err := tflite.Decode(models["tf_blocks"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if models["tf_blocks"], err = tflite.Encode(g); err != nil { // with the operators as which its SPLIT and its PACK are read
+		t.Fatal(err)
+	}
 	if len(models) < 8 {
 		t.Fatalf("%d models", len(models))
 	}

@@ -14,7 +14,7 @@ func xnnpackSource(function string) string {
 // xnnpackRules are XNNPACK's. An operator is taken by itself, wherever it stands.
 var xnnpackRules = []Rule{
 	{"xnnpack-op", XNNPACK, Refused, "an operator that it has", xnnpackSource("VisitNode"),
-		[]string{"resize_nearest", "mirror_pad", "tile", "batch_norm"}, never("XNNPACK has no such operator")},
+		[]string{"resize_nearest", "mirror_pad", "tile", "log", "pow", "l2_normalization", "batch_norm"}, never("XNNPACK has no such operator")},
 	{"xnnpack-float-only", XNNPACK, Refused, "float32 where it has no integer kernel", xnnpackSource("CheckTensorFloatType"),
 		[]string{"average_pool", "softmax", "hard_swish", "activate"}, floatOnly},
 	{"xnnpack-type", XNNPACK, Refused, "float32, or int8 or uint8 with a scale", xnnpackSource("CheckTensorFloatOrQUInt8Type"),

@@ -92,6 +92,10 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.rearrange(n)
 	case graph.Reduce:
 		return c.reduce(n, op)
+	case graph.BatchMatMul:
+		return c.batchMatMul(n, op)
+	case graph.TransposeConv2D:
+		return c.transposeConv(n, op)
 	case graph.Resize:
 		return c.resize(n, op)
 	}

@@ -36,6 +36,8 @@ func (c *compiler) float(n *graph.Node) (func(), error) {
 				out[i] = min(max(v, lo), hi)
 			}
 		}, nil
+	case graph.L2Norm:
+		return rows(x, out, n.In[0].Type.Shape[len(n.In[0].Type.Shape)-1], l2Norm), nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
 		run := neighbours(n.In[0].Type.Shape, op.Axes)

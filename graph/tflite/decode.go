@@ -182,8 +182,8 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	if len(outs) == 0 || len(outs) > most || len(ins) == 0 || len(ins) > maxInputs {
 		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
 	}
-	if c != nil && c.biased && len(ins) == 3 && ins[2] == -1 {
-		ins = ins[:2]
+	if last := len(ins) - 1; c != nil && c.biased && last > 1 && ins[last] == -1 {
+		ins = ins[:last]
 	}
 	in := make([]*graph.Value, len(ins))
 	for k, t := range ins {

@@ -341,10 +341,10 @@ func TestDecodeLabels(t *testing.T) {
 // seeds are whole models of every kind, ours and others'.
 func seeds(t testing.TB) [][]byte {
 	var all [][]byte
-	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves", "moves"} {
+	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves", "blocks", "moves"} {
 		all = append(all, read(t, "tf_"+name))
 	}
-	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched"} {
+	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched", "products"} {
 		all = append(all, encode(t, nets(t)[name]))
 	}
 	return all

@@ -14,7 +14,7 @@ type codec struct {
 	op      string   // the graph operator's name; of Activate, the activation's; empty where another's stands for it
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
-	biased  bool     // the last input is a bias that may be -1; runtimes fall over a -1 in any other place
+	biased  bool     // the last input may be a bias that is -1; runtimes fall over a -1 in any other place
 	since   []string // the TensorFlow release whose runtime first had version i+1
 
 	// version is the lowest version of the operator that a runtime must have.
@@ -96,6 +96,13 @@ var codecs = []*codec{
 	{"sum", 74, 27, false, strings.Fields("1.10.0"), one, encodeReduce, decodeReduce(graph.Sum)},
 	{"reduce_max", 82, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Largest)},
 	{"reduce_min", 89, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Smallest)},
+	{"log", 73, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Log})},
+	{"sin", 66, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Sin})},
+	{"cos", 108, 84, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Cos})},
+	{"pow", 78, 56, false, strings.Fields("1.10.0"), one, plain, always(graph.Pair{Fn: graph.Pow})},
+	{"l2_normalization", 11, 12, false, strings.Fields("1.5.0"), one, plain, decodeL2Norm},
+	{"batch_matmul", 126, 101, false, strings.Fields("2.3.0"), one, encodeBatchMatMul, decodeBatchMatMul},
+	{"transpose_conv2d", 67, 49, true, strings.Fields("1.9.0 2.2.0 2.3.0"), transposeConvVersion, encodeTransposeConv, decodeTransposeConv},
 	{"", 43, 30, false, nil, nil, nil, decodeSqueeze},    // read as a reshape
 	{"", 70, 52, false, nil, nil, nil, decodeExpandDims}, // so is this
 	{"", 105, 81, false, nil, nil, nil, decodeReverse},   // as a slice

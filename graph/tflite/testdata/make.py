@@ -14,6 +14,8 @@ tf_float16.tflite  float16 weights behind DEQUANTIZE
 tf_dynamic.tflite  int8 weights, float32 activations
 tf_int16x8.tflite  int16 activations, int8 weights
 tf_curves.tflite   float32, with operators that have no integer form here: TANH, LEAKY_RELU, DIV
+tf_blocks.tflite   float32, blocks of newer networks: neighbouring pixels as channels, halves shuffled, mirrored borders,
+                   attention, a gate, a transposed convolution, powers, vectors of length 1
 tf_moves.tflite    float32, no network: what moves elements, in the forms that slicing has in Python, and reductions. Its
                    input is 4x6x8 whole numbers, (37 i + 11) mod 101 - 50, of which every result is exact;
                    tf_moves.txt has, of TensorFlow Lite's reference kernels, what each is, its tensor, its shape and the
@@ -72,6 +74,31 @@ def curves():
     x = L.LeakyReLU(0.1)(L.Conv2D(12, 1)(x))
     x = L.GlobalAveragePooling2D()(L.Conv2D(12, 3, strides=2, padding="same")(x))
     x = x / (1.0 + L.Dense(12, activation="sigmoid")(x))
+    return tf.keras.Model(inputs, L.Dense(5, name="logits")(x))
+
+
+def blocks():
+    tf.keras.utils.set_random_seed(7)
+    do = lambda f, *x: L.Lambda(lambda x: f(*x))(list(x))
+    x = inputs = tf.keras.Input((16, 16, 3), batch_size=1, name="image")
+    x = do(lambda x: tf.concat([x[:, ::2, ::2], x[:, 1::2, ::2], x[:, ::2, 1::2], x[:, 1::2, 1::2]], -1), x)
+    x = L.Conv2D(8, 3, padding="same", activation="relu")(x)
+    a, b = do(lambda x: tf.split(x, 2, axis=-1)[0], x), do(lambda x: tf.split(x, 2, axis=-1)[1], x)
+    b = L.Conv2D(4, 1)(L.DepthwiseConv2D(3, padding="same")(L.Conv2D(4, 1, activation="relu")(b)))
+    x = do(lambda a, b: tf.reshape(tf.transpose(tf.stack([a, b], 3), (0, 1, 2, 4, 3)), (1, 8, 8, 8)), a, b)
+    x = do(lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT"), x)
+    x = L.Conv2D(8, 3, strides=2, activation="relu6")(x)
+    rows = L.Reshape((16, 8))(x)
+    q, k, v = L.Dense(6)(rows), L.Dense(6)(rows), L.Dense(8)(rows)
+    y = do(lambda q, k: tf.nn.softmax(tf.matmul(q, k, transpose_b=True) * 0.4), q, k)
+    x = L.Add()([x, L.Reshape((4, 4, 8))(do(tf.matmul, y, v))])
+    gate = do(lambda x: tf.sigmoid(tf.reduce_max(x, [1, 2], keepdims=True) - tf.reduce_sum(x, [1, 2], keepdims=True) / 16), x)
+    x = L.Multiply()([x, gate])
+    x = L.Conv2DTranspose(4, 3, strides=2, padding="same")(x)
+    x = do(lambda x: x * tf.tanh(tf.math.log(1 + tf.exp(x))), x)
+    x = do(lambda x: tf.nn.space_to_depth(x, 2), x)
+    x = do(lambda x: tf.pow(tf.nn.relu(x) + 0.1, 1.5) + tf.sin(x), x)
+    x = do(lambda x: tf.nn.l2_normalize(tf.reshape(x[:, 1:3, 1:3], (1, 64)), -1), x)
     return tf.keras.Model(inputs, L.Dense(5, name="logits")(x))
 
 
@@ -162,4 +189,5 @@ write("tf_float16.tflite", a, small="float16")
 write("tf_dynamic.tflite", wide(), small="dynamic")
 write("tf_int16x8.tflite", a, int16=True)
 write("tf_curves.tflite", curves())
+write("tf_blocks.tflite", blocks())
 moves("tf_moves")
