@@ -41,6 +41,13 @@ func ComputedShapes(b []byte) ([]string, error) {
 	return d.computed, err
 }
 
+// Origins are, for each node of the graph that Decode makes of a file, the number of the file's operator that it is read from:
+// of an operator may be several, or none.
+func Origins(b []byte) ([]int, error) {
+	_, d, err := decode(b)
+	return d.origins, err
+}
+
 func decode(b []byte) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
 	d := &decoder{f: f, folded: map[*graph.Value]bool{}}
@@ -71,6 +78,7 @@ type decoder struct {
 	read     []bool                // of each tensor, whether anybody does
 	folded   map[*graph.Value]bool // results of shapers
 	computed []string              // values that are made with one
+	origins  []int                 // of each node, the number of its operator
 }
 
 func (d *decoder) model(model table) (*graph.Graph, error) {
@@ -105,6 +113,9 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	for i, o := range operators {
 		if err := d.node(g, i, o); err != nil || d.f.err != nil {
 			return nil, err
+		}
+		for len(d.origins) < len(g.Nodes) {
+			d.origins = append(d.origins, i)
 		}
 	}
 	d.where = ""
