@@ -117,6 +117,9 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 		for len(d.origins) < len(g.Nodes) {
 			d.origins = append(d.origins, i)
 		}
+		if len(g.Nodes) > maxNodes { // some are read as several
+			return nil, fmt.Errorf("operator %d: at most %d nodes are made of a file", i, maxNodes)
+		}
 	}
 	d.where = ""
 	for _, i := range sub.int32s(subgraphOutputs) {

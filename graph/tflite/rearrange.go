@@ -94,7 +94,7 @@ func decodeStrided(c *call) (graph.Op, error) {
 		return nil, err
 	}
 	entries := len(args[0])
-	if len(args[1]) != entries || len(args[2]) != entries || entries > 2*maxRank {
+	if len(args[1]) != entries || len(args[2]) != entries {
 		return nil, fmt.Errorf("begin %v, end %v, strides %v", args[0], args[1], args[2])
 	}
 	if c.options.bool(sliceOffset) {

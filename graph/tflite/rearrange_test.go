@@ -149,6 +149,24 @@ func TestReadAs(t *testing.T) {
 	}
 }
 
+// Few operators that are read as many make no graph larger than a file may be.
+func TestDecodeBoundedParts(t *testing.T) {
+	g := graph.New("packs")
+	g.Level = graph.Folded
+	in := slices.Repeat([]*graph.Value{g.Input("x", floats(1))}, maxInputs)
+	for i := range maxNodes/maxInputs + 1 {
+		g.Outputs = []*graph.Value{g.Apply(fmt.Sprint("y", i), graph.Concat{}, in...)}
+	}
+	p := taken(t, g)
+	p.model[modelDescription] = strings.Repeat("large enough to describe as much. ", 1<<15)
+	p.model[modelOperatorCodes] = []obj{{codeDeprecated: int8(83), codeVersion: int32(1), codeBuiltin: int32(83)}}
+	for _, o := range p.operators {
+		o[operatorOptionsType], o[operatorOptions] = uint8(59), obj{int32(maxInputs), int32(0)}
+		p.tensors[o[operatorOutputs].([]int32)[0]][tensorShape] = []int32{maxInputs, 1}
+	}
+	refused(t, finish(p.model, modelID, 0), "at most 16384 nodes are made of a file")
+}
+
 // The nodes of a graph know the file's operators that they are read from, of which some are several and some none.
 func TestOrigins(t *testing.T) {
 	for name, want := range map[string][]int{
