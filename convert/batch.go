@@ -32,9 +32,16 @@ func batched(g *graph.Graph, n int) (*graph.Graph, map[*graph.Value]*graph.Value
 		}
 	}
 	for _, node := range b.Nodes {
-		if op, ok := node.Op.(graph.Reshape); ok {
+		switch op := node.Op.(type) {
+		case graph.Reshape:
 			op.Shape = slices.Clone(op.Shape)
 			op.Shape[0] = n
+			node.Op = op
+		case graph.Slice:
+			op.Size = slices.Clone(op.Size)
+			op.Size[0] = n
+			op.Step = slices.Clone(op.Step)
+			op.Step[0] = 1 // of one sample it said nothing
 			node.Op = op
 		}
 	}
@@ -55,20 +62,29 @@ func mixesSamples(n *graph.Node) bool {
 		}
 	}
 	switch op := n.Op.(type) {
-	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
+	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected, graph.TransposeConv2D:
 		return varying != 1
-	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Unary, graph.LeakyReLU, graph.Pool, graph.Resize:
+	case graph.Reshape, graph.Quantize, graph.Dequantize, graph.Activate, graph.Unary, graph.LeakyReLU, graph.Pool, graph.Resize,
+		graph.Slice, graph.SpaceToDepth, graph.DepthToSpace:
 		return varying == 0
 	case graph.BatchNorm:
 		return varying != 1
-	case graph.Softmax:
+	case graph.Softmax, graph.L2Norm:
 		return rank < 2
+	case graph.BatchMatMul:
+		return rank < 3 || !sameRank
 	case graph.Arithmetic, graph.Pair, graph.PReLU:
 		return !sameRank // else a dimension 0 would meet another one
 	case graph.Mean:
 		return op.Axes[0] == 0
+	case graph.Reduce:
+		return op.Axes[0] == 0
 	case graph.Pad:
 		return op.Before[0] > 0 || op.After[0] > 0
+	case graph.MirrorPad:
+		return op.Before[0] > 0 || op.After[0] > 0
+	case graph.Tile:
+		return op.Times[0] > 1
 	case graph.Concat:
 		return op.Axis == 0 || varying != len(n.In)
 	case graph.Transpose:

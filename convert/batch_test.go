@@ -10,6 +10,33 @@ import (
 	"mnet-edge/quant"
 )
 
+// movedNet has the operators that move elements and those without weights of a layer's, each of which leaves dimension 0 as
+// it is.
+func movedNet() *graph.Graph {
+	g := graph.New("moved")
+	g.Level = graph.Folded
+	constant := func(name string, shape ...int) *graph.Value {
+		v := graph.Const(name, float32Type(shape...), make([]float32, graph.Type{Shape: shape}.Elements()))
+		for i := range floats(v) {
+			floats(v)[i] = float32(i%5-2) / 4
+		}
+		return v
+	}
+	x := g.Input("x", float32Type(1, 4, 4, 4))
+	x = g.Apply("deep", graph.SpaceToDepth{Block: 2}, x)
+	x = g.Apply("wide", graph.DepthToSpace{Block: 2}, x)
+	x = g.Apply("mirrored", graph.MirrorPad{Before: []int{0, 1, 0, 0}, After: []int{0, 1, 2, 0}}, x)
+	x = g.Apply("part", graph.Slice{Begin: []int{0, 5, 1, 0}, Size: []int{1, 3, 4, 4}, Step: []int{2, -2, 1, 1}}, x)
+	x = g.Apply("repeated", graph.Tile{Times: []int{1, 2, 1, 1}}, x)
+	x = g.Apply("grown", graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{12, 8}}, x, constant("w", 3, 3, 3, 4))
+	x = g.Apply("matrices", graph.BatchMatMul{}, x, constant("m", 3, 5))
+	x = g.Apply("own", graph.BatchMatMul{AdjY: true}, x, x)
+	x = g.Apply("unit", graph.L2Norm{}, x)
+	x = g.Apply("largest", graph.Reduce{Fn: graph.Largest, Axes: []int{1}}, x)
+	g.Outputs = []*graph.Value{g.Apply("sums", graph.Reduce{Axes: []int{2}}, x)}
+	return g
+}
+
 // Every value of every sample has the bits at once that it has alone: float networks and integer ones, numbers of samples that
 // fill no batch.
 func TestBatchedEqualsAlone(t *testing.T) {
@@ -21,7 +48,7 @@ func TestBatchedEqualsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range []*graph.Graph{folded(t, checkpoint(nil)), fileNet(t), islandNet(), int8s.Graph, mixed.Graph} {
+	for _, g := range []*graph.Graph{folded(t, checkpoint(nil)), fileNet(t), islandNet(), movedNet(), int8s.Graph, mixed.Graph} {
 		if b, _ := batched(g, 3); b == nil {
 			t.Errorf("%s: not batched:\n%v", g.Name, g)
 			continue
@@ -73,6 +100,9 @@ func TestNotBatched(t *testing.T) {
 		"turned":            graph.Transpose{Perm: []int{1, 0, 2, 3}},
 		"padded":            graph.Pad{Before: []int{1, 0, 0, 0}, After: []int{0, 0, 0, 0}},
 		"rows":              graph.Reshape{Shape: []int{4, 12}},
+		"mirrored":          graph.MirrorPad{Before: []int{1, 0, 0, 0}, After: []int{0, 0, 0, 0}, Symmetric: true},
+		"repeated":          graph.Tile{Times: []int{2, 1, 1, 1}},
+		"largest":           graph.Reduce{Fn: graph.Largest, Axes: []int{0}, KeepDims: true},
 	} {
 		g := graph.New(name)
 		g.Level = graph.Folded

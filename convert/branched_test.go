@@ -16,9 +16,11 @@ import (
 
 // fileNet is a float .tflite of TensorFlow's converter: hard swish, squeeze and excite, residual, pools, concatenation,
 // transposition, softmax.
-func fileNet(t *testing.T) *graph.Graph {
+func fileNet(t *testing.T) *graph.Graph { return fileOf(t, "tf_any") }
+
+func fileOf(t *testing.T, name string) *graph.Graph {
 	t.Helper()
-	b, err := os.ReadFile("../graph/tflite/testdata/tf_any.tflite")
+	b, err := os.ReadFile("../graph/tflite/testdata/" + name + ".tflite")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,5 +169,24 @@ normalization mean=[0] std=[255]
 	got := g.String()
 	if got = got[strings.Index(got, "\n"):]; got != want {
 		t.Errorf("got%s\nwant%s", got, want)
+	}
+}
+
+// The largest of some elements is one of them, and has their range; a sum has its own, which theirs is not widened to.
+func TestRangesOfReductions(t *testing.T) {
+	for fn, shared := range map[graph.ReduceFunc]bool{graph.Largest: true, graph.Smallest: true, graph.Sum: false} {
+		g := graph.New("reduced")
+		g.Level = graph.Ranged
+		x := g.Input("x", float32Type(1, 4))
+		x.Range = &graph.Interval{Min: -1, Max: 1}
+		y := g.Apply("y", graph.Reduce{Fn: fn, Axes: []int{1}}, x)
+		y.Range = &graph.Interval{Min: 0, Max: 3}
+		g.Outputs = []*graph.Value{y}
+		if err := shareRange(&conversion{g: g}); err != nil {
+			t.Fatal(err)
+		}
+		if got := *x.Range == *y.Range; got != shared {
+			t.Errorf("%s: one range %v, want %v", y.Def.Op.Name(), got, shared)
+		}
 	}
 }

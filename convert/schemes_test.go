@@ -248,6 +248,34 @@ func TestPartial(t *testing.T) {
 	}
 }
 
+// A net of newer blocks: what moves elements is integers, the rest islands, and the whole stays near what it was.
+func TestPartialBlocks(t *testing.T) {
+	samples := randomInputs(16*16*3, 32)
+	want := outputs(t, fileOf(t, "tf_blocks"), samples)
+	floats := []string{"batch_matmul", "sum", "transpose_conv2d", "exp", "log", "tanh", "pow", "sin", "l2_normalization", "dequantize"}
+	for _, c := range []struct {
+		scheme Scheme
+		least  float64
+		floats []string
+	}{
+		{Int8, 33, floats},
+		{Int16x8, 48, append(floats, "space_to_depth")},
+	} {
+		res, err := Run(context.Background(), fileOf(t, "tf_blocks"), Recipe{Scheme: c.scheme, Partial: true, FloatIO: true}, samples, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if db := snr(want, outputs(t, res.Graph, samples)); db < c.least {
+			t.Errorf("%s: %.1f dB of the float network", c.scheme, db)
+		}
+		for _, n := range res.Graph.Nodes {
+			if d := n.Out.Type.DType; (d == graph.Float32) != slices.Contains(c.floats, n.Op.Name()) {
+				t.Errorf("%s: %s %q is %v", c.scheme, n.Op.Name(), n.Out.Name, d)
+			}
+		}
+	}
+}
+
 // The int16 quantization of a range, and the room its biases have.
 func TestInt16Range(t *testing.T) {
 	for _, c := range []struct {

@@ -15,22 +15,30 @@
 //	Activate         x                             ReLU or ReLU6 on its own
 //	Arithmetic       a, b                          Add, Sub, Mul, Div; one may be repeated to fit the other
 //	Unary            x                             HardSwish, Logistic; Tanh, Exp, Abs, Neg, Sqrt, Rsqrt, Square, Elu,
-//	                                               Floor, Ceil, Round, Gelu, GeluTanh, Clip1, Clip01
+//	                                               Floor, Ceil, Round, Gelu, GeluTanh, Clip1, Clip01, Log, Sin, Cos
 //	LeakyReLU        x
 //	PReLU            x, alpha                      alpha repeated to fit x
-//	Pair             a, b                          Maximum, Minimum, SquaredDifference; one may be repeated to fit the other
-//	Softmax          x                             along the last axis
+//	Pair             a, b                          Maximum, Minimum, SquaredDifference, Pow; one may be repeated to fit the other
+//	Softmax          x                             along the last axis; so is L2Norm
+//	BatchMatMul      x (..., N, I), y (..., I, O)  or their transposes
+//	TransposeConv2D  x, weight, [bias]             weight (O, KH, KW, I)
 //	Mean             x                             over Axes
+//	Reduce           x                             Sum, Largest, Smallest, over Axes
 //	Pool             x                             Average, Max
 //	Pad              x                             zeros around each dimension
 //	Reshape          x
 //	Transpose        x
+//	Slice            x                             a part of each dimension, in steps, which may lead backward
+//	SpaceToDepth     x                             and DepthToSpace
+//	MirrorPad        x
+//	Tile             x
 //	Concat           x...                          along Axis
 //	Resize           x                             Bilinear, Nearest
 //	Quantize         x                             float32 -> integer, or integer -> integer
 //	Dequantize       x                             integer -> float32, or a constant float16 -> float32
 //
-// Div, LeakyReLU, PReLU, Pair and the Unary after Logistic are float32 alone: see IntegerForm.
+// Div, LeakyReLU, PReLU, Pair, L2Norm, Sum, BatchMatMul, TransposeConv2D and the Unary after Logistic are float32 alone: see
+// IntegerForm.
 //
 // A Graph is at one Level; the passes of package convert lead from Float to Quantized. Check is the verifier: shapes
 // re-infer, edges are mutual, definitions come first, the level's rules hold. Fprint is the one printer; its text is

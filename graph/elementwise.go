@@ -40,6 +40,9 @@ const (
 	GeluTanh // Gelu's approximation by a Tanh
 	Clip1    // -1 to 1
 	Clip01   // 0 to 1
+	Log      // natural
+	Sin
+	Cos
 )
 
 // PairFunc is what a Pair computes of two numbers.
@@ -49,18 +52,20 @@ const (
 	Maximum PairFunc = iota
 	Minimum
 	SquaredDifference // (a - b)^2
+	Pow               // a^b
 )
 
-var pairNames = [...]string{Maximum: "maximum", Minimum: "minimum", SquaredDifference: "squared_difference"}
+var pairNames = [...]string{Maximum: "maximum", Minimum: "minimum", SquaredDifference: "squared_difference", Pow: "pow"}
 
 var unaryNames = [...]string{
 	HardSwish: "hard_swish", Logistic: "logistic", Tanh: "tanh", Exp: "exp", Abs: "abs", Neg: "neg",
 	Sqrt: "sqrt", Rsqrt: "rsqrt", Square: "square", Elu: "elu", Floor: "floor", Ceil: "ceil", Round: "round",
 	Gelu: "gelu", GeluTanh: "gelu_tanh", Clip1: "relu_n1_to_1", Clip01: "relu_0_to_1",
+	Log: "log", Sin: "sin", Cos: "cos",
 }
 
-// The operators that compute each element of the result from one element of each input. Softmax is among them though a
-// row's elements meet in its sum.
+// The operators that compute each element of the result from one element of each input. Softmax and L2Norm are among them
+// though a row's elements meet in a sum.
 type (
 	// Arithmetic is Fn of the two inputs' elements. A dimension of 1, or one that is missing in front, is repeated to
 	// fit the other input's. Either input may be a constant.
@@ -78,6 +83,8 @@ type (
 	Pair struct{ Fn PairFunc }
 	// Softmax is exp(Beta*x) along the last axis, divided by its sum there.
 	Softmax struct{ Beta float32 }
+	// L2Norm divides by the length of the vector along the last axis, but by no less than 1e-6; float32 alone.
+	L2Norm struct{}
 )
 
 func (o Arithmetic) Name() string {
@@ -88,11 +95,13 @@ func (LeakyReLU) Name() string { return "leaky_relu" }
 func (PReLU) Name() string     { return "prelu" }
 func (o Pair) Name() string    { return pairNames[o.Fn] }
 func (Softmax) Name() string   { return "softmax" }
+func (L2Norm) Name() string    { return "l2_normalization" }
 
 func (o Arithmetic) attrs() string { return o.Act.attrs() }
 func (Unary) attrs() string        { return "" }
 func (PReLU) attrs() string        { return "" }
 func (Pair) attrs() string         { return "" }
+func (L2Norm) attrs() string       { return "" }
 func (o LeakyReLU) attrs() string  { return fmt.Sprintf(" alpha=%v", o.Alpha) }
 
 func (o Softmax) attrs() string {
@@ -157,6 +166,14 @@ func (o Softmax) infer(in []Type) (Type, error) {
 	return t, err
 }
 
+func (o L2Norm) infer(in []Type) (Type, error) {
+	t, err := like(in)
+	if n := len(t.Shape); err == nil && (n < 1 || n > 4) {
+		err = fmt.Errorf("input %v: want 1 to 4 dimensions", t.Shape) // more no runtime takes
+	}
+	return t, err
+}
+
 // like is the type of an operator's one input.
 func like(in []Type) (Type, error) {
 	if err := arity(in, 1, 1); err != nil {
@@ -173,8 +190,16 @@ var ErrNoIntegerForm = errors.New("no form for integers")
 func IntegerForm(op Op, d DType) error {
 	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	switch op := op.(type) {
-	case LeakyReLU, PReLU, Pair, BatchNorm:
+	case LeakyReLU, PReLU, Pair, BatchNorm, L2Norm, BatchMatMul, TransposeConv2D:
 		return none
+	case SpaceToDepth, DepthToSpace, Tile:
+		if d != Int8 {
+			return none
+		}
+	case Reduce:
+		if op.Fn == Sum {
+			return none
+		}
 	case Arithmetic:
 		if op.Fn == Div {
 			return none

@@ -137,7 +137,8 @@ func (o FullyConnected) WithActivation(a Activation) Op  { o.Act = a; return o }
 func (o Arithmetic) WithActivation(a Activation) Op      { o.Act = a; return o }
 func (o Pool) WithActivation(a Activation) Op            { o.Act = a; return o }
 
-// The operators with weights, and the ones that any network has; more are in elementwise.go and spatial.go.
+// The operators with weights, and the ones that any network has; more are in elementwise.go, spatial.go,
+// rearrange.go, reduce.go and product.go.
 type (
 	// Conv2D is a convolution: out[n,y,x,o] = sum over taps and i of x * weight[o,ky,kx,i], plus bias[o].
 	// Fewer input channels in the weight than in x make it a grouped convolution.
@@ -163,11 +164,6 @@ type (
 	BatchNorm struct{ Eps float32 }
 	// Activate is an activation as a node of its own.
 	Activate struct{ Act Activation }
-	// Mean averages over Axes (ascending), keeping them as 1 where KeepDims.
-	Mean struct {
-		Axes     []int
-		KeepDims bool
-	}
 	// Pad surrounds dimension i with Before[i] and After[i] zeros (in an integer tensor: zero points).
 	Pad struct{ Before, After []int }
 	// Reshape gives the same elements another shape.
@@ -183,7 +179,6 @@ func (DepthwiseConv2D) Name() string { return "depthwise_conv2d" }
 func (FullyConnected) Name() string  { return "fully_connected" }
 func (BatchNorm) Name() string       { return "batch_norm" }
 func (Activate) Name() string        { return "activate" }
-func (Mean) Name() string            { return "mean" }
 func (Pad) Name() string             { return "pad" }
 func (Reshape) Name() string         { return "reshape" }
 func (Quantize) Name() string        { return "quantize" }
@@ -204,10 +199,6 @@ func (o Pad) attrs() string       { return fmt.Sprintf(" before=%v after=%v", o.
 func (Reshape) attrs() string     { return "" } // the result's shape says it
 func (Quantize) attrs() string    { return "" }
 func (Dequantize) attrs() string  { return "" }
-
-func (o Mean) attrs() string {
-	return fmt.Sprintf(" axes=%v", o.Axes) + keep(o.KeepDims)
-}
 
 func keep(dims bool) string {
 	if dims {
@@ -290,30 +281,6 @@ func (o BatchNorm) infer(in []Type) (Type, error) {
 }
 
 func (o Activate) infer(in []Type) (Type, error) { return like(in) }
-
-func (o Mean) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	x := in[0]
-	for i, a := range o.Axes {
-		if a < 0 || a >= len(x.Shape) || i > 0 && a <= o.Axes[i-1] {
-			return Type{}, fmt.Errorf("axes %v of input %v: want ascending", o.Axes, x.Shape)
-		}
-	}
-	if len(o.Axes) == 0 {
-		return Type{}, fmt.Errorf("mean over no axis")
-	}
-	var shape []int
-	for i, d := range x.Shape {
-		if !slices.Contains(o.Axes, i) {
-			shape = append(shape, d)
-		} else if o.KeepDims {
-			shape = append(shape, 1)
-		}
-	}
-	return Type{DType: x.DType, Shape: shape}, nil
-}
 
 func (o Pad) infer(in []Type) (Type, error) {
 	if err := arity(in, 1, 1); err != nil {

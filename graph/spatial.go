@@ -70,9 +70,11 @@ func (o Resize) attrs() string { // the result's shape says the size
 // SameQuant reports whether an integer node must have one quantization for its inputs and its result: it moves
 // elements or picks among them, and has nothing to rescale them with.
 func (n *Node) SameQuant() bool {
-	switch n.Op.(type) {
-	case Pad, Reshape, Pool, Concat, Transpose, Resize:
+	switch op := n.Op.(type) {
+	case Pad, Reshape, Pool, Concat, Transpose, Resize, Slice, SpaceToDepth, DepthToSpace, MirrorPad, Tile:
 		return true
+	case Reduce:
+		return op.Fn != Sum
 	}
 	return false
 }

@@ -9,9 +9,8 @@ import (
 
 // NodePlace is where a runtime runs one of its nodes.
 type NodePlace struct {
-	Node      int    // the runtime's number of it
-	Name      string // of what it computes
-	Partition int    // of the delegate, -1 for the runtime's own kernel
+	Node      int // the number of the file's operator
+	Partition int // of the delegate, -1 for the runtime's own kernel
 }
 
 // OperatorRun is what a runtime says of an operator as it runs.
@@ -22,28 +21,28 @@ type OperatorRun struct {
 }
 
 // Attribute describes the graph's nodes by where they ran, and gives for each operator that ran, in their order, the node it
-// belongs to, -1 for none. The delegate's operators are taken for XNNPACK's, the one that tells of them.
-func Attribute(g *graph.Graph, places []NodePlace, ran []OperatorRun, delegate string) (nodes []NodeTime, owner []int) {
+// belongs to, -1 for none. Of an operator of the file that is several nodes it is the last. The delegate's operators are taken
+// for XNNPACK's, the one that tells of them.
+func Attribute(g *graph.Graph, origins []int, places []NodePlace, ran []OperatorRun, delegate string) (nodes []NodeTime, owner []int) {
 	nodes = make([]NodeTime, len(g.Nodes))
 	for i, n := range g.Nodes {
 		nodes[i] = NodeTime{Name: n.Out.Name, Op: n.Op.Name()}
 	}
-	byNode := map[int]int{}      // the runtime's node -> the graph's
+	byNode := map[int][]int{}    // the runtime's node -> the graph's
 	partition := map[int][]int{} // of the delegate -> the graph's nodes
-	from := 0
+	for at, origin := range origins {
+		byNode[origin] = append(byNode[origin], at)
+	}
 	for _, p := range places {
-		// The file's operators are the graph's but for those that only compute a shape, which have no node.
-		at := slices.IndexFunc(nodes[from:], func(n NodeTime) bool { return n.Name == p.Name })
-		if at < 0 {
-			continue
-		}
-		at += from
-		from = at + 1
-		byNode[p.Node] = at
-		nodes[at].Ran = "none"
-		if p.Partition >= 0 {
-			nodes[at].Ran = delegate
-			partition[p.Partition] = append(partition[p.Partition], at)
+		// The file's operators that only compute a shape are no node of the graph.
+		for i, at := range byNode[p.Node] {
+			nodes[at].Ran = "none"
+			if p.Partition >= 0 {
+				nodes[at].Ran = delegate
+				partition[p.Partition] = append(partition[p.Partition], at)
+			} else if i+1 < len(byNode[p.Node]) {
+				nodes[at].Kernel = "fused"
+			}
 		}
 	}
 	own := func(at int, kernel string) {
@@ -59,9 +58,9 @@ func Attribute(g *graph.Graph, places []NodePlace, ran []OperatorRun, delegate s
 	part, next := -1, 0
 	for _, r := range ran {
 		if !r.Delegated {
-			at, ok := byNode[r.Node]
-			if !ok {
-				at = -1
+			at := -1
+			if of := byNode[r.Node]; len(of) > 0 {
+				at = of[len(of)-1]
 			}
 			own(at, r.Kernel)
 			continue
@@ -121,6 +120,14 @@ var xnnpackNames = map[string][]string{
 	"resize_bilinear":  {"Resize Bilinear"},
 	"quantize":         {"Convert"},
 	"dequantize":       {"Convert"},
+	"slice":            {"Slice", "Copy"},
+	"space_to_depth":   {"Space To Depth"},
+	"depth_to_space":   {"Depth To Space"},
+	"batch_matmul":     {"Batch Matrix Multiply"},
+	"transpose_conv2d": {"Deconvolution"},
+	"sum":              {"Sum"},
+	"reduce_max":       {"Reduce Max"},
+	"reduce_min":       {"Reduce Min"},
 }
 
 func implements(kernel string, op graph.Op) bool {

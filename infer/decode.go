@@ -20,6 +20,16 @@ func Decode(model []byte) (*graph.Graph, error) {
 	return g, nil
 }
 
+// Origins are, for each node of a model's graph, the number of the file's operator that it is read from. A runtime's nodes are
+// the file's.
+func Origins(model []byte) ([]int, error) {
+	origins, err := tflite.Origins(model)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	return origins, nil
+}
+
 // CheckSize reports a buffer that is not the tensor's size.
 func (t Tensor) CheckSize(n int) error {
 	if want := t.Type.Bytes(); n != want {

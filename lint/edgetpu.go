@@ -19,7 +19,7 @@ var edgeTPUBehind = Rule{"edgetpu-behind", EdgeTPU, Refused, "no refused operato
 // edgeTPURules are the Edge TPU's, as its documentation has them: its compiler is not open.
 var edgeTPURules = []Rule{
 	{"edgetpu-op", EdgeTPU, Refused, "an operator of its table", coralSource("Supported operations"),
-		[]string{"hard_swish", "dequantize", "batch_norm"}, never("the Edge TPU has no such operator")},
+		[]string{"hard_swish", "dequantize", "depth_to_space", "mirror_pad", "tile", "batch_norm"}, never("the Edge TPU has no such operator")},
 	{"edgetpu-type", EdgeTPU, Refused, "8-bit integers with a scale throughout", coralSource("Model requirements"), nil, edgeTPUTypes},
 	{"edgetpu-shape", EdgeTPU, Refused, "tensor sizes that are constants", coralSource("Model requirements"), ofComputed, computedShape},
 	{"edgetpu-static", EdgeTPU, Refused, "weights that are constants", coralSource("Model requirements"), weighted, constantWeights},
@@ -32,6 +32,7 @@ var edgeTPURules = []Rule{
 	{"edgetpu-dense", EdgeTPU, Refused, "a one-dimensional result", coralSource("Supported operations"), []string{"fully_connected"}, oneRow},
 	{"edgetpu-mean", EdgeTPU, Refused, "a mean over height and width only", coralSource("Supported operations"), []string{"mean"}, meanOverImage},
 	{"edgetpu-pad", EdgeTPU, Refused, "padding of height and width only", coralSource("Supported operations"), []string{"pad"}, padImage},
+	{"edgetpu-slice", EdgeTPU, Refused, "slices in steps of 1", coralSource("Supported operations"), []string{"strided_slice"}, steps},
 	{"edgetpu-softmax", EdgeTPU, Refused, "one row of at most 16000 elements", coralSource("Supported operations"), []string{"softmax"}, shortRow},
 	{"edgetpu-resize", EdgeTPU, Slow, "sizes small enough: others are left to the CPU, the documentation does not say which", coralSource("Supported operations"),
 		[]string{"resize_bilinear", "resize_nearest"}, never("whether it is taken depends on its size")},

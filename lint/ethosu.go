@@ -18,7 +18,7 @@ const brick = 16
 // ethosURules are those of the Ethos-U55 and U65. An operator that Vela refuses runs on the CPU, others around it on the
 // NPU.
 var ethosURules = []Rule{
-	{"ethos-u-op", EthosU, Refused, "an operator that it has", velaSource("summary table"), []string{"dequantize", "batch_norm"},
+	{"ethos-u-op", EthosU, Refused, "an operator that it has", velaSource("summary table"), []string{"dequantize", "space_to_depth", "depth_to_space", "batch_norm"},
 		never("Vela leaves this operator to the CPU")},
 	{"ethos-u-type", EthosU, Refused, "integers with a scale", velaSource("generic constraints"), nil,
 		want("int8", "uint8", "int16")},
@@ -35,6 +35,7 @@ var ethosURules = []Rule{
 		[]string{"mean"}, meanOfImage},
 	{"ethos-u-resize", EthosU, Refused, "sides 2, 4 or 8 times as long, both alike; with half-pixel centres 2 times", velaSource("RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR"),
 		[]string{"resize_bilinear", "resize_nearest"}, wholeUpsampling},
+	{"ethos-u-slice", EthosU, Refused, "slices forward", velaSource("STRIDED_SLICE"), []string{"strided_slice"}, forward},
 	{"ethos-u-channels", EthosU, Slow, "channels in multiples of 16: it keeps and computes them in bricks of 16",
 		"Arm Ethos-U55 NPU Technical Reference Manual, feature maps in NHCWB16", []string{"conv2d", "depthwise_conv2d", "fully_connected"}, wholeBricks},
 	{"ethos-u-rescale", EthosU, Slow, "no change of scale beside the operators: a QUANTIZE between them is a pass over memory of its own",

@@ -120,6 +120,16 @@ func fused(n *graph.Node) string {
 	return ""
 }
 
+// steps refuses a slice that leaves out elements, forward one that goes backward.
+func steps(n *graph.Node) string { return fmt.Sprintf("steps of %v", n.Op.(graph.Slice).Step) }
+
+func forward(n *graph.Node) string {
+	if slices.Min(n.Op.(graph.Slice).Step) < 0 {
+		return steps(n)
+	}
+	return ""
+}
+
 // never refuses an operator as such.
 func never(reason string) func(*graph.Node) string {
 	return func(*graph.Node) string { return reason }

@@ -14,7 +14,7 @@ func xnnpackSource(function string) string {
 // xnnpackRules are XNNPACK's. An operator is taken by itself, wherever it stands.
 var xnnpackRules = []Rule{
 	{"xnnpack-op", XNNPACK, Refused, "an operator that it has", xnnpackSource("VisitNode"),
-		[]string{"resize_nearest", "batch_norm"}, never("XNNPACK has no such operator")},
+		[]string{"resize_nearest", "mirror_pad", "tile", "log", "pow", "l2_normalization", "batch_norm"}, never("XNNPACK has no such operator")},
 	{"xnnpack-float-only", XNNPACK, Refused, "float32 where it has no integer kernel", xnnpackSource("CheckTensorFloatType"),
 		[]string{"average_pool", "softmax", "hard_swish", "activate"}, floatOnly},
 	{"xnnpack-type", XNNPACK, Refused, "float32, or int8 or uint8 with a scale", xnnpackSource("CheckTensorFloatOrQUInt8Type"),
@@ -35,6 +35,7 @@ var xnnpackRules = []Rule{
 	{"xnnpack-quantize", XNNPACK, Refused, "of integers: one type, and scales in a ratio of 2^-8 to 2^7", xnnpackSource("VisitUnaryNode"),
 		[]string{"quantize"}, requantizes},
 	{"xnnpack-concat", XNNPACK, Refused, "2 to 5 inputs", xnnpackSource("VisitConcatenationNode"), []string{"concat"}, fewInputs},
+	{"xnnpack-slice", XNNPACK, Refused, "slices in steps of 1", xnnpackSource("VisitStridedSliceNode"), []string{"strided_slice"}, steps},
 	{"xnnpack-pool-stride", XNNPACK, Refused, "a stride no larger than the window", xnnpackSource("CheckPoolingParams"),
 		[]string{"average_pool", "max_pool"}, strideWithinWindow},
 	{"xnnpack-softmax", XNNPACK, Refused, "beta 1", xnnpackSource("VisitSoftmaxNode"), []string{"softmax"}, betaOne},

@@ -88,8 +88,14 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 		return c.pool(n, op)
 	case graph.Concat:
 		return c.concat(n, op)
-	case graph.Transpose:
-		return c.transpose(n, op)
+	case graph.Transpose, graph.Slice, graph.SpaceToDepth, graph.DepthToSpace, graph.MirrorPad, graph.Tile:
+		return c.rearrange(n)
+	case graph.Reduce:
+		return c.reduce(n, op)
+	case graph.BatchMatMul:
+		return c.batchMatMul(n, op)
+	case graph.TransposeConv2D:
+		return c.transposeConv(n, op)
 	case graph.Resize:
 		return c.resize(n, op)
 	}

@@ -206,6 +206,9 @@ var floatUnary = [...]func(float32) float32{
 	},
 	graph.Clip1:  func(x float32) float32 { return min(max(x, -1), 1) },
 	graph.Clip01: func(x float32) float32 { return min(max(x, 0), 1) },
+	graph.Log:    func(x float32) float32 { return float32(log(float64(x))) },
+	graph.Sin:    func(x float32) float32 { return float32(sine(float64(x), 0)) },
+	graph.Cos:    func(x float32) float32 { return float32(sine(float64(x), 1)) },
 }
 
 // each applies f to every element.
@@ -231,6 +234,7 @@ var floatPairs = [...]func(a, b float32) float32{
 	graph.Maximum:           func(a, b float32) float32 { return max(a, b) },
 	graph.Minimum:           func(a, b float32) float32 { return min(a, b) },
 	graph.SquaredDifference: func(a, b float32) float32 { return float32((a - b) * (a - b)) },
+	graph.Pow:               func(a, b float32) float32 { return float32(pow(float64(a), float64(b))) },
 }
 
 func prelu(x, alpha float32) float32 {

@@ -68,6 +68,24 @@ func TestFloatMore(t *testing.T) {
 		{"bilinear half pixel", resize(graph.Bilinear, 4, false, true), []*graph.Value{x(1, 1, 2, 1)}, []float32{1, 3}, []float32{1, 1.5, 2.5, 3}},
 		{"nearest", resize(graph.Nearest, 5, false, false), []*graph.Value{x(1, 1, 2, 2)}, []float32{1, 2, 3, 4}, []float32{1, 2, 1, 2, 1, 2, 3, 4, 3, 4}},
 		{"nearest corners", resize(graph.Nearest, 3, true, false), []*graph.Value{x(1, 1, 2, 1)}, []float32{1, 3}, []float32{1, 3, 3}},
+		{"slice backward", graph.Slice{Begin: []int{1, 2}, Size: []int{2, 2}, Step: []int{-1, -2}}, []*graph.Value{x(2, 3)}, []float32{1, 2, 3, 4, 5, 6}, []float32{6, 4, 3, 1}},
+		{"space to depth", graph.SpaceToDepth{Block: 2}, []*graph.Value{x(1, 2, 4, 1)}, []float32{1, 2, 3, 4, 5, 6, 7, 8}, []float32{1, 2, 5, 6, 3, 4, 7, 8}},
+		{"depth to space", graph.DepthToSpace{Block: 2}, []*graph.Value{x(1, 1, 2, 4)}, []float32{1, 2, 5, 6, 3, 4, 7, 8}, []float32{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"mirror", graph.MirrorPad{Before: []int{2}, After: []int{1}}, []*graph.Value{x(3)}, []float32{1, 2, 3}, []float32{3, 2, 1, 2, 3, 2}},
+		{"mirror symmetric", graph.MirrorPad{Before: []int{2}, After: []int{3}, Symmetric: true}, []*graph.Value{x(3)}, []float32{1, 2, 3}, []float32{2, 1, 1, 2, 3, 3, 2, 1}},
+		{"tile", graph.Tile{Times: []int{2, 2}}, []*graph.Value{x(1, 2)}, []float32{1, 2}, []float32{1, 2, 1, 2, 1, 2, 1, 2}},
+		{"sum", graph.Reduce{Axes: []int{0}}, []*graph.Value{x(2, 2)}, []float32{1, 2, 3, 4}, []float32{4, 6}},
+		{"largest", graph.Reduce{Fn: graph.Largest, Axes: []int{0, 1}}, []*graph.Value{x(2, 2)}, []float32{-1, -2, -3, -4}, []float32{-1}},
+		{"smallest", graph.Reduce{Fn: graph.Smallest, Axes: []int{1}, KeepDims: true}, []*graph.Value{x(2, 2)}, []float32{1, 2, 4, 3}, []float32{1, 3}},
+		{"pow", graph.Pair{Fn: graph.Pow}, []*graph.Value{x(6), c([]float32{3, 0.5, -1, 3, 2, 0}, 6)}, []float32{2, 9, 4, -2, -3, 7}, []float32{8, 3, 0.25, -8, 9, 1}},
+		{"length 1", graph.L2Norm{}, []*graph.Value{x(2, 2)}, []float32{3, 4, 0, 0}, []float32{0.6, 0.8, 0, 0}},
+		{"matrices", graph.BatchMatMul{}, []*graph.Value{x(2, 1, 2), c([]float32{1, 2, 3, 10, 20, 30}, 2, 3)}, []float32{1, 1, 2, 0}, []float32{11, 22, 33, 2, 4, 6}},
+		{"matrices adj", graph.BatchMatMul{AdjX: true, AdjY: true}, []*graph.Value{x(3, 2), c([]float32{1, 10, 100, 1, 1, 1, 0, 0, 2, 3, 0, 0}, 4, 3)},
+			[]float32{1, 4, 2, 5, 3, 6}, []float32{321, 6, 6, 3, 654, 15, 12, 12}},
+		{"transposed conv", graph.TransposeConv2D{Window: graph.Dense(2, graph.Valid), Size: [2]int{1, 5}}, []*graph.Value{x(1, 1, 2, 1), c([]float32{1, 10, 100}, 1, 1, 3, 1), c([]float32{0.5}, 1)},
+			[]float32{1, 2}, []float32{1.5, 10.5, 102.5, 20.5, 200.5}},
+		{"transposed conv same", graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{1, 4}}, []*graph.Value{x(1, 1, 2, 2), c([]float32{1, 2, 10, 20, 100, 200}, 1, 1, 3, 2)},
+			[]float32{1, 0, 0, 1}, []float32{1, 10, 102, 20}},
 		{"nearest down", resize(graph.Nearest, 2, false, true), []*graph.Value{x(1, 1, 4, 1)}, []float32{1, 2, 3, 4}, []float32{2, 4}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -228,9 +246,33 @@ func TestExp(t *testing.T) {
 	}
 }
 
+// So are the others, for numbers that a float32 holds.
+func TestFunctions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := float64(rapid.Float32().Draw(t, "x"))
+		near := func(name string, got, want float64) {
+			if got != want && !(math.Abs(got-want) <= 1e-15*max(math.Abs(want), 1e-30)) && !(math.IsNaN(got) && math.IsNaN(want)) {
+				t.Fatalf("%s(%v) is %v, want %v", name, x, got, want)
+			}
+		}
+		near("log", log(x), math.Log(x))
+		near("sin", sine(x, 0), math.Sin(x))
+		near("cos", sine(x, 1), math.Cos(x))
+		b := float64(rapid.Float32Range(-20, 20).Draw(t, "b"))
+		if rapid.Bool().Draw(t, "whole") {
+			b = math.Round(b)
+		}
+		// Of a float32 exact, or next to it.
+		if got, want := float32(pow(x, b)), float32(math.Pow(x, b)); got != want && !(math.Abs(float64(got-want)) <= 1e-7*math.Abs(float64(want))) &&
+			!(got != got && want != want) {
+			t.Fatalf("%v^%v is %v, want %v", x, b, got, want)
+		}
+	})
+}
+
 // The operators of whole networks, too, compute without allocating.
 func TestNetworksAllocateNothing(t *testing.T) {
-	for _, name := range []string{"residual", "squeezed", "mixed", "forms"} {
+	for _, name := range []string{"residual", "squeezed", "mixed", "forms", "moves"} {
 		g := readVectors(t, filepath.Join("testdata/vectors", name)).Graph
 		m := machine(t, g, Options{})
 		in := randomLike(rand.New(rand.NewPCG(1, 1)), g.Inputs[0])

@@ -70,37 +70,3 @@ func reciprocal(x int32, integers int) (r int32, over int) {
 	}
 	return shift(y, 1), integers - zeros
 }
-
-// exp is e^x to the last bit or two, the same on every machine, as math.Exp is not.
-func exp(x float64) float64 {
-	switch {
-	case x > 709:
-		return math.Inf(1)
-	case x < -745:
-		return 0
-	case math.IsNaN(x):
-		return x
-	}
-	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-	k := math.RoundToEven(x * math.Log2E)
-	r := float64(x-float64(k*ln2Hi)) - float64(k*ln2Lo) // |r| <= ln2/2
-	sum := 1.0
-	for n := 14; n > 0; n-- {
-		sum = 1 + float64(float64(r*sum)/float64(n))
-	}
-	return math.Ldexp(sum, int(k))
-}
-
-// erf is the error function, the same on every machine: 2/sqrt(pi) exp(-x^2) times the sum of 2^n x^(2n+1) / (1*3*..*(2n+1)), whose
-// terms have one sign, so that nothing cancels. Source: Abramowitz and Stegun, 7.1.6.
-func erf(x float64) float64 {
-	if math.Abs(x) > 6 {
-		return math.Copysign(1, x) // to within 1e-16
-	}
-	square, term, sum := float64(x*x), x, x
-	for n := 3.; math.Abs(term) > 1e-17*math.Abs(sum); n += 2 {
-		term = float64(term*2*square) / n
-		sum += term
-	}
-	return 2 / math.Sqrt(math.Pi) * float64(exp(-square)*sum)
-}

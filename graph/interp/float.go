@@ -36,6 +36,8 @@ func (c *compiler) float(n *graph.Node) (func(), error) {
 				out[i] = min(max(v, lo), hi)
 			}
 		}, nil
+	case graph.L2Norm:
+		return rows(x, out, n.In[0].Type.Shape[len(n.In[0].Type.Shape)-1], l2Norm), nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
 		run := neighbours(n.In[0].Type.Shape, op.Axes)
@@ -159,13 +161,7 @@ func batchNorm(x, gamma, beta, mean, variance []float32, eps float32, out []floa
 
 // meanFloat: out[j] = (sum of the x[i] with to[i] = j, in order) / count. Each run of so many x goes to as many neighbours.
 func meanFloat(x []float32, to []int, count, run int, out []float32) {
-	clear(out)
-	for i := 0; i < len(x); i += run {
-		sums := out[to[i]:][:run]
-		for k, v := range x[i:][:run] {
-			sums[k] += v
-		}
-	}
+	reduce(x, to, run, 0, func(sum, v float32) float32 { return sum + v }, out)
 	for j := range out {
 		out[j] /= float32(count)
 	}

@@ -140,38 +140,12 @@ func concat[T any](c *compiler, n *graph.Node, op graph.Concat, out []T) func() 
 	}
 }
 
-func (c *compiler) transpose(n *graph.Node, op graph.Transpose) (func(), error) {
-	step, in := make([]int, len(op.Perm)), graph.Strides(n.In[0].Type.Shape)
-	for i, p := range op.Perm {
-		step[i] = in[p]
-	}
-	return c.gather(n, func() []int { return graph.Offsets(n.Out.Type.Shape, step, 0) })
-}
-
-// gather returns what computes out[i] = x[from()[i]].
-func (c *compiler) gather(n *graph.Node, from func() []int) (func(), error) {
-	switch x := c.data[n.In[0]].(type) {
-	case []float32:
-		return gather(x, c.data[n.Out].([]float32), from()), nil
-	case []int8:
-		return gather(x, c.data[n.Out].([]int8), from()), nil
-	case []int16:
-		return gather(x, c.data[n.Out].([]int16), from()), nil
-	}
-	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
-}
-
-func gather[T any](x, out []T, from []int) func() {
-	return func() {
-		for i, at := range from {
-			out[i] = x[at]
-		}
-	}
-}
-
 // resize returns what computes a Resize node: each element of the result from the one nearest to its place in x, or
 // from the four around it.
 func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
+	if op.Fn == graph.Nearest {
+		return c.rearrange(n)
+	}
 	x, out := n.In[0].Type.Shape, n.Out.Type.Shape
 	var axes [2][]place
 	for i := range axes {
@@ -179,21 +153,6 @@ func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
 		for o := range axes[i] {
 			axes[i][o] = c.place(op, o, x[1+i], out[1+i], n.Out.Type.DType)
 		}
-	}
-	if op.Fn == graph.Nearest {
-		return c.gather(n, func() []int {
-			var from []int
-			for b := range x[0] {
-				for _, y := range axes[0] {
-					for _, at := range axes[1] {
-						for k := range x[3] {
-							from = append(from, ((b*x[1]+y.lo)*x[2]+at.lo)*x[3]+k)
-						}
-					}
-				}
-			}
-			return from
-		})
 	}
 	switch in := c.data[n.In[0]].(type) {
 	case []float32:

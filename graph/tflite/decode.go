@@ -41,6 +41,13 @@ func ComputedShapes(b []byte) ([]string, error) {
 	return d.computed, err
 }
 
+// Origins are, for each node of the graph that Decode makes of a file, the number of the file's operator that it is read from:
+// of an operator may be several, or none.
+func Origins(b []byte) ([]int, error) {
+	_, d, err := decode(b)
+	return d.origins, err
+}
+
 func decode(b []byte) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
 	d := &decoder{f: f, folded: map[*graph.Value]bool{}}
@@ -68,8 +75,10 @@ type decoder struct {
 	tensors []table
 	values  []*graph.Value // of each tensor once it is known
 
+	read     []bool                // of each tensor, whether anybody does
 	folded   map[*graph.Value]bool // results of shapers
 	computed []string              // values that are made with one
+	origins  []int                 // of each node, the number of its operator
 }
 
 func (d *decoder) model(model table) (*graph.Graph, error) {
@@ -100,9 +109,16 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	if len(operators) > maxNodes {
 		return nil, fmt.Errorf("%d operators: at most %d are read", len(operators), maxNodes)
 	}
+	d.reads(sub, operators)
 	for i, o := range operators {
 		if err := d.node(g, i, o); err != nil || d.f.err != nil {
 			return nil, err
+		}
+		for len(d.origins) < len(g.Nodes) {
+			d.origins = append(d.origins, i)
+		}
+		if len(g.Nodes) > maxNodes { // some are read as several
+			return nil, fmt.Errorf("operator %d: at most %d nodes are made of a file", i, maxNodes)
 		}
 	}
 	d.where = ""
@@ -140,6 +156,22 @@ func level(g *graph.Graph) graph.Level {
 	return graph.Folded
 }
 
+// reads notes which tensors are read.
+func (d *decoder) reads(sub table, operators []table) {
+	d.read = make([]bool, len(d.tensors))
+	note := func(tensors []int32) {
+		for _, i := range tensors {
+			if i >= 0 && int(i) < len(d.read) {
+				d.read[i] = true
+			}
+		}
+	}
+	note(sub.int32s(subgraphOutputs))
+	for _, o := range operators {
+		note(o.int32s(operatorInputs))
+	}
+}
+
 // node decodes operator i and appends it to the graph.
 func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	d.where = fmt.Sprintf("operator %d", i)
@@ -157,17 +189,15 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	if c == nil && shapers[code] == nil {
 		return fmt.Errorf("%s: %w", where, ErrUnsupported)
 	}
-	if len(outs) != 1 || len(ins) == 0 || len(ins) > maxInputs {
+	most := 1
+	if slices.Contains(split, code) {
+		most = maxInputs
+	}
+	if len(outs) == 0 || len(outs) > most || len(ins) == 0 || len(ins) > maxInputs {
 		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
 	}
-	var options table // where the type says so there are none, whatever else there is
-	if t := o.uint8(operatorOptionsType); c == nil || t == c.options {
-		options = o.table(operatorOptions)
-	} else if t != 0 {
-		return fmt.Errorf("%s: options of kind %d: want %d", where, t, c.options)
-	}
-	if c != nil && c.biased && len(ins) == 3 && ins[2] == -1 {
-		ins = ins[:2]
+	if last := len(ins) - 1; c != nil && c.biased && last > 1 && ins[last] == -1 {
+		ins = ins[:last]
 	}
 	in := make([]*graph.Value, len(ins))
 	for k, t := range ins {
@@ -178,31 +208,55 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 			d.f.charge(o.at, len(q.Scale), 4) // Check looks at them once a use
 		}
 	}
-	out, err := d.undefined(outs[0])
-	if err != nil {
-		return fmt.Errorf("%s: output: %w", where, err)
-	}
-	call := &call{options: options, in: in, out: out.Type}
-	if c == nil {
-		if err := call.fold(code, out); err != nil {
+	for k, t := range outs {
+		if len(outs) > 1 && t >= 0 && int(t) < len(d.read) && !d.read[t] {
+			continue
+		}
+		if err := d.result(g, code, o, in, t, k, len(outs)); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
-		d.values[outs[0]], d.folded[out] = out, true
+	}
+	return nil
+}
+
+// result decodes what operator o of a code makes of in: tensor t, which is number part of its results.
+func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value, t int32, part, parts int) error {
+	out, err := d.undefined(t)
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	if part > 0 {
+		d.f.charge(o.at, 1, tableCost) // as if it were an operator's of its own
+	}
+	c := codecFor(code)
+	call := &call{in: in, out: out.Type, part: part, parts: parts, g: g, f: d.f, name: out.Name}
+	if fold := shapers[code]; fold != nil && (c == nil || out.Type.DType == graph.Int32) {
+		call.options = o.table(operatorOptions)
+		if err := call.fold(fold, out); err != nil {
+			return err
+		}
+		d.values[t], d.folded[out] = out, true
 		return nil
+	}
+	// Where the type says so there are no options, whatever else there is.
+	if kind := o.uint8(operatorOptionsType); kind == c.options {
+		call.options = o.table(operatorOptions)
+	} else if kind != 0 {
+		return fmt.Errorf("options of kind %d: want %d", kind, c.options)
 	}
 	if slices.ContainsFunc(in, func(v *graph.Value) bool { return d.folded[v] }) {
 		d.computed = append(d.computed, out.Name)
 	}
 	op, err := c.decode(call)
 	if err != nil {
-		return fmt.Errorf("%s: %w", where, err)
+		return err
 	}
 	v := g.Apply(out.Name, op, d.bias(op, out.Name, call.in)...)
 	if _, err := v.Def.Infer(); err != nil {
-		return fmt.Errorf("%s: %w", where, err)
+		return err
 	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
-	d.values[outs[0]] = v
+	d.values[t] = v
 	return nil
 }
 

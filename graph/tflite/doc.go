@@ -23,8 +23,9 @@
 // padding, the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go,
 // the operators in the table of ops.go.
 //
-// Decode also takes what Encode does not write: a SQUEEZE or an EXPAND_DIMS, as a reshape, and the operators that compute a reshape's
-// shape from a batch that the converter did not know (shapes.go).
+// Decode also takes what Encode does not write: a SQUEEZE or an EXPAND_DIMS, as a reshape; a SPLIT, an UNPACK, a PACK and the like, as
+// slices, reshapes and concatenations (rearrange.go); and the operators that compute a reshape's shape from a batch that the converter
+// did not know (shapes.go). A result between two operators that one is read as is called NAME/1, NAME/2 after the operator's.
 //
 // What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had
 // no bias, as runtimes refuse one without.

@@ -110,9 +110,13 @@ func (e *encoder) node(n *graph.Node) error {
 		return fmt.Errorf("%s %q has no form in a file", n.Op.Name(), n.Out.Name)
 	}
 	options, operands := c.encode(n)
+	inputs := slices.Concat(n.In, operands)
+	if _, ok := n.Op.(graph.TransposeConv2D); ok {
+		inputs = transposeConvInputs(inputs)
+	}
 	operator := obj{
 		operatorCode:        e.code(c, n),
-		operatorInputs:      e.values(slices.Concat(n.In, operands)),
+		operatorInputs:      e.values(inputs),
 		operatorOutputs:     e.values([]*graph.Value{n.Out}),
 		operatorOptionsType: c.options,
 		operatorOptions:     options,

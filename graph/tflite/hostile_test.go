@@ -89,9 +89,15 @@ func TestDecodeRefuses(t *testing.T) {
 		}},
 		{`operator 1 STRIDED_SLICE giving tensor 5 "stem": 3 inputs: want 4`, func(p parts) {
 			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(45), int32(45)
+			p.operators[1][operatorOptionsType] = uint8(0)
 		}},
 		{`operator 1 PACK giving tensor 5 "stem": not a constant of integers`, func(p parts) {
 			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(83), int32(83)
+			p.tensor("stem")[tensorType] = int8(2)
+		}},
+		{`operator 1 PACK giving tensor 5 "stem": [6] beside [1 10 10 3]`, func(p parts) {
+			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(83), int32(83)
+			p.operators[1][operatorOptionsType] = uint8(0)
 		}},
 		{`input: tensor 0 "image": dynamic shape [1 -1 -1 3]`, func(p parts) {
 			p.tensor("image")[tensorSignature] = []int32{1, -1, -1, 3}
@@ -335,10 +341,10 @@ func TestDecodeLabels(t *testing.T) {
 // seeds are whole models of every kind, ours and others'.
 func seeds(t testing.TB) [][]byte {
 	var all [][]byte
-	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves"} {
+	for _, name := range []string{"float", "int8", "int8io", "any", "float16", "dynamic", "int16x8", "curves", "blocks", "moves"} {
 		all = append(all, read(t, "tf_"+name))
 	}
-	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched"} {
+	for _, name := range []string{"float", "int8", "ranged", "branched", "int8 branched", "products"} {
 		all = append(all, encode(t, nets(t)[name]))
 	}
 	return all

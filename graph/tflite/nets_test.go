@@ -170,6 +170,7 @@ func nets(t testing.TB) map[string]*graph.Graph {
 	t.Helper()
 	m := map[string]*graph.Graph{
 		"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet()), "branched": branched(floats(1, 6, 8, 5)),
+		"products":      productNet(),
 		"int8 branched": branched(graph.Type{DType: graph.Int8, Shape: []int{1, 6, 8, 5}, Quant: quant.PerTensor(0.04, 9)}),
 	}
 	for name, g := range m {

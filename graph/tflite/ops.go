@@ -14,7 +14,7 @@ type codec struct {
 	op      string   // the graph operator's name; of Activate, the activation's; empty where another's stands for it
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
-	biased  bool     // the last input is a bias that may be -1; runtimes fall over a -1 in any other place
+	biased  bool     // the last input may be a bias that is -1; runtimes fall over a -1 in any other place
 	since   []string // the TensorFlow release whose runtime first had version i+1
 
 	// version is the lowest version of the operator that a runtime must have.
@@ -29,9 +29,15 @@ type codec struct {
 
 // call is an operator of a file while it is decoded.
 type call struct {
-	options table
-	in      []*graph.Value
-	out     graph.Type
+	options     table
+	in          []*graph.Value
+	out         graph.Type
+	part, parts int // which of how many results it is decoded for
+
+	g     *graph.Graph // what step adds to
+	f     *file
+	name  string // of the result
+	steps int    // so far
 }
 
 var codecs = []*codec{
@@ -81,8 +87,29 @@ var codecs = []*codec{
 	{"gelu", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
 	{"gelu_tanh", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
 	{"squared_difference", 99, 76, false, strings.Fields("1.13.1"), one, plain, always(graph.Pair{Fn: graph.SquaredDifference})},
+	{"slice", 65, 48, false, strings.Fields("1.14.0 1.14.0 1.14.0 2.4.0 2.5.0"), sliceVersion, encodeSlice, decodeSlice},
+	{"strided_slice", 45, 32, false, strings.Fields("1.6.0 1.14.0 2.1.0 2.2.0"), stridedVersion, encodeStrided, decodeStrided},
+	{"space_to_depth", 26, 19, false, strings.Fields("1.5.0 1.14.0"), int8Version(2), encodeSpaceToDepth, decodeSpaceToDepth},
+	{"depth_to_space", 5, 94, false, strings.Fields("2.1.0 2.5.0"), int8Version(2), encodeDepthToSpace, decodeDepthToSpace},
+	{"mirror_pad", 100, 77, false, strings.Fields("1.13.1 2.3.0 2.12.0"), byType, encodeMirrorPad, decodeMirrorPad},
+	{"tile", 69, 51, false, strings.Fields("1.10.1 2.2.0 2.8.0"), int8Version(3), encodeTile, decodeTile},
+	{"sum", 74, 27, false, strings.Fields("1.10.0"), one, encodeReduce, decodeReduce(graph.Sum)},
+	{"reduce_max", 82, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Largest)},
+	{"reduce_min", 89, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Smallest)},
+	{"log", 73, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Log})},
+	{"sin", 66, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Sin})},
+	{"cos", 108, 84, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Cos})},
+	{"pow", 78, 56, false, strings.Fields("1.10.0"), one, plain, always(graph.Pair{Fn: graph.Pow})},
+	{"l2_normalization", 11, 12, false, strings.Fields("1.5.0"), one, plain, decodeL2Norm},
+	{"batch_matmul", 126, 101, false, strings.Fields("2.3.0"), one, encodeBatchMatMul, decodeBatchMatMul},
+	{"transpose_conv2d", 67, 49, true, strings.Fields("1.9.0 2.2.0 2.3.0"), transposeConvVersion, encodeTransposeConv, decodeTransposeConv},
 	{"", 43, 30, false, nil, nil, nil, decodeSqueeze},    // read as a reshape
 	{"", 70, 52, false, nil, nil, nil, decodeExpandDims}, // so is this
+	{"", 105, 81, false, nil, nil, nil, decodeReverse},   // as a slice
+	{"", 49, 35, false, nil, nil, nil, decodeSplit},      // as a slice for each result
+	{"", 102, 79, false, nil, nil, nil, decodeSplitV},
+	{"", 88, 64, false, nil, nil, nil, decodeUnpack},
+	{"", 83, 59, false, nil, nil, nil, decodePack}, // as a concatenation of reshapes
 }
 
 // codecOf is the codec of a graph operator, or nil.
@@ -328,7 +355,25 @@ func encodeMean(n *graph.Node) (obj, []*graph.Value) {
 	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
 }
 
+func encodeReduce(n *graph.Node) (obj, []*graph.Value) {
+	o := n.Op.(graph.Reduce)
+	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
+}
+
 func decodeMean(c *call) (graph.Op, error) {
+	axes, err := c.axes()
+	return graph.Mean{Axes: axes, KeepDims: c.options.bool(reduceKeepDims)}, err
+}
+
+func decodeReduce(f graph.ReduceFunc) func(*call) (graph.Op, error) {
+	return func(c *call) (graph.Op, error) {
+		axes, err := c.axes()
+		return graph.Reduce{Fn: f, Axes: axes, KeepDims: c.options.bool(reduceKeepDims)}, err
+	}
+}
+
+// axes takes the second input, each once and ascending; negative ones count from the last.
+func (c *call) axes() ([]int, error) {
 	axes, err := c.attribute("axes")
 	for i, a := range axes {
 		if a < 0 {
@@ -336,28 +381,43 @@ func decodeMean(c *call) (graph.Op, error) {
 		}
 	}
 	slices.Sort(axes)
-	return graph.Mean{Axes: slices.Compact(axes), KeepDims: c.options.bool(reduceKeepDims)}, err
+	return slices.Compact(axes), err
+}
+
+// axis is the one dimension of the first input that an attribute names.
+func (c *call) axis(attribute []int) (int, error) {
+	rank := len(c.in[0].Type.Shape)
+	if len(attribute) != 1 || attribute[0] < -rank || attribute[0] >= rank {
+		return 0, fmt.Errorf("axis %v of input %v", attribute, c.in[0].Type.Shape)
+	}
+	return (attribute[0] + rank) % rank, nil
 }
 
 func encodePad(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Pad)
-	var pairs []int
-	for i := range o.Before {
-		pairs = append(pairs, o.Before[i], o.After[i])
-	}
-	return obj{}, []*graph.Value{operand(n, "paddings", []int{len(o.Before), 2}, pairs)}
+	return obj{}, paddings(n, o.Before, o.After)
 }
 
 func decodePad(c *call) (graph.Op, error) {
+	before, after, err := c.paddings()
+	return graph.Pad{Before: before, After: after}, err
+}
+
+// paddings are how much comes before and after each dimension, as a constant of pairs.
+func paddings(n *graph.Node, before, after []int) []*graph.Value {
+	var pairs []int
+	for i := range before {
+		pairs = append(pairs, before[i], after[i])
+	}
+	return []*graph.Value{operand(n, "paddings", []int{len(before), 2}, pairs)}
+}
+
+func (c *call) paddings() (before, after []int, err error) {
 	pairs, err := c.attribute("paddings")
-	if err != nil {
-		return nil, err
-	}
-	var o graph.Pad
 	for i := 0; i+1 < len(pairs); i += 2 {
-		o.Before, o.After = append(o.Before, pairs[i]), append(o.After, pairs[i+1])
+		before, after = append(before, pairs[i]), append(after, pairs[i+1])
 	}
-	return o, nil
+	return before, after, err
 }
 
 func encodeReshape(n *graph.Node) (obj, []*graph.Value) {
@@ -410,15 +470,39 @@ func operand(n *graph.Node, name string, shape, data []int) *graph.Value {
 
 // attribute takes the second input, a constant of integers, from the call.
 func (c *call) attribute(name string) ([]int, error) {
-	if len(c.in) != 2 {
-		return nil, fmt.Errorf("%d inputs: want 2", len(c.in))
-	}
-	s, err := numbers(c.in[1])
+	all, err := c.attributes(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// attributes takes the inputs behind the first, constants of integers.
+func (c *call) attributes(names ...string) ([][]int, error) {
+	if len(c.in) != 1+len(names) {
+		return nil, fmt.Errorf("%d inputs: want %d", len(c.in), 1+len(names))
+	}
+	all := make([][]int, len(names))
+	for i, v := range c.in[1:] {
+		s, err := numbers(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", names[i], err)
+		}
+		all[i] = s
 	}
 	c.in = c.in[:1]
-	return s, nil
+	return all, nil
+}
+
+// step adds an operator on the way to the call's, which the file has no tensor for. Its result has the quantization of
+// the first input: such operators only move elements.
+func (c *call) step(op graph.Op, in ...*graph.Value) (*graph.Value, error) {
+	c.f.charge(0, 1, tableCost) // a file has as many operators as it describes, but for these
+	c.steps++
+	v := c.g.Apply(fmt.Sprintf("%s/%d", c.name, c.steps), op, in...)
+	v.Type.Quant, v.Range = in[0].Type.Quant, in[0].Range
+	_, err := v.Def.Infer()
+	return v, err
 }
 
 // numbers are the elements of a short constant of integers.

@@ -130,6 +130,9 @@ const (
 	arithmeticActivation = 0    // AddOptions, SubOptions, MulOptions, int8
 	arithmeticPower      = 1    // of Add and Sub, bool, true: int16 scales are powers of two
 	softmaxBeta          = 0    // SoftmaxOptions, float32
+	l2Activation         = 0    // L2NormOptions, int8
+	matMulAdjX           = 0    // BatchMatMulOptions, bool; adj_y follows
+	transposeActivation  = 3    // TransposeConvOptions, int8; they begin as Conv2DOptions do
 	leakyAlpha           = 0    // LeakyReluOptions, float32
 	geluApproximate      = 0    // GeluOptions, bool
 	bilinearCorners      = 2    // ResizeBilinearOptions, bool; half_pixel_centers follows
@@ -142,9 +145,15 @@ const (
 	sliceEllipsis
 	sliceNewAxis
 	sliceShrink
+	sliceOffset // bool: ends count from begins
 )
 
 const (
+	blockSize       = 0 // SpaceToDepthOptions, DepthToSpaceOptions, int32
+	packAxis        = 1 // PackOptions, UnpackOptions, int32, after the number of them
+	mirrorMode      = 0 // MirrorPadOptions, int8
+	mirrorReflect   = int8(0)
+	mirrorSymmetric = int8(1)
 	reduceKeepDims  = 0 // ReducerOptions, bool
 	reshapeNewShape = 0 // ReshapeOptions, [int32]
 )

@@ -10,7 +10,8 @@ import (
 // which a STRIDED_SLICE takes the batch, which a PACK joins with the other dimensions. In a file every shape is known,
 // and so are their results: the decoder makes them constants, of which only the reshape's attribute remains.
 
-// shapers compute an operator's result from its inputs, of which SHAPE's alone need not be constant.
+// shapers compute an operator's result from its inputs, of which SHAPE's alone need not be constant. Those that networks
+// have for activations too are shapers where they give int32, which no activation is.
 var shapers = map[int32]func(c *call) ([]int, error){
 	77: shapeOperator,
 	45: sliceOperator,
@@ -18,8 +19,8 @@ var shapers = map[int32]func(c *call) ([]int, error){
 }
 
 // fold decodes an operator of shapers: its result, of the type out, becomes a constant.
-func (c *call) fold(code int32, out *graph.Value) error {
-	data, err := shapers[code](c)
+func (c *call) fold(shaper func(c *call) ([]int, error), out *graph.Value) error {
+	data, err := shaper(c)
 	if err != nil {
 		return err
 	}

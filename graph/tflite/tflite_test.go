@@ -57,7 +57,14 @@ func TestOthers(t *testing.T) {
 		"tf_dynamic": {graph.Quantized, "conv2d depthwise_conv2d conv2d mean fully_connected fully_connected"},
 		"tf_int16x8": {graph.Quantized, "quantize conv2d depthwise_conv2d conv2d mean fully_connected dequantize"},
 		"tf_curves":  {graph.Folded, "conv2d tanh conv2d leaky_relu conv2d mean fully_connected logistic add div fully_connected"},
-		"tf_int8io":  {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
+		"tf_blocks": {graph.Folded, strings.Repeat("strided_slice ", 4) + "concat conv2d slice slice conv2d depthwise_conv2d conv2d reshape " +
+			"reshape concat transpose reshape mirror_pad conv2d fully_connected reshape fully_connected reshape batch_matmul mul softmax " +
+			"fully_connected reshape batch_matmul reshape add reduce_max sum mul sub logistic mul transpose_conv2d exp add log tanh mul " +
+			"space_to_depth activate add pow sin add slice reshape l2_normalization fully_connected"},
+		"tf_moves": {graph.Folded, "depth_to_space reshape reduce_max reduce_max reduce_min mirror_pad mirror_pad neg strided_slice slice " +
+			"space_to_depth sum sum tile add reshape reshape reshape concat reshape reshape concat slice slice sub slice slice neg add " +
+			"strided_slice strided_slice slice reshape slice slice reshape reshape slice reshape slice reshape slice reshape slice reshape add"},
+		"tf_int8io": {graph.Quantized, "pad conv2d depthwise_conv2d conv2d mean fully_connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, err := Decode(read(t, name))
@@ -197,6 +204,32 @@ func TestVersions(t *testing.T) {
 		{graph.Arithmetic{Fn: graph.Sub}, graph.Int16, graph.Int16, 4, 5, "2.4.0"},
 		{graph.Arithmetic{Fn: graph.Mul}, graph.Int16, graph.Int16, 4, 4, "2.3.0"},
 		{graph.Dequantize{}, graph.Float16, graph.Float32, 4, 3, "1.15.0"},
+		{graph.Slice{}, graph.Float32, graph.Float32, 4, 1, "1.14.0"},
+		{graph.Slice{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Slice{}, graph.Int16, graph.Int16, 4, 4, "2.4.0"},
+		{graph.Slice{}, graph.Int8, graph.Int8, 5, 5, "2.5.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Float32, graph.Float32, 4, 1, "1.6.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int16, graph.Int16, 4, 1, "1.6.0"},
+		{graph.Slice{Step: []int{-1}}, graph.Int8, graph.Int8, 5, 4, "2.2.0"},
+		{graph.SpaceToDepth{}, graph.Float32, graph.Float32, 4, 1, "1.5.0"},
+		{graph.SpaceToDepth{}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.DepthToSpace{}, graph.Int8, graph.Int8, 4, 2, "2.5.0"},
+		{graph.MirrorPad{}, graph.Float32, graph.Float32, 4, 1, "1.13.1"},
+		{graph.MirrorPad{}, graph.Int8, graph.Int8, 4, 2, "2.3.0"},
+		{graph.MirrorPad{}, graph.Int16, graph.Int16, 4, 3, "2.12.0"},
+		{graph.Tile{}, graph.Float32, graph.Float32, 4, 1, "1.10.1"},
+		{graph.Tile{}, graph.Int8, graph.Int8, 4, 3, "2.8.0"},
+		{graph.Reduce{}, graph.Float32, graph.Float32, 4, 1, "1.10.0"},
+		{graph.Reduce{Fn: graph.Largest}, graph.Int8, graph.Int8, 4, 2, "1.14.0"},
+		{graph.Reduce{Fn: graph.Smallest}, graph.Int16, graph.Int16, 4, 3, "2.5.0"},
+		{graph.Unary{Fn: graph.Log}, graph.Float32, graph.Float32, 4, 1, "1.14.0"},
+		{graph.Unary{Fn: graph.Sin}, graph.Float32, graph.Float32, 4, 1, "1.9.0"},
+		{graph.Unary{Fn: graph.Cos}, graph.Float32, graph.Float32, 4, 1, "1.14.0"},
+		{graph.Pair{Fn: graph.Pow}, graph.Float32, graph.Float32, 4, 1, "1.10.0"},
+		{graph.L2Norm{}, graph.Float32, graph.Float32, 4, 1, "1.5.0"},
+		{graph.BatchMatMul{}, graph.Float32, graph.Float32, 4, 1, "2.3.0"},
+		{graph.TransposeConv2D{}, graph.Float32, graph.Float32, 4, 1, "1.9.0"},
 	} {
 		e := codecOf(c.op)
 		n := &graph.Node{Op: c.op, In: []*graph.Value{typed(c.in, c.rank), typed(c.in, c.rank)}, Out: typed(c.out, c.rank)}

@@ -4,10 +4,10 @@ package litert
 
 import (
 	"errors"
+	"slices"
 	"time"
 	"unsafe"
 
-	"mnet-edge/graph"
 	"mnet-edge/infer"
 )
 
@@ -36,8 +36,8 @@ type operator struct {
 
 // count tells how many of the nodes the CPU accelerator took. LiteRT says of a compiled model whether it is accelerated
 // whole; one that is not is compiled again with the profiler, which has an event for each node left.
-func (s *session) count(g *graph.Graph) (infer.Placement, error) {
-	total := len(g.Nodes)
+func (s *session) count(origins []int) (infer.Placement, error) {
+	total := len(slices.Compact(slices.Clone(origins)))
 	var whole bool
 	if err := s.lib.isFullyAccelerated(s.compiled, &whole).err(); err != nil {
 		return infer.Placement{}, err
@@ -56,7 +56,7 @@ func (s *session) count(g *graph.Graph) (infer.Placement, error) {
 		switch {
 		case !o.Delegated:
 			left++
-			if shapeOnly[o.Kernel] {
+			if !slices.Contains(origins, o.Node) { // it only computes a shape
 				total++
 			}
 		case o.Node == 0:
@@ -69,36 +69,32 @@ func (s *session) count(g *graph.Graph) (infer.Placement, error) {
 	return infer.Placement{Delegate: s.delegate, DelegatedNodes: total - left, TotalNodes: total, Partitions: partitions}, err
 }
 
-// shapeOnly are the kernels of operators that only compute a shape: the file has them, the graph has not.
-var shapeOnly = map[string]bool{"SHAPE": true, "STRIDED_SLICE": true, "PACK": true}
-
-// places tells from the operators of a call where the graph's nodes ran. LiteRT does not say which nodes are in which
-// partition: what has no event of its own is in the delegate, a partition from one such event to the next. ok is whether
-// that makes as many partitions as there are.
-func places(g *graph.Graph, ran []operator) (ps []infer.NodePlace, ok bool) {
-	own, partitions := map[int]string{}, 0
+// places tells from the operators of a call where the file's ran. LiteRT does not say which nodes are in which partition:
+// what has no event of its own is in the delegate, a partition from one such event to the next. ok is whether that makes as
+// many partitions as there are.
+func places(origins []int, ran []operator) (ps []infer.NodePlace, ok bool) {
+	own, partitions := map[int]bool{}, 0
 	for _, o := range ran {
 		switch {
 		case !o.Delegated:
-			own[o.Node] = o.Kernel
+			own[o.Node] = true
 		case o.Node == 0:
 			partitions++
 		}
 	}
-	partition, within := -1, false
-	for node := 0; len(ps) < len(g.Nodes); node++ {
-		kernel, left := own[node]
-		if !left && !within {
-			partition++
+	partition, within, operators := -1, false, 0
+	if n := len(origins); n > 0 {
+		operators = origins[n-1] + 1
+	}
+	for node := range operators {
+		p := infer.NodePlace{Node: node, Partition: -1}
+		if !own[node] {
+			if !within {
+				partition++
+			}
+			p.Partition = partition
 		}
-		within = !left
-		if left && shapeOnly[kernel] {
-			continue
-		}
-		p := infer.NodePlace{Node: node, Name: g.Nodes[len(ps)].Out.Name, Partition: partition}
-		if left {
-			p.Partition = -1
-		}
+		within = !own[node]
 		ps = append(ps, p)
 	}
 	return ps, partition+1 == partitions

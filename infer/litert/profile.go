@@ -40,7 +40,11 @@ func (r runtime) Profile(ctx context.Context, model []byte, opts infer.Options, 
 	if err != nil {
 		return nil, fmt.Errorf("litert: profile: %w", err)
 	}
-	where, ok := places(g, ran)
+	origins, err := infer.Origins(model)
+	if err != nil {
+		return nil, err
+	}
+	where, ok := places(origins, ran)
 	if !ok {
 		return nil, fmt.Errorf("%w: %w", errNoTrace, infer.ErrNoProfile)
 	}
@@ -48,7 +52,7 @@ func (r runtime) Profile(ctx context.Context, model []byte, opts infer.Options, 
 	for i, o := range ran {
 		said[i] = o.OperatorRun
 	}
-	nodes, owner := infer.Attribute(g, where, said, s.delegate)
+	nodes, owner := infer.Attribute(g, origins, where, said, s.delegate)
 	took := make([]time.Duration, len(nodes))
 	var lost error
 	p, err := infer.ProfileCalls(ctx, nodes, took, calls, t.Invoke, func() {

@@ -87,7 +87,11 @@ func (s *session) init(dir string, bytes []byte, g *graph.Graph) (err error) {
 	if err := s.createBuffers(); err != nil {
 		return err
 	}
-	if s.placement, err = s.count(g); err != nil {
+	origins, err := infer.Origins(bytes)
+	if err != nil {
+		return err
+	}
+	if s.placement, err = s.count(origins); err != nil {
 		return fmt.Errorf("count nodes: %w", err)
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestVectors(t *testing.T) {
 }
 
 // beyond are the models of number formats that this engine does not have.
-var beyond = []string{"hybrid", "int16", "int4", "tf_dynamic", "tf_int16x8"}
+var beyond = []string{"hybrid", "int16", "int4", "moves16", "tf_dynamic", "tf_int16x8"}
 
 func testVectors(t *testing.T, v *interptest.Vectors, want interptest.Results, family Family) {
 	p, err := newPlan(v.Graph, family, want.Rounding, 1, planHooks{})

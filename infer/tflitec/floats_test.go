@@ -3,9 +3,11 @@
 package tflitec_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"mnet-edge/graph"
@@ -27,12 +29,19 @@ func TestFloatOnly(t *testing.T) {
 		}
 		return s
 	}
+	positive := []string{"sqrt", "rsqrt", "log", "pow"}
 	for _, op := range []graph.Op{
 		graph.Unary{Fn: graph.Tanh}, graph.Unary{Fn: graph.Exp}, graph.Unary{Fn: graph.Abs}, graph.Unary{Fn: graph.Neg},
 		graph.Unary{Fn: graph.Square}, graph.Unary{Fn: graph.Elu}, graph.Unary{Fn: graph.Sqrt}, graph.Unary{Fn: graph.Rsqrt},
 		graph.Unary{Fn: graph.Floor}, graph.Unary{Fn: graph.Ceil}, graph.Unary{Fn: graph.Round}, graph.Unary{Fn: graph.Clip1},
 		graph.Unary{Fn: graph.Clip01}, graph.Unary{Fn: graph.Gelu}, graph.Unary{Fn: graph.GeluTanh},
-		graph.Pair{Fn: graph.SquaredDifference},
+		graph.Pair{Fn: graph.SquaredDifference}, graph.Pair{Fn: graph.Pow},
+		graph.Unary{Fn: graph.Log}, graph.Unary{Fn: graph.Sin}, graph.Unary{Fn: graph.Cos}, graph.L2Norm{},
+		graph.Reduce{Axes: []int{1, 2}}, graph.Reduce{Axes: []int{3}, KeepDims: true},
+		graph.Reduce{Fn: graph.Largest, Axes: []int{1, 2}}, graph.Reduce{Fn: graph.Smallest, Axes: []int{3}},
+		graph.BatchMatMul{}, graph.BatchMatMul{AdjY: true}, graph.BatchMatMul{AdjX: true},
+		graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{10, 5}},
+		graph.TransposeConv2D{Window: graph.Dense(3, graph.Valid), Size: [2]int{15, 9}},
 		graph.LeakyReLU{Alpha: 0.3}, graph.PReLU{}, graph.Pair{Fn: graph.Maximum}, graph.Pair{Fn: graph.Minimum},
 		graph.Arithmetic{Fn: graph.Div}, graph.Arithmetic{Fn: graph.Div, Act: graph.ReLU6},
 	} {
@@ -45,6 +54,11 @@ func TestFloatOnly(t *testing.T) {
 			in = append(in, graph.Const("alpha", floats(1, 1, 8), numbers(8)))
 		case graph.Pair, graph.Arithmetic:
 			in = append(in, graph.Const("b", floats(5, 3, 8), numbers(120)))
+		case graph.BatchMatMul:
+			shape := map[graph.Op][]int{graph.BatchMatMul{}: {8, 6}, graph.BatchMatMul{AdjY: true}: {5, 6, 8}, graph.BatchMatMul{AdjX: true}: {5, 3, 6}}[op]
+			in = append(in, graph.Const("b", floats(shape...), numbers(floats(shape...).Elements())))
+		case graph.TransposeConv2D:
+			in = append(in, graph.Const("w", floats(4, 3, 3, 8), numbers(288)), graph.Const("b", floats(4), numbers(4)))
 		}
 		g.Outputs = []*graph.Value{g.Apply("y", op, in...)}
 		b, err := tflite.Encode(g)
@@ -53,7 +67,7 @@ func TestFloatOnly(t *testing.T) {
 		}
 		data := make([]byte, 480)
 		for i, v := range numbers(120) {
-			if op == graph.Op(graph.Unary{Fn: graph.Sqrt}) || op == graph.Op(graph.Unary{Fn: graph.Rsqrt}) {
+			if slices.Contains(positive, op.Name()) {
 				v = float32(math.Abs(float64(v))) + 0.01
 			}
 			binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
@@ -69,6 +83,47 @@ func TestFloatOnly(t *testing.T) {
 			}
 			if worst := furthest(graph.Float32, run(t, s, data), run(t, r, data)); worst > 1e-6 {
 				t.Errorf("%s, %q: off by %v of the largest", op.Name(), delegate, worst)
+			}
+			s.Close()
+		}
+	}
+}
+
+// The operators that move elements of int8, of which LiteRT's reference kernels leave out two: the interpreter's bits.
+func TestMoves(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	x := graph.Type{DType: graph.Int8, Shape: []int{1, 6, 4, 8}, Quant: quant.PerTensor(0.05, -3)}
+	for _, op := range []graph.Op{
+		graph.DepthToSpace{Block: 2}, graph.Tile{Times: []int{2, 1, 3, 2}}, graph.SpaceToDepth{Block: 2},
+		graph.Slice{Begin: []int{0, 1, 0, 2}, Size: []int{1, 4, 3, 5}, Step: []int{1, 1, 1, 1}},
+		graph.Slice{Begin: []int{0, 5, 0, 1}, Size: []int{1, 3, 2, 2}, Step: []int{1, -2, 2, 3}},
+		graph.MirrorPad{Before: []int{0, 1, 2, 0}, After: []int{0, 3, 0, 0}},
+		graph.Reduce{Fn: graph.Largest, Axes: []int{1, 2}},
+	} {
+		g := graph.New("moves")
+		g.Level = graph.Quantized
+		y := g.Apply("y", op, g.Input("x", x))
+		y.Type.Quant = x.Quant
+		g.Outputs = []*graph.Value{y}
+		b, err := tflite.Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := make([]byte, x.Elements())
+		for i := range data {
+			data[i] = byte(random.IntN(256))
+		}
+		r, err := infer.NewReference(quant.Double).Open(b, infer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+			s, err := tflitec.New().Open(b, infer.Options{Delegate: delegate})
+			if err != nil {
+				t.Fatalf("%s, %q: %v", op.Name(), delegate, err)
+			}
+			if got, want := run(t, s, data), run(t, r, data); !bytes.Equal(got, want) {
+				t.Errorf("%s, %q: %d, want %d", op.Name(), delegate, got, want)
 			}
 			s.Close()
 		}

@@ -37,7 +37,6 @@ static TfLiteStatus list_places(TfLiteContext* context, mnet_observer* o) {
     mnet_place* p = &o->places[i];
     p->node = plan->data[i];
     p->partition = -1;
-    p->output = node->outputs->size > 0 ? node->outputs->data[0] : -1;
   }
   return kTfLiteOk;
 }

@@ -14,7 +14,6 @@ typedef struct {
 // mnet_place says who runs a node of the model.
 typedef struct {
   int node;       // its index in the model
-  int output;     // the tensor it computes first, -1 for none
   int partition;  // the delegate's piece it is in, -1 for the runtime's own kernel
 } mnet_place;
 

@@ -73,7 +73,11 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	if err := s.Invoke(); err != nil {
 		return nil, err
 	}
-	nodes, owner := infer.Attribute(g, s.places(), w.ran(), opts.Delegate)
+	origins, err := infer.Origins(model)
+	if err != nil {
+		return nil, err
+	}
+	nodes, owner := infer.Attribute(g, origins, s.places(), w.ran(), opts.Delegate)
 	took := make([]time.Duration, len(nodes))
 	p, err := infer.ProfileCalls(ctx, nodes, took, calls, func() error {
 		w.forget()
@@ -98,9 +102,6 @@ func (s *session) places() []infer.NodePlace {
 	ps := make([]infer.NodePlace, o.total)
 	for i, p := range unsafe.Slice(o.places, len(ps)) {
 		ps[i] = infer.NodePlace{Node: int(p.node), Partition: int(p.partition)}
-		if t := C.TfLiteInterpreterGetTensor((*C.TfLiteInterpreter)(*handle(s.interpreter)), p.output); p.output >= 0 && t != nil {
-			ps[i].Name = C.GoString(C.TfLiteTensorName(t))
-		}
 	}
 	return ps
 }

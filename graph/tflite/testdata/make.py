@@ -14,7 +14,14 @@ tf_float16.tflite  float16 weights behind DEQUANTIZE
 tf_dynamic.tflite  int8 weights, float32 activations
 tf_int16x8.tflite  int16 activations, int8 weights
 tf_curves.tflite   float32, with operators that have no integer form here: TANH, LEAKY_RELU, DIV
+tf_blocks.tflite   float32, blocks of newer networks: neighbouring pixels as channels, halves shuffled, mirrored borders,
+                   attention, a gate, a transposed convolution, powers, vectors of length 1
+tf_moves.tflite    float32, no network: what moves elements, in the forms that slicing has in Python, and reductions. Its
+                   input is 4x6x8 whole numbers, (37 i + 11) mod 101 - 50, of which every result is exact;
+                   tf_moves.txt has, of TensorFlow Lite's reference kernels, what each is, its tensor, its shape and the
+                   first 8 bytes of its SHA-256
 """
+import hashlib
 import os
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -70,6 +77,86 @@ def curves():
     return tf.keras.Model(inputs, L.Dense(5, name="logits")(x))
 
 
+def blocks():
+    tf.keras.utils.set_random_seed(7)
+    do = lambda f, *x: L.Lambda(lambda x: f(*x))(list(x))
+    x = inputs = tf.keras.Input((16, 16, 3), batch_size=1, name="image")
+    x = do(lambda x: tf.concat([x[:, ::2, ::2], x[:, 1::2, ::2], x[:, ::2, 1::2], x[:, 1::2, 1::2]], -1), x)
+    x = L.Conv2D(8, 3, padding="same", activation="relu")(x)
+    a, b = do(lambda x: tf.split(x, 2, axis=-1)[0], x), do(lambda x: tf.split(x, 2, axis=-1)[1], x)
+    b = L.Conv2D(4, 1)(L.DepthwiseConv2D(3, padding="same")(L.Conv2D(4, 1, activation="relu")(b)))
+    x = do(lambda a, b: tf.reshape(tf.transpose(tf.stack([a, b], 3), (0, 1, 2, 4, 3)), (1, 8, 8, 8)), a, b)
+    x = do(lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT"), x)
+    x = L.Conv2D(8, 3, strides=2, activation="relu6")(x)
+    rows = L.Reshape((16, 8))(x)
+    q, k, v = L.Dense(6)(rows), L.Dense(6)(rows), L.Dense(8)(rows)
+    y = do(lambda q, k: tf.nn.softmax(tf.matmul(q, k, transpose_b=True) * 0.4), q, k)
+    x = L.Add()([x, L.Reshape((4, 4, 8))(do(tf.matmul, y, v))])
+    gate = do(lambda x: tf.sigmoid(tf.reduce_max(x, [1, 2], keepdims=True) - tf.reduce_sum(x, [1, 2], keepdims=True) / 16), x)
+    x = L.Multiply()([x, gate])
+    x = L.Conv2DTranspose(4, 3, strides=2, padding="same")(x)
+    x = do(lambda x: x * tf.tanh(tf.math.log(1 + tf.exp(x))), x)
+    x = do(lambda x: tf.nn.space_to_depth(x, 2), x)
+    x = do(lambda x: tf.pow(tf.nn.relu(x) + 0.1, 1.5) + tf.sin(x), x)
+    x = do(lambda x: tf.nn.l2_normalize(tf.reshape(x[:, 1:3, 1:3], (1, 64)), -1), x)
+    return tf.keras.Model(inputs, L.Dense(5, name="logits")(x))
+
+
+class Moves(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec((1, 4, 6, 8))])
+    def __call__(self, x):
+        padding = [[0, 0], [1, 2], [0, 3], [2, 1]]
+        results = {
+            "slice": tf.slice(x, [0, 1, 2, 3], [1, 2, -1, 4]),
+            "steps": x[:, 1:, ::2, -5:-1],
+            "backward": x[:, ::-1, 4:0:-2, :],
+            "row": x[0, :, -1],
+            "ellipsis": x[..., 3:5],
+            "behind": x[..., 0, 2:],
+            "new_axis": x[:, tf.newaxis, 2, ..., 5],
+            "shrink": x[:, 1:3, 2, 7],
+            "reverse": tf.reverse(x, [2, 3]),
+            "space_to_depth": tf.nn.space_to_depth(x, 2),
+            "depth_to_space": tf.nn.depth_to_space(x, 2),
+            "reflect": tf.pad(x, padding, "REFLECT"),
+            "symmetric": tf.pad(x, padding, "SYMMETRIC"),
+            "tile": tf.tile(x, [1, 2, 1, 3]),
+            "stack": tf.stack([x, x + 1, -x], axis=2),
+            "stack_last": tf.stack([x, x + 1], axis=-1),
+            "expand": tf.expand_dims(x, 3),
+            "sum": tf.reduce_sum(x, [1, 2]),
+            "sum_last": tf.reduce_sum(x, -1, keepdims=True),
+            "max": tf.reduce_max(x, [1, 2], keepdims=True),
+            "max_rows": tf.reduce_max(x, [1, 3]),
+            "min": tf.reduce_min(x, [2]),
+        }
+        first, _, third, _ = tf.split(x, 4, axis=3)
+        results["split"] = third - first
+        _, wide, rest = tf.split(x, [1, 3, -1], axis=2)
+        results["split_v"], results["split_rest"] = -wide, rest + 1
+        results["unstack"] = tf.unstack(x, axis=1)[2] + tf.unstack(x, axis=1)[3]
+        return results
+
+
+def moves(name):
+    model = Moves()
+    c = tf.lite.TFLiteConverter.from_concrete_functions([model.__call__.get_concrete_function()], model)
+    here = os.path.dirname(os.path.abspath(__file__))
+    b = c.convert()
+    with open(os.path.join(here, name + ".tflite"), "wb") as f:
+        f.write(b)
+    it = tf.lite.Interpreter(model_content=b, experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF)
+    run = it.get_signature_runner()
+    x = np.float32((37 * np.arange(4 * 6 * 8) + 11) % 101 - 50).reshape(1, 4, 6, 8)
+    tensors = {t["name"] for t in run.get_output_details().values()}
+    assert len(tensors) == len(run.get_output_details())
+    with open(os.path.join(here, name + ".txt"), "w") as f:
+        details, results = run.get_output_details(), run(x=x)
+        for key in sorted(results):
+            y = results[key]
+            print(key, details[key]["name"], "x".join(map(str, y.shape)), hashlib.sha256(y.tobytes()).hexdigest()[:16], file=f)
+
+
 def samples():
     r = np.random.default_rng(1)
     for _ in range(16):
@@ -102,3 +189,5 @@ write("tf_float16.tflite", a, small="float16")
 write("tf_dynamic.tflite", wide(), small="dynamic")
 write("tf_int16x8.tflite", a, int16=True)
 write("tf_curves.tflite", curves())
+write("tf_blocks.tflite", blocks())
+moves("tf_moves")

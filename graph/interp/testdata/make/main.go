@@ -22,7 +22,8 @@ import (
 
 // models make a graph and its inputs, one after the other in a slice.
 var models = map[string]func() (*graph.Graph, any){
-	"forms": forms, "hybrid": hybrid, "int16": int16s, "int4": int4s, "operators": operators,
+	"forms": forms, "hybrid": hybrid, "int16": int16s, "int4": int4s, "moves": moves8, "moves16": moves16,
+	"operators": operators,
 }
 
 func main() {
