@@ -301,10 +301,20 @@ func movement(old, now graph.Interval) float64 {
 }
 
 // pixelRange is what pixels 0 and 255 become, for a network whose normalization is the same for all channels.
+//
+// In 255 steps of that range pixel p is p - mean steps from 0, where an integer must be: with a mean of 127.5, as half of all networks have it,
+// every pixel lies in the middle between two, and which one it becomes is up to how a program rounds. A mean so far from a whole number
+// gets 254 steps, half of one to spare at either end. What pixels are off by then is spread evenly over half a step, 1/12 in the mean of
+// squares, less than f^2 of a mean that is f away.
 func pixelRange(g *graph.Graph) (graph.Interval, bool) {
 	if len(g.Meta.Mean) != 1 || len(g.Meta.Std) != 1 || !(g.Meta.Std[0] > 0) {
 		return graph.Interval{}, false
 	}
 	mean, std := g.Meta.Mean[0], g.Meta.Std[0]
-	return graph.Interval{Min: (0 - mean) / std, Max: (255 - mean) / std}, true
+	r := graph.Interval{Min: (0 - mean) / std, Max: (255 - mean) / std}
+	if f := float64(mean) - math.Round(float64(mean)); f*f > 1./12 {
+		spare := (r.Max - r.Min) / 254 / 2
+		r.Min, r.Max = r.Min-spare, r.Max+spare
+	}
+	return r, true
 }
