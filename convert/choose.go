@@ -26,8 +26,8 @@ const BudgetSecond = 40e9
 const (
 	// A choice that costs time or accuracy elsewhere, as of what it was not fitted to, is made when it leaves less than this share.
 	clearly = 0.95
-	// Of a large network the usual recipe is taken unless it leaves this many times the error of the plain one: trials on a few samples, with
-	// ranges of as few, are 2 dB off either way.
+	// Where trials see few samples the usual recipe is taken unless it leaves this many times the error of the plain one: on sixteen, with
+	// ranges of as many, they are 2 dB off either way.
 	doubtful = 2
 	// A network with less than this, in dB, has channels so far out of balance that equalized weights are worth a trial even
 	// with one scale a channel.
@@ -90,7 +90,7 @@ func choose(c *conversion) error {
 		return err
 	}
 	share, rest := 1., others
-	if t.all == nil { // the samples are too few to tell small differences by
+	if t.all == nil || len(t.held) < leastSeen { // too few to tell small differences by
 		share, rest = doubtful, others[len(usual):]
 	}
 	start := best

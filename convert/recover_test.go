@@ -250,7 +250,7 @@ func TestChoose(t *testing.T) {
 	for _, procs := range []int{1, 3} {
 		runtime.GOMAXPROCS(procs)
 		for range 2 {
-			res, err := Run(context.Background(), lower(t, c), recipe, scenes(c, 48), nil)
+			res, err := Run(context.Background(), lower(t, c), recipe, scenes(c, 128), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,16 +297,19 @@ func checkTrials(t *testing.T, res *Result) {
 	}
 }
 
-// Of a large network, which is one by its budget, few samples are looked at: the usual recipe is taken, which is tried once beside the plain one.
-func TestChooseOfLarge(t *testing.T) {
+// Where few samples are looked at, because there are few or because the network is large, which it is by its budget, the usual recipe is
+// taken, which is tried once beside the plain one.
+func TestChooseByFewSamples(t *testing.T) {
 	c := checkpoint(nil)
-	res, err := Run(context.Background(), lower(t, c), Recipe{Budget: 90 * work(folded(t, c)), RoundWeights: Off}, scenes(c, 48), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := res.Recipe
-	if len(res.Trials) != 2 || !res.Trials[1].Picked || r.Observer != "mse" || r.Equalize != ByActivations || r.CorrectBias != On {
-		t.Errorf("%+v after %+v", r, res.Trials)
+	for _, budget := range []float64{0, 90 * work(folded(t, c))} {
+		res, err := Run(context.Background(), lower(t, c), Recipe{Budget: budget, RoundWeights: Off}, scenes(c, 48), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := res.Recipe
+		if len(res.Trials) != 2 || !res.Trials[1].Picked || r.Observer != "mse" || r.Equalize != ByActivations || r.CorrectBias != On {
+			t.Errorf("budget %v: %+v after %+v", budget, r, res.Trials)
+		}
 	}
 }
 
