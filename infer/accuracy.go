@@ -62,14 +62,14 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 	scores := make([]float32, m.Classes)
 	c := newStopwatch(1 << 14)
 	var before, after []time.Duration
-	n, correct := 0, 0
 	var right []bool
+	correct := 0
 	for rgb, class := range images {
 		if err := ctx.Err(); err != nil {
 			return fail(err)
 		}
 		if class < 0 || class >= m.Classes {
-			return fail(fmt.Errorf("infer: image %d is of class %d, the model has %d", n, class, m.Classes))
+			return fail(fmt.Errorf("infer: image %d is of class %d, the model has %d", len(right), class, m.Classes))
 		}
 		start := time.Now()
 		if err := m.Preprocess(in, rgb); err != nil {
@@ -79,7 +79,7 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 			return fail(err)
 		}
 		before = append(before, time.Since(start))
-		if n == 0 {
+		if len(right) == 0 {
 			if err := c.warmUp(ctx, s, opts); err != nil {
 				return fail(err)
 			}
@@ -92,18 +92,18 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 			return fail(err)
 		}
 		if err := m.Scores(scores, out); err != nil {
-			return fail(fmt.Errorf("image %d: %w", n, err))
+			return fail(fmt.Errorf("image %d: %w", len(right), err))
 		}
-		right = append(right, argmax(scores) == class)
-		if n++; right[n-1] {
+		hit := argmax(scores) == class
+		if right = append(right, hit); hit {
 			correct++
 		}
 		after = append(after, time.Since(start))
 	}
-	if n == 0 {
+	if len(right) == 0 {
 		return fail(errors.New("infer: no images to evaluate"))
 	}
-	return Evaluation{NewAccuracy(correct, n), right, c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
+	return Evaluation{NewAccuracy(correct, len(right)), right, c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
 }
 
 // Median of times, in microseconds, by nearest rank; 0 of none.

@@ -10,24 +10,21 @@ import (
 // Decode reads a .tflite file that has one input and one output. It is the gate that every runtime's Open puts before
 // its own loader. The graph's weights may lie in model. Errors wrap ErrModel.
 func Decode(model []byte) (*graph.Graph, error) {
-	g, err := tflite.Decode(model)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
-	}
-	if len(g.Inputs) != 1 || len(g.Outputs) != 1 {
-		return nil, fmt.Errorf("%w: %d inputs and %d outputs: want one each", ErrModel, len(g.Inputs), len(g.Outputs))
-	}
-	return g, nil
+	g, _, err := DecodeOrigins(model)
+	return g, err
 }
 
-// Origins are, for each node of a model's graph, the number of the file's operator that it is read from. A runtime's nodes are
+// DecodeOrigins is Decode, with the number of the file's operator that each node of the graph is read from. A runtime's nodes are
 // the file's.
-func Origins(model []byte) ([]int, error) {
-	origins, err := tflite.Origins(model)
+func DecodeOrigins(model []byte) (*graph.Graph, []int, error) {
+	g, origins, err := tflite.DecodeOrigins(model)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	return origins, nil
+	if len(g.Inputs) != 1 || len(g.Outputs) != 1 {
+		return nil, nil, fmt.Errorf("%w: %d inputs and %d outputs: want one each", ErrModel, len(g.Inputs), len(g.Outputs))
+	}
+	return g, origins, nil
 }
 
 // CheckSize reports a buffer that is not the tensor's size.

@@ -11,7 +11,6 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"iter"
 	"log"
 	"math"
 	"math/rand/v2"
@@ -160,29 +159,30 @@ func (b *bench) converted(r convert.Recipe, spoil func(*graph.Graph)) (*convert.
 		spoil(g)
 	}
 	r.FloatIO = r.Scheme.Integer()
-	return convert.Run(b.ctx, g, r, b.calibration(), nil)
+	return convert.Run(b.ctx, g, r, slices.Values(b.samples), nil)
 }
 
-func (b *bench) calibration() iter.Seq[[]float32] { return slices.Values(b.samples) }
-
-// row prints one row of a table: its name, what else show has to say of the conversion, and the cells.
-func (b *bench) row(name string, r convert.Recipe, spoil func(*graph.Graph), show func(*convert.Result) (string, error)) error {
+// row prints one row of a table: what lead says of the conversion, and the cells.
+func (b *bench) row(r convert.Recipe, spoil func(*graph.Graph), lead func(*convert.Result) (string, error)) error {
 	res, err := b.converted(r, spoil)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s %s: %w", r.Scheme, choices(r), err)
 	}
-	more := ""
-	if show != nil {
-		if more, err = show(res); err != nil {
-			return err
-		}
+	first, err := lead(res)
+	if err != nil {
+		return err
 	}
 	logits, err := b.run(res.Graph)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", first, err)
 	}
-	fmt.Printf("| %s |%s %s |\n", name, more, b.cells(logits))
+	fmt.Printf("| %s | %s |\n", first, b.cells(logits))
 	return nil
+}
+
+// named leads a row by a name.
+func named(name string) func(*convert.Result) (string, error) {
+	return func(*convert.Result) (string, error) { return name, nil }
 }
 
 // header prints a table's.
@@ -239,20 +239,13 @@ func (b *bench) recipes() error {
 	together.RoundWeights = convert.On
 	rs = append(rs, together)
 	for _, r := range rs {
-		if err := b.row(choices(r), r, nil, nil); err != nil {
+		if err := b.row(r, nil, named(choices(r))); err != nil {
 			return err
 		}
 	}
-	res, err := b.converted(convert.Recipe{Scheme: convert.Int8}, nil)
-	if err != nil {
-		return err
-	}
-	logits, err := b.run(res.Graph)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("| **%s**, what convert picks | %s |\n", choices(res.Recipe), b.cells(logits))
-	return nil
+	return b.row(convert.Recipe{Scheme: convert.Int8}, nil, func(res *convert.Result) (string, error) {
+		return fmt.Sprintf("**%s**, what convert picks", choices(res.Recipe)), nil
+	})
 }
 
 // perTensor is int8 with one scale a weight: as the network is, and with its channels out of balance.
@@ -264,7 +257,7 @@ func (b *bench) perTensor() error {
 	}{{"as trained", nil}, {"unbalanced", unbalance}} {
 		for _, how := range [][2]convert.Choice{{convert.Off, convert.Off}, {convert.Off, convert.On}, {convert.ByWeights, convert.Off}, {convert.ByWeights, convert.On}} {
 			r := with(func(r *convert.Recipe) { r.PerTensor, r.Equalize, r.CorrectBias = true, how[0], how[1] })
-			if err := b.row(c.name+" | "+how[0]+" / "+how[1], r, c.spoil, nil); err != nil {
+			if err := b.row(r, c.spoil, named(c.name+" | "+how[0]+" / "+how[1])); err != nil {
 				return err
 			}
 		}
@@ -279,7 +272,7 @@ func (b *bench) rounding() error {
 		for _, bias := range []convert.Choice{convert.Off, convert.On} {
 			r := with(func(r *convert.Recipe) { r.Scheme, r.RoundWeights, r.CorrectBias = convert.Int4, round, bias })
 			name := map[convert.Choice]string{convert.Off: "nearest", convert.On: "adaptive"}[round]
-			if err := b.row(name+" | "+bias, r, nil, nil); err != nil {
+			if err := b.row(r, nil, named(name+" | "+bias)); err != nil {
 				return err
 			}
 		}
@@ -291,13 +284,13 @@ func (b *bench) rounding() error {
 func (b *bench) formats() error {
 	header("Number formats", "format", "picked", "file")
 	for _, s := range convert.Schemes {
-		err := b.row(string(s), convert.Recipe{Scheme: s}, nil, func(res *convert.Result) (string, error) {
-			file, err := tflite.Encode(res.Graph)
+		err := b.row(convert.Recipe{Scheme: s}, nil, func(res *convert.Result) (string, error) {
 			picked := "–"
 			if s.Integer() {
 				picked = choices(res.Recipe)
 			}
-			return fmt.Sprintf(" %s | %.1f KB |", picked, float64(len(file))/1000), err
+			file, err := tflite.Encode(res.Graph)
+			return fmt.Sprintf("%s | %s | %.1f KB", s, picked, float64(len(file))/1000), err
 		})
 		if err != nil {
 			return err
@@ -331,9 +324,7 @@ func unbalance(g *graph.Graph) {
 
 func convolution(n *graph.Node) bool {
 	switch n.Op.(type) {
-	case graph.Conv2D:
-		return n.In[1].Type.Shape[3] == n.In[0].Type.Shape[3]
-	case graph.DepthwiseConv2D:
+	case graph.Conv2D, graph.DepthwiseConv2D:
 		return n.In[1].Type.Shape[3] == n.In[0].Type.Shape[3]
 	}
 	return false

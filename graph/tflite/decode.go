@@ -41,11 +41,11 @@ func ComputedShapes(b []byte) ([]string, error) {
 	return d.computed, err
 }
 
-// Origins are, for each node of the graph that Decode makes of a file, the number of the file's operator that it is read from:
-// of an operator may be several, or none.
-func Origins(b []byte) ([]int, error) {
-	_, d, err := decode(b)
-	return d.origins, err
+// DecodeOrigins is Decode, with the number of the file's operator that each node of the graph is read from: of an operator may be several,
+// or none.
+func DecodeOrigins(b []byte) (*graph.Graph, []int, error) {
+	g, d, err := decode(b)
+	return g, d.origins, err
 }
 
 func decode(b []byte) (*graph.Graph, *decoder, error) {

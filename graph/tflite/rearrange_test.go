@@ -173,7 +173,7 @@ func TestOrigins(t *testing.T) {
 		"tf_any":    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 17}, // SHAPE, STRIDED_SLICE and PACK before the reshape
 		"tf_blocks": slices.Concat(numbered(0, 6), []int{6, 6}, numbered(7, 10), []int{10, 10, 10}, numbered(11, 49)),
 	} {
-		got, err := Origins(read(t, name))
+		_, got, err := DecodeOrigins(read(t, name))
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
 		}

@@ -70,7 +70,7 @@ func find(delegate string) (path string, err error) {
 // Open takes the delegates "litert" and "gpu". "" is the CPU.
 func (runtime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 	bytes = withoutSignatures(bytes)
-	g, err := infer.Decode(bytes)
+	g, origins, err := infer.DecodeOrigins(bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -91,5 +91,5 @@ func (runtime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("litert: delegate %s: %w: %w", opts.Delegate, infer.ErrUnavailable, err)
 	}
-	return open(path, bytes, g, opts)
+	return open(path, bytes, g, origins, opts)
 }

@@ -17,7 +17,7 @@ func (r runtime) Profile(ctx context.Context, model []byte, opts infer.Options, 
 	if opts.Delegate == GPU {
 		return nil, fmt.Errorf("litert: delegate %s: %w", GPU, infer.ErrNoProfile)
 	}
-	g, err := infer.Decode(model)
+	g, origins, err := infer.DecodeOrigins(model)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +39,6 @@ func (r runtime) Profile(ctx context.Context, model []byte, opts infer.Options, 
 	ran, err := t.run()
 	if err != nil {
 		return nil, fmt.Errorf("litert: profile: %w", err)
-	}
-	origins, err := infer.Origins(model)
-	if err != nil {
-		return nil, err
 	}
 	where, ok := places(origins, ran)
 	if !ok {

@@ -41,7 +41,7 @@ type tensor struct {
 	lockArgs [3]uintptr     // of lock; unlock takes the first
 }
 
-func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.Session, error) {
+func open(path string, bytes []byte, g *graph.Graph, origins []int, opts infer.Options) (infer.Session, error) {
 	lib, err := load(path)
 	if err != nil {
 		return nil, fmt.Errorf("litert: %w: %w", infer.ErrUnavailable, err)
@@ -56,7 +56,7 @@ func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.
 	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads, cache: cache}
 	s.in.Tensor = infer.Tensor{Name: g.Inputs[0].Name, Type: g.Inputs[0].Type}
 	s.out.Tensor = infer.Tensor{Name: g.Outputs[0].Name, Type: g.Outputs[0].Type}
-	log := captured(func() { err = s.init(filepath.Dir(path), bytes, g) })
+	log := captured(func() { err = s.init(filepath.Dir(path), bytes, origins) })
 	if err != nil {
 		s.Close()
 		// On the CPU it is the model that LiteRT refuses; on the GPU, who knows.
@@ -73,7 +73,7 @@ func open(path string, bytes []byte, g *graph.Graph, opts infer.Options) (infer.
 	return s, nil
 }
 
-func (s *session) init(dir string, bytes []byte, g *graph.Graph) (err error) {
+func (s *session) init(dir string, bytes []byte, origins []int) (err error) {
 	if err := s.createEnvironment(dir); err != nil {
 		return fmt.Errorf("create environment: %w", err)
 	}
@@ -85,10 +85,6 @@ func (s *session) init(dir string, bytes []byte, g *graph.Graph) (err error) {
 		return err
 	}
 	if err := s.createBuffers(); err != nil {
-		return err
-	}
-	origins, err := infer.Origins(bytes)
-	if err != nil {
 		return err
 	}
 	if s.placement, err = s.count(origins); err != nil {

@@ -61,10 +61,6 @@ func TestFloatOnly(t *testing.T) {
 			in = append(in, graph.Const("w", floats(4, 3, 3, 8), numbers(288)), graph.Const("b", floats(4), numbers(4)))
 		}
 		g.Outputs = []*graph.Value{g.Apply("y", op, in...)}
-		b, err := tflite.Encode(g)
-		if err != nil {
-			t.Fatal(err)
-		}
 		data := make([]byte, 480)
 		for i, v := range numbers(120) {
 			if slices.Contains(positive, op.Name()) {
@@ -72,20 +68,34 @@ func TestFloatOnly(t *testing.T) {
 			}
 			binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
 		}
-		r, err := infer.NewReference(quant.Double).Open(b, infer.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
-			s, err := tflitec.New().Open(b, infer.Options{Delegate: delegate})
-			if err != nil {
-				t.Fatalf("%s, %q: %v", op.Name(), delegate, err)
-			}
-			if worst := furthest(graph.Float32, run(t, s, data), run(t, r, data)); worst > 1e-6 {
+		besideReference(t, op.Name(), g, data, func(delegate string, got, want []byte) {
+			if worst := furthest(graph.Float32, got, want); worst > 1e-6 {
 				t.Errorf("%s, %q: off by %v of the largest", op.Name(), delegate, worst)
 			}
-			s.Close()
+		})
+	}
+}
+
+// besideReference runs a graph in the library, with its own kernels and with XNNPACK's, and gives what each makes of data to check, with what the
+// reference interpreter does.
+func besideReference(t *testing.T, name string, g *graph.Graph, data []byte, check func(delegate string, got, want []byte)) {
+	t.Helper()
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := infer.NewReference(quant.Double).Open(b, infer.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Clone(run(t, r, data))
+	for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+		s, err := tflitec.New().Open(b, infer.Options{Delegate: delegate})
+		if err != nil {
+			t.Fatalf("%s, %q: %v", name, delegate, err)
 		}
+		check(delegate, run(t, s, data), want)
+		s.Close()
 	}
 }
 
@@ -105,27 +115,14 @@ func TestMoves(t *testing.T) {
 		y := g.Apply("y", op, g.Input("x", x))
 		y.Type.Quant = x.Quant
 		g.Outputs = []*graph.Value{y}
-		b, err := tflite.Encode(g)
-		if err != nil {
-			t.Fatal(err)
-		}
 		data := make([]byte, x.Elements())
 		for i := range data {
 			data[i] = byte(random.IntN(256))
 		}
-		r, err := infer.NewReference(quant.Double).Open(b, infer.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
-			s, err := tflitec.New().Open(b, infer.Options{Delegate: delegate})
-			if err != nil {
-				t.Fatalf("%s, %q: %v", op.Name(), delegate, err)
-			}
-			if got, want := run(t, s, data), run(t, r, data); !bytes.Equal(got, want) {
+		besideReference(t, op.Name(), g, data, func(delegate string, got, want []byte) {
+			if !bytes.Equal(got, want) {
 				t.Errorf("%s, %q: %d, want %d", op.Name(), delegate, got, want)
 			}
-			s.Close()
-		}
+		})
 	}
 }

@@ -45,7 +45,7 @@ func (w *watcher) forget() { w.w.count = 0 }
 // Profile has the runtime tell the time of its own kernels to the nanosecond, and XNNPACK that of its operators in whole
 // microseconds, cut off: of an operator that takes less, nothing is known.
 func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Options, input []byte, calls int) (*infer.Profile, error) {
-	g, err := infer.Decode(model)
+	g, origins, err := infer.DecodeOrigins(model)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +71,6 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	s := opened.(*session)
 	w.forget()
 	if err := s.Invoke(); err != nil {
-		return nil, err
-	}
-	origins, err := infer.Origins(model)
-	if err != nil {
 		return nil, err
 	}
 	nodes, owner := infer.Attribute(g, origins, s.places(), w.ran(), opts.Delegate)
