@@ -20,6 +20,6 @@ func unable() error {
 	return errors.New("this binary was built without cgo, and loads no libraries")
 }
 
-func open(string, []byte, *graph.Graph, infer.Options) (infer.Session, error) {
+func open(string, []byte, *graph.Graph, []int, infer.Options) (infer.Session, error) {
 	return nil, fmt.Errorf("litert: %w: %w", infer.ErrUnavailable, unable())
 }
