@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"mnet-edge/graph"
@@ -47,9 +49,9 @@ func TestEqualizeKeepsTheFunction(t *testing.T) {
 			want := outputs(t, g, images(c, 6))
 			samples, _ := collect(context.Background(), images(c, 6))
 			conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: how}, samples: samples, peaks: samples, works: newWorks()}
-			n := len(links(g))
+			n := len(streams(g))
 			if layers := len(c.Spec.Layers()); n < layers-2 {
-				t.Errorf("%s: %d links among %d layers", name, n, layers)
+				t.Errorf("%s: %d streams among %d layers", name, n, layers)
 			}
 			if err := equalize(conv); err != nil {
 				t.Fatal(err)
@@ -64,16 +66,148 @@ func TestEqualizeKeepsTheFunction(t *testing.T) {
 	}
 }
 
+// What is a stream, and what it allows.
+func TestStreams(t *testing.T) {
+	weight := func(name string, shape ...int) *graph.Value {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		return graph.Const(name, float32Type(shape...), make([]float32, n))
+	}
+	type net struct {
+		*graph.Graph
+		x *graph.Value
+	}
+	conv := func(g net, name string, x *graph.Value, kernel int, act graph.Activation) *graph.Value {
+		return g.Apply(name, graph.Conv2D{Window: graph.Dense(1, graph.Same), Act: act}, x, weight(name+".w", 2, kernel, kernel, 2), weight(name+".b", 2))
+	}
+	for _, c := range []struct {
+		name  string
+		build func(g net) *graph.Value
+		want  []string // writers > readers: what is allowed
+	}{
+		{"two layers", func(g net) *graph.Value {
+			return conv(g, "b", conv(g, "a", g.x, 1, graph.Linear), 1, graph.Linear)
+		}, []string{"[a] > [b]: turns, shifts"}},
+		{"a ReLU", func(g net) *graph.Value {
+			return conv(g, "b", conv(g, "a", g.x, 1, graph.ReLU), 1, graph.Linear)
+		}, []string{"[a] > [b]: shifts"}},
+		{"a ReLU6", func(g net) *graph.Value {
+			return conv(g, "b", conv(g, "a", g.x, 1, graph.ReLU6), 1, graph.Linear)
+		}, nil},
+		{"padding", func(g net) *graph.Value {
+			return conv(g, "b", conv(g, "a", g.x, 1, graph.Linear), 3, graph.Linear)
+		}, []string{"[a] > [b]: turns"}},
+		{"two readers", func(g net) *graph.Value {
+			a := conv(g, "a", g.x, 1, graph.Linear)
+			b := conv(g, "b", a, 1, graph.Linear)
+			return g.Apply("out", graph.Concat{Axis: 3}, b, conv(g, "c", a, 1, graph.Linear))
+		}, []string{"[a] > [b c]: turns, shifts"}},
+		{"a residual", func(g net) *graph.Value {
+			a := conv(g, "a", g.x, 1, graph.Linear)
+			sum := g.Apply("sum", graph.Arithmetic{Fn: graph.Add}, a, conv(g, "b", a, 1, graph.Linear))
+			return conv(g, "c", sum, 1, graph.Linear)
+		}, []string{"[a b] > [b c]: turns"}},
+		{"a residual of the input", func(g net) *graph.Value {
+			sum := g.Apply("sum", graph.Arithmetic{Fn: graph.Add}, g.x, conv(g, "a", g.x, 1, graph.Linear))
+			return conv(g, "b", sum, 1, graph.Linear)
+		}, nil},
+		{"two residuals, one with a ReLU", func(g net) *graph.Value {
+			a := conv(g, "a", g.x, 1, graph.Linear)
+			sum := g.Apply("sum", graph.Arithmetic{Fn: graph.Add, Act: graph.ReLU}, a, conv(g, "b", a, 1, graph.ReLU))
+			sum = g.Apply("difference", graph.Arithmetic{Fn: graph.Sub}, sum, conv(g, "c", sum, 3, graph.Linear))
+			return conv(g, "d", sum, 1, graph.Linear)
+		}, []string{"[a b c] > [b c d]: "}},
+		{"pools", func(g net) *graph.Value {
+			pool := func(name string, fn graph.PoolFunc, x *graph.Value) *graph.Value {
+				return g.Apply(name, graph.Pool{Fn: fn, Window: graph.Dense(2, graph.Valid), Size: [2]int{2, 2}}, x)
+			}
+			b := conv(g, "b", pool("average", graph.Average, conv(g, "a", g.x, 1, graph.Linear)), 1, graph.Linear)
+			return conv(g, "c", pool("largest", graph.Max, b), 1, graph.Linear)
+		}, []string{"[a] > [b]: turns", "[b] > [c]: "}},
+		{"somebody else looks", func(g net) *graph.Value {
+			a := conv(g, "a", g.x, 1, graph.Linear)
+			return g.Apply("out", graph.Arithmetic{Fn: graph.Mul}, a, conv(g, "b", a, 1, graph.Linear))
+		}, nil},
+	} {
+		g := net{Graph: graph.New("streams")}
+		g.x = g.Input("x", float32Type(1, 4, 4, 2))
+		g.Outputs, g.Level = []*graph.Value{c.build(g)}, graph.Folded
+		if err := g.Check(); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []string
+		for _, s := range streams(g.Graph) {
+			names := func(nodes []*graph.Node) (all []string) {
+				for _, n := range nodes {
+					all = append(all, n.Out.Name)
+				}
+				return all
+			}
+			var allowed []string
+			if s.signed {
+				allowed = append(allowed, "turns")
+			}
+			if s.shifts() {
+				allowed = append(allowed, "shifts")
+			}
+			got = append(got, fmt.Sprintf("%v > %v: %s", names(s.writers), names(s.readers), strings.Join(allowed, ", ")))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Equalizing activations turns the channels that a layer without a ReLU hands to one without padding to their longer end and lets
+// them begin at 0; and the integers gain by it.
+func TestTurnedChannels(t *testing.T) {
+	c := checkpoint(func(s *model.Spec) { s.MidReLU = false })
+	g := folded(t, c)
+	samples, _ := collect(context.Background(), scenes(c, 16))
+	conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: ByActivations}, samples: samples, peaks: samples, works: newWorks()}
+	before, err := conv.channelPeaks(streams(g))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conv.equalizeActivations(); err != nil {
+		t.Fatal(err)
+	}
+	after, err := conv.channelPeaks(streams(g))
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear, turned := 0, 0
+	for v, ps := range after {
+		if !weighted(v.Def) || activation(v.Def.Op) != graph.Linear {
+			continue
+		}
+		for i, p := range ps {
+			linear++
+			if b := before[v][i]; -b.least > b.most {
+				turned++
+			}
+			if width := float64(p.most) - float64(p.least); math.Abs(float64(p.least)) > 1e-3*width {
+				t.Errorf("%s, channel %d: from %v to %v, want from 0", v.Name, i, p.least, p.most)
+			}
+		}
+	}
+	if linear == 0 || turned == 0 || turned == linear {
+		t.Errorf("%d of %d linear channels were longer below 0: the test shows nothing", turned, linear)
+	}
+}
+
 // unbalance multiplies each channel between two layers by a power of two and divides it out behind: the same network,
 // as a training without batch normalization's help might have left it.
 func unbalance(g *graph.Graph) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for _, l := range links(g) {
-		s := make([]float64, l.channels)
-		for i := range s {
-			s[i] = math.Ldexp(1, rng.IntN(13)-6)
+	for _, s := range streams(g) {
+		f := make([]float64, s.channels)
+		for i := range f {
+			f[i] = math.Ldexp(1, rng.IntN(13)-6)
 		}
-		if err := l.scale(context.Background(), s); err != nil {
+		if err := s.scale(context.Background(), f); err != nil {
 			panic(err) // of a context that nobody ends
 		}
 	}

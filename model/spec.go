@@ -30,6 +30,9 @@ const (
 // stemChannels is the width of the first convolution; the width multiplier does not touch it.
 const stemChannels = 32
 
+// sourceSize is the height and width of the source's images, in pixels.
+const sourceSize = 32
+
 // MaxWidth bounds Spec.Width so that no shape or parameter count overflows, whatever a file or a flag says.
 const MaxWidth = 16
 
@@ -51,7 +54,7 @@ type Spec struct {
 
 // DefaultSpec is the source's net n at width 1 for 10 classes of 32x32 images, padded as TFLite pads.
 func DefaultSpec(n Net) Spec {
-	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: 32}
+	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: sourceSize}
 }
 
 // Check reports the first field outside its range.
@@ -73,7 +76,7 @@ func (s Spec) Check() error {
 	return nil
 }
 
-// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid".
+// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid", "D-w0.5-64px".
 func (s Spec) Name() string {
 	n := string(s.Net) + "-w" + strconv.FormatFloat(s.Width, 'g', -1, 64)
 	if s.Net == NetD && !s.MidReLU {
@@ -81,6 +84,9 @@ func (s Spec) Name() string {
 	}
 	if s.Padding == PadSymmetric {
 		n += "-sym"
+	}
+	if s.Size != sourceSize {
+		n += fmt.Sprintf("-%dpx", s.Size)
 	}
 	return n
 }
