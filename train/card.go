@@ -25,6 +25,9 @@ func (r *run) card(res *Result) []byte {
 	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d, flip %s |",
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, r.recipe.Flip)
+	if r.recipe.Grow > 0 {
+		p("| | the first %d epochs on images at half their size |", r.smallEpochs())
+	}
 	if r.recipe.Cutout > 0 {
 		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)
 	}

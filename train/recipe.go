@@ -61,10 +61,12 @@ type Recipe struct {
 
 	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
 
-	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels
+	Grow float64 `json:"grow,omitempty"` // share of the epochs, the first ones, whose steps see images at half their size, 0..1; see step.go
+
+	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels of one of 32x32: see inPixels
 	Flip Flip `json:"flip"` // which images are mirrored left to right
 
-	Cutout int `json:"cutout,omitempty"` // side of a square of each image that is covered, pixels; 0: none
+	Cutout int `json:"cutout,omitempty"` // side of a square of each image that is covered, in the same pixels; 0: none
 }
 
 // Preset returns the recipe of that name.
@@ -125,7 +127,7 @@ func (r Recipe) check() error {
 		v    float64
 	}{
 		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity}, {"distill", r.Distill},
-		{"mix", r.Mix}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
+		{"mix", r.Mix}, {"grow", r.Grow}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
 	} {
 		if !(share.v >= 0 && share.v <= 1) {
 			return refuse("%s %v: want 0 to 1", share.name, share.v)
@@ -151,6 +153,9 @@ func (r Recipe) check() error {
 	}
 	return nil
 }
+
+// inPixels is how many pixels of an image of size x size a recipe's number of pixels stands for: as large a part of it as that is of 32.
+func inPixels(n, size int) int { return n * size / 32 }
 
 func (r Recipe) temperature() float64 {
 	if r.Temperature == 0 {

@@ -96,6 +96,9 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		be.Finalize()
 		return nil, err
 	}
+	if small := r.smallEpochs(); r.epoch < small {
+		r.note(fmt.Sprintf("the first %d epochs see images at half their size; until they are over, validation, at full size, says little", small))
+	}
 	r.report(PhaseCompile)
 	if r.t, err = r.compile(ctx, be, start); err != nil {
 		return nil, err
@@ -169,7 +172,7 @@ func (r *run) prepareData() error {
 	gray := byte(r.record.Input.Mean)
 	var err error
 	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
-		Batch: r.c.Batch, Pad: r.recipe.Crop, Fill: [3]byte{gray, gray, gray}, Flip: flips[r.recipe.Flip], Cutout: r.recipe.Cutout, Mix: r.recipe.Mix, Seed: r.c.Seed,
+		Batch: r.c.Batch, Pad: inPixels(r.recipe.Crop, spec.Size), Fill: [3]byte{gray, gray, gray}, Flip: flips[r.recipe.Flip], Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Seed: r.c.Seed,
 	})
 	if err != nil {
 		return fmt.Errorf("train: %w: %w", err, ErrConfig)
@@ -271,6 +274,17 @@ func (r *run) epochs(ctx context.Context) error {
 func (r *run) perEpoch() int64         { return int64(r.loader.Batches()) }
 func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()) }
 
+// smallEpochs is the number of epochs that see images at half their size.
+func (r *run) smallEpochs() int { return int(math.Round(r.recipe.Grow * float64(r.c.Epochs))) }
+
+// program is what makes the steps of the epoch under way.
+func (r *run) program() *program {
+	if r.epoch < r.smallEpochs() {
+		return r.t.halfStep
+	}
+	return r.t.step
+}
+
 // trainEpoch does the steps the epoch under way still lacks.
 func (r *run) trainEpoch(ctx context.Context) error {
 	done := int(r.step - int64(r.epoch)*r.perEpoch())
@@ -279,7 +293,7 @@ func (r *run) trainEpoch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return r.interrupted(ctx.Err())
 		}
-		loss, correct, err := r.t.Step(b.Pixels, b.Labels, r.rate(r.step))
+		loss, correct, err := r.t.stepBy(r.program(), b.Pixels, b.Labels, r.rate(r.step))
 		if err != nil {
 			return err
 		}

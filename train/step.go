@@ -16,6 +16,7 @@ import (
 type trainer struct {
 	backend compute.Backend
 	spec    model.Spec
+	given   int // size of the images it is given, where that is not the net's; 0: it is; see half
 	input   model.Input
 	recipe  Recipe
 	params  []param
@@ -28,6 +29,7 @@ type trainer struct {
 	state [][]compute.Buffer // on each device the same: the weights, one a param, then the momenta, one a trainable param
 
 	step, eval *program
+	halfStep   *program // the step for images at half their size; nil where Recipe.Grow asks for none
 }
 
 // program is a compiled graph with its batch size and the number of devices that share it.
@@ -50,7 +52,7 @@ func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, d
 		}
 	}
 	if err == nil {
-		err = t.compileBoth(evalBatch)
+		err = t.compileAll(evalBatch)
 	}
 	if err != nil {
 		t.close()
@@ -59,12 +61,46 @@ func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, d
 	return t, nil
 }
 
-// compileBoth compiles the step for the recipe's batch and the evaluation for evalBatch.
-func (t *trainer) compileBoth(evalBatch int) (err error) {
-	if t.step, err = t.compileFor(max(1, t.devices), "step", t.recipe.Batch, t.buildStep); err == nil {
-		t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
+// compileAll compiles the steps for the recipe's batch and the evaluation for evalBatch.
+func (t *trainer) compileAll(evalBatch int) (err error) {
+	devices := max(1, t.devices)
+	if t.step, err = t.compileFor(devices, "step", t.recipe.Batch, t.buildStep); err != nil {
+		return err
 	}
+	if t.recipe.Grow > 0 {
+		if t.halfStep, err = t.compileFor(devices, "step at half size", t.recipe.Batch, t.half().buildStep); err != nil {
+			return err
+		}
+	}
+	t.eval, err = t.compile("evaluation", evalBatch, t.buildEval)
 	return err
+}
+
+// half is t for building graphs in which the same images are halved before the net sees them: all its layers work on a quarter of the
+// pixels. A run may begin so, and learn in few epochs at full size what is left to learn (Howard, "Training ImageNet in 3 hours for 25
+// minutes", 2018; Tan and Le, "EfficientNetV2", 2021, section 4).
+func (t *trainer) half() *trainer {
+	small := *t
+	small.spec.Size, small.given = t.spec.Size/2, t.spec.Size
+	return &small
+}
+
+// size is the height and width of the images that the trainer is given, in pixels.
+func (t *trainer) size() int {
+	if t.given != 0 {
+		return t.given
+	}
+	return t.spec.Size
+}
+
+// sized is pixels (N, H, W, 3) as (N, size, size, 3), each the mean of those it stands for: H and W are multiples of size.
+func sized(pixels *Node, size int) *Node {
+	d := pixels.Shape().Dimensions
+	if d[1] == size && d[2] == size {
+		return pixels
+	}
+	blocks := Reshape(ConvertDType(pixels, dtypes.Float32), d[0], size, d[1]/size, size, d[2]/size, d[3])
+	return ReduceMean(blocks, 2, 4)
 }
 
 // close gives the device's memory back.
@@ -74,7 +110,7 @@ func (t *trainer) close() {
 	if t.teacher != nil {
 		release(t.teacher.state)
 	}
-	for _, p := range []*program{t.step, t.eval} {
+	for _, p := range []*program{t.step, t.halfStep, t.eval} {
 		if p != nil {
 			p.graph.Finalize()
 		}
@@ -102,7 +138,7 @@ func (t *trainer) compileFor(devices int, name string, batch int, build func(g *
 	if err := share(g, devices); err != nil {
 		return nil, err
 	}
-	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.spec.Size, t.spec.Size, 3))
+	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.size(), t.size(), 3))
 	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch/devices))
 	if err := g.Compile(build(g, pixels, labels)...); err != nil {
 		return nil, fmt.Errorf("train: compiling the %s: %w", name, err)
@@ -130,7 +166,7 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
 	q := t.goal(pixels, labels, dtypes.Float32) // before the net: inputs are in the order in which the graph meets them
-	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), pixels, labels, q)
+	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), sized(pixels, t.spec.Size), labels, q)
 
 	weights, momenta := map[string]*Node{}, []*Node{}
 	for _, p := range t.params {
@@ -225,8 +261,13 @@ func answers(logits, labels *Node) []*Node {
 // Step trains on one batch of recipe.Batch images: pixels (N, H, W, 3) and labels (N). It returns the mean loss before the
 // step and how many images were right. After an error the trainer's weights are gone.
 func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
+	return t.stepBy(t.step, pixels, labels, rate)
+}
+
+// stepBy is Step by one of the trainer's two programs for it.
+func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
 	defer recovered(&err)
-	batch, err := t.batch(t.step, pixels, labels)
+	batch, err := t.batch(p, pixels, labels)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -248,12 +289,12 @@ func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float6
 		}
 		give(true, state...)
 	}
-	outputs, err := t.step.exec.Execute(inputs, donate, 0)
+	outputs, err := p.exec.Execute(inputs, donate, 0)
 	if err != nil {
 		t.state = nil
 		return 0, 0, fmt.Errorf("train: step: %w", err)
 	}
-	each := len(outputs) / t.step.devices
+	each := len(outputs) / p.devices
 	for d := range t.state {
 		t.state[d] = outputs[d*each+2 : (d+1)*each : (d+1)*each]
 		if d > 0 { // the first device's sums are everyone's
@@ -275,7 +316,7 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 			filled[i] = -1
 		}
 		labels = filled
-		pixels = append(pixels[:len(pixels):len(pixels)], make([]byte, short*t.spec.Size*t.spec.Size*3)...)
+		pixels = append(pixels[:len(pixels):len(pixels)], make([]byte, short*t.size()*t.size()*3)...)
 	}
 	inputs, err := t.batch(t.eval, pixels, labels)
 	if err != nil {
@@ -298,7 +339,7 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 
 // batch copies one batch to the program's devices, an equal part to each: for each device its pixels and its labels.
 func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([]compute.Buffer, error) {
-	size := t.spec.Size
+	size := t.size()
 	if len(labels) != p.batch || len(pixels) != p.batch*size*size*3 {
 		return nil, fmt.Errorf("train: batch of %d labels and %d bytes of pixels, the %s takes %d images of %dx%d",
 			len(labels), len(pixels), p.graph.Name(), p.batch, size, size)

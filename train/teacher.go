@@ -24,10 +24,11 @@ type teacher struct {
 	state  [][]compute.Buffer // the weights, one a param, on each device the same
 }
 
-// logits are the teacher's (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Its weights become inputs of the graph.
+// logits are the teacher's (N, Classes) for pixels (N, H, W, 3), uint8, in dtype; it sees them at its own size. Its weights become inputs
+// of the graph.
 func (t *teacher) logits(pixels *Node, dtype dtypes.DType) *Node {
 	n := &net{spec: t.spec, input: t.input, weights: parameters(pixels.Graph(), t.params, "teacher's ", dtype)}
-	return StopGradient(n.logits(pixels))
+	return StopGradient(n.logits(sized(pixels, t.spec.Size)))
 }
 
 // goal is what a batch is to answer: the labels, smoothed, and, where there is a teacher, what it says. With z the logits, y the labels'
@@ -86,8 +87,8 @@ func taughtBy(c *model.Checkpoint) func(*trainer) error {
 	}
 }
 
-// loadTeacher reads the best checkpoint of the run that is to teach this one, if one is. It must know the same classes by images of the
-// same size.
+// loadTeacher reads the best checkpoint of the run that is to teach this one, if one is. It must know the same classes, by images of the
+// same size or of a whole fraction of it.
 func (r *run) loadTeacher() error {
 	if r.c.Teacher == "" {
 		return nil
@@ -98,8 +99,8 @@ func (r *run) loadTeacher() error {
 	}
 	r.note(note)
 	switch size := r.c.Spec.Size; {
-	case c.Spec.Size != size:
-		err = fmt.Errorf("takes images of %dx%d, the net to be taught %dx%d", c.Spec.Size, c.Spec.Size, size, size)
+	case size%c.Spec.Size != 0:
+		err = fmt.Errorf("takes images of %dx%d, which those of %dx%d for the net to be taught can't be averaged to", c.Spec.Size, c.Spec.Size, size, size)
 	case !slices.Equal(c.Labels, r.set.Classes):
 		err = fmt.Errorf("knows the classes %q, %s has %q", c.Labels, r.set.Name, r.set.Classes)
 	}

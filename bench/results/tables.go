@@ -16,6 +16,7 @@ type group struct {
 	net     string
 	width   float64
 	midReLU bool
+	size    int // of the images, pixels
 	data    string
 	recipe  string
 	teacher string // the net that taught it
@@ -31,20 +32,26 @@ func key(r run) group {
 	if t := r.Record.TaughtBy; t != nil {
 		teacher = t.Net.Name()
 	}
-	return group{string(s.Net), s.Width, s.MidReLU, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
+	return group{string(s.Net), s.Width, s.MidReLU, s.Size, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
 		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
+// sourceSize is that of the source's images.
+const sourceSize = 32
+
 func (g group) file(seed uint64) string {
-	relu := ""
+	variant := ""
 	if g.net == "D" && !g.midReLU {
-		relu = "-no-mid-relu"
+		variant = "-no-mid-relu"
+	}
+	if g.size != sourceSize {
+		variant += fmt.Sprintf("-%dpx", g.size)
 	}
 	recipe := g.recipe
 	if g.teacher != "" {
 		recipe += "-by-" + g.teacher
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, relu, g.data, recipe, g.images, g.epochs, g.rate, seed)
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, variant, g.data, recipe, g.images, g.epochs, g.rate, seed)
 }
 
 // recipeName is the recipe's, with the teacher if there was one.
@@ -59,6 +66,9 @@ func (g group) name() string {
 	name := fmt.Sprintf("%s, w = %g", g.net, g.width)
 	if g.net == "D" && !g.midReLU {
 		name += ", no intermediate ReLU"
+	}
+	if g.size != sourceSize {
+		name += fmt.Sprintf(", images of %d x %d", g.size, g.size)
 	}
 	return name
 }

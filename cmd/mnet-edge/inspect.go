@@ -25,6 +25,7 @@ func specFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "width", Value: 1, Usage: "multiply each block's channels by `W`"},
 		&cli.BoolFlag{Name: "no-mid-relu", Usage: "net D without the ReLU between the depthwise and the pointwise convolution"},
+		&cli.IntFlag{Name: "size", Value: 32, Usage: "images of `N` x N pixels, a multiple of 16; smaller pictures are enlarged"},
 		&cli.StringFlag{Name: "padding", Value: string(model.PadSame), Usage: "`same` (TFLite's) or symmetric (the source's)"},
 	}
 }
@@ -35,6 +36,7 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s.Width = c.Float64("width")
 	s.MidReLU = !c.Bool("no-mid-relu")
 	s.Padding = model.Padding(c.String("padding"))
+	s.Size = c.Int("size")
 	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}

@@ -1,0 +1,155 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"mnet-edge/dataset"
+	"mnet-edge/model"
+)
+
+// doubled is images (N, size, size, 3) with four pixels for each of theirs.
+func doubled(pixels []byte, size int) []byte {
+	big := make([]byte, 4*len(pixels))
+	for p := range len(big) / 3 {
+		x, y, image := p%(2*size), p/(2*size)%(2*size), p/(4*size*size)
+		copy(big[3*p:][:3], pixels[3*((image*size+y/2)*size+x/2):])
+	}
+	return big
+}
+
+// enlarged is a set of 16x16 images at twice the size.
+func enlarged(set *dataset.Set) *dataset.Set {
+	big := *set
+	for _, s := range []*dataset.Split{&big.Train, &big.Test} {
+		s.Pixels, s.H, s.W = doubled(s.Pixels, s.H), 2*s.H, 2*s.W
+	}
+	return &big
+}
+
+// grown is a configuration for enlarged patterns whose first epoch of two is at half their size.
+func grown(t *testing.T) Config {
+	c := tinyConfig(t)
+	c.Spec.Size, c.Changes = 32, []byte(`{"name": "grown", "grow": 0.5}`)
+	return c
+}
+
+func TestSized(t *testing.T) {
+	in := [][][][]uint8{{{{0, 9, 100}, {4, 9, 50}}, {{255, 9, 3}, {2, 10, 0}}}}
+	out := evaluate(t, func(in []*Node) []*Node {
+		same := ConvertDType(sized(in[0], 2), dtypes.Float32)
+		return []*Node{sized(in[0], 1), same}
+	}, tensors.FromValue(in))
+	near(t, "halved", out[0], []float64{261. / 4, 37. / 4, 153. / 4}, 1e-6, 0)
+	near(t, "at its size", out[1], []float64{0, 9, 100, 4, 9, 50, 255, 9, 3, 2, 10, 0}, 0, 0)
+}
+
+// A step at half size is the step of a net for images of that size, taught by the same teacher, on the same images.
+func TestHalfStep(t *testing.T) {
+	for _, net := range []model.Net{model.NetD, model.NetC} {
+		small := tinySpec(net)
+		large := small
+		large.Size *= 2
+		r := Recipe{Batch: 4, Momentum: 0.9, Distill: 1, Temperature: 2, Grow: 0.5}
+		weights := initialWeights(small, 0.5, rand.New(rand.NewPCG(5, 5)))
+		pixels, labels := randomBatch(rand.New(rand.NewPCG(7, 7)), 4, small)
+		step := func(spec model.Spec, pixels []byte, program func(*trainer) *program) (float64, model.Weights) {
+			r := r
+			if spec == small {
+				r.Grow = 0
+			}
+			tr, err := newTrainer(goBackend(t), spec, testInput, r, 1, 4, weights, nil, taughtBy(checkpointOf(tinySpec(model.NetC), 3)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.close()
+			loss, _, err := tr.stepBy(program(tr), pixels, labels, 0.1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, _, err := tr.download()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return loss, after
+		}
+		wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.step })
+		gotLoss, got := step(large, doubled(pixels, small.Size), func(t *trainer) *program { return t.halfStep })
+		if gotLoss != wantLoss || !reflect.DeepEqual(got, want) {
+			t.Errorf("net %s: loss %v and weights at half size, want %v and equal weights", net, gotLoss, wantLoss)
+		}
+		if fullLoss, _ := step(large, doubled(pixels, small.Size), func(t *trainer) *program { return t.step }); fullLoss == wantLoss {
+			t.Errorf("net %s: the step at full size has the same loss", net)
+		}
+	}
+}
+
+// A run that grows, broken off in each of its parts, ends as a whole one does, and not as one at full size throughout.
+func TestRunGrows(t *testing.T) {
+	set := enlarged(patterns(48, 8))
+	run := func(c Config) model.Weights {
+		for _, breakAfter := range []int64{2, 8, 0} {
+			ctx, cancel := context.WithCancel(context.Background())
+			c.Progress = func(p Progress) {
+				if p.Phase == PhaseTrain && p.Step == breakAfter {
+					cancel()
+				}
+			}
+			if _, err := Run(ctx, c, set); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			cancel()
+			c.Resume = true
+		}
+		last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last.Weights
+	}
+	broken, whole, full := grown(t), grown(t), grown(t)
+	full.Changes = nil
+	if _, err := Run(context.Background(), whole, set); err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := model.Load(filepath.Join(whole.Out, "checkpoint", "last"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := run(broken); !reflect.DeepEqual(got, want.Weights) {
+		t.Error("broken off and resumed it has other weights")
+	}
+	if got := run(full); reflect.DeepEqual(got, want.Weights) {
+		t.Error("at full size throughout it has the same weights")
+	}
+	if card := string(mustRead(t, whole.Out, cardFile)); !strings.Contains(card, "the first 1 epochs on images at half their size") {
+		t.Errorf("card.md does not say so:\n%s", card)
+	}
+}
+
+func TestGrowRefused(t *testing.T) {
+	c := grown(t)
+	c.Spec.Size = 48
+	if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
+		t.Errorf("48 pixels halved: error %v, want ErrConfig", err)
+	}
+	teacher := grown(t)
+	teacher.Epochs, teacher.Changes = 1, nil
+	if _, err := Run(context.Background(), teacher, enlarged(patterns(40, 8))); err != nil {
+		t.Fatal(err)
+	}
+	c = tinyConfig(t)
+	c.Teacher = teacher.Out
+	if _, err := Run(context.Background(), c, patterns(40, 8)); !errors.Is(err, model.ErrCheckpoint) {
+		t.Errorf("a teacher for larger images: error %v, want ErrCheckpoint", err)
+	}
+}
