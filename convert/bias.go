@@ -8,54 +8,31 @@ import (
 	"mnet-edge/graph"
 )
 
-// correcting is the places of the samples that bias correction looks at, and the order of each among them. A trial's are those of the
-// conversion that follows: none of those held out.
-func (c *conversion) correcting() map[int]int {
-	var may []int
-	for i := range c.samples {
-		if c.memo != nil || !holdsOut(i) { // a trial has no others
-			may = append(may, i)
-		}
-	}
-	places := map[int]int{}
-	for at, i := range evenly(runs(c.g, 32, 64), len(may)) {
-		places[may[at]] = i
-	}
-	return places
-}
-
-// correctBias is the pass. Rounding weights shifts what a channel sums up to: the error has a mean, since the inputs of
-// a ReLU network do. It is measured before the activation and taken from the bias:
+// correctBias takes from a layer's bias what rounding shifted its sums by. The error of a channel has a mean, since the inputs of
+// a ReLU network do. It is measured before the activation:
 //
 //	b[c] += E[(w x + b)[c]] - E[(w' x' + b')[c]]
 //
 // x over the samples and all positions, primes for the quantized network, whose earlier layers are already corrected.
 // Source: Nagel et al. 2019, section 4.2 and appendix D (empirical bias correction).
-func correctBias(c *conversion) error {
-	places := c.correcting()
-	samples := make([][]float32, len(places))
-	for at, i := range places {
-		samples[i] = c.samples[at]
+func (c *conversion) correctBias(n *graph.Node, x []any) error {
+	want, err := c.floatMeans(n)
+	if err != nil || want == nil || len(n.In) < 3 {
+		return err
 	}
-	return c.eachLayer(samples, func(n *graph.Node, x []any) error {
-		want, err := c.floatMeans(n)
-		if err != nil || want == nil || len(n.In) < 3 {
-			return err
-		}
-		got, err := c.quantizedMeans(n, x)
-		if err != nil {
-			return err
-		}
-		b := n.In[2]
-		half := math.Floor(biasMost(n.In[0].Type.DType) / 2) // the other half is left to the sum of products
-		bias := make([]float64, len(want))
-		for i := range bias {
-			s, _ := b.Type.Quant.At(i)
-			bias[i] = min(max(math.Round(want[i]/float64(s)-got[i]), -half), half)
-		}
-		n.SetInput(2, biasConst(b.Name, b.Type, bias))
-		return nil
-	})
+	got, err := c.quantizedMeans(n, x)
+	if err != nil {
+		return err
+	}
+	b := n.In[2]
+	half := math.Floor(biasMost(n.In[0].Type.DType) / 2) // the other half is left to the sum of products
+	bias := make([]float64, len(want))
+	for i := range bias {
+		s, _ := b.Type.Quant.At(i)
+		bias[i] = min(max(math.Round(want[i]/float64(s)-got[i]), -half), half)
+	}
+	n.SetInput(2, biasConst(b.Name, b.Type, bias))
+	return nil
 }
 
 // floatMeans is the mean of each channel of a quantized layer's twin in the float network, before the activation; nil

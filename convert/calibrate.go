@@ -126,7 +126,7 @@ type observation struct {
 	values []*Histogram      // of each of the activations
 	levels []level           // what was seen on the way, for the curve; nil in a trial
 	fit    []*Histogram      // of the samples that trials may take ranges from, where somebody will try
-	taps   map[int]*tapMeans // of each node with weights, by its place, over the correcting samples; nil if nobody wants them
+	taps   map[int]*tapMeans // of each node with weights, by its place, over the samples for refine; nil if nobody wants them
 }
 
 // level is what some samples showed.
@@ -177,7 +177,7 @@ func (c *conversion) look() (*observation, error) {
 func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 	values := activations(c.g)
 	o := &observation{values: histograms(len(values))}
-	correcting := c.correcting()
+	refining := c.refining()
 	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
 	for i, v := range values {
 		place[v] = i
@@ -186,7 +186,7 @@ func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 		o.taps = map[int]*tapMeans{}
 		for i, n := range c.g.Nodes {
 			if weighted(n) {
-				o.taps[i] = &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(correcting))}
+				o.taps[i] = &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(refining))}
 				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
 			}
 		}
@@ -204,7 +204,7 @@ func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 		} else {
 			to[h.index][place[v]].see(x)
 		}
-		if k, ok := correcting[at]; ok {
+		if k, ok := refining[at]; ok {
 			for _, t := range readers[v] {
 				t.see(k, x)
 			}

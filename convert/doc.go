@@ -17,8 +17,8 @@
 //	calibrate           folded -> ranged     the float network runs on samples, an observer chooses the ranges
 //	share-range         ranged -> ranged     operators that only move data keep one range for input and output
 //	quantize            ranged -> quantized  activations, weights and biases are integers
-//	round-weights       quantized            single weights go up or down for the sake of their layer's sums
-//	correct-bias        quantized            what rounding shifted a channel's mean by is taken from its bias
+//	refine              quantized            layer by layer, single weights go up or down for the sake of their layer's sums, and what
+//	                                         rounding shifted a channel's mean by is taken from its bias
 //	float-io            quantized            float32 at the edges, between QUANTIZE and DEQUANTIZE
 //
 // What runs on samples runs as a crew (samples.go), a machine for each processor that takes several samples at once (batch.go); what

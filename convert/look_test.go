@@ -37,7 +37,7 @@ func TestTrialsTakeNoRangeFromSamplesHeldOut(t *testing.T) {
 			t.Error("equalization looks at a sample held out")
 		}
 	}
-	for at := range c.correcting() {
+	for at := range c.refining() {
 		if holdsOut(at) {
 			t.Errorf("bias correction looks at sample %d, which is held out", at)
 		}

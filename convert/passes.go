@@ -28,8 +28,7 @@ var passes = []pass{
 	{"calibrate", graph.Folded, graph.Ranged, integer, calibrate},
 	{"share-range", graph.Ranged, graph.Ranged, integer, shareRange},
 	{"quantize", graph.Ranged, graph.Quantized, integer, quantize},
-	{"round-weights", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.RoundWeights == On }, roundWeights},
-	{"correct-bias", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.CorrectBias == On }, correctBias},
+	{"refine", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && (r.RoundWeights == On || r.CorrectBias == On) }, refine},
 	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.FloatIO }, floatIO},
 }
 

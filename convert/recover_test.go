@@ -19,6 +19,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
+	"mnet-edge/quant"
 )
 
 // plain is the recipe in which nothing is recovered.
@@ -61,6 +62,58 @@ func TestEqualizeKeepsTheFunction(t *testing.T) {
 			}
 			if db := snr(want, outputs(t, g, images(c, 6))); db < 90 {
 				t.Errorf("%s by %s: at %.1f dB of the network before", name, how, db)
+			}
+		}
+	}
+}
+
+// What H is made of, at the ends of both types, and that its sums hold as many patches as there may be.
+func TestCovariance(t *testing.T) {
+	if got, want := centred([]int8{-128, 127, 3}, quant.PerTensor(1, 3)), []int16{-131, 124, 0}; !slices.Equal(got, want) {
+		t.Errorf("int8: %v, want %v", got, want)
+	}
+	if got, want := centred([]int16{-32768, 32767, 64, -33, 31}, quant.PerTensor(1, 0)), []int16{-512, 512, 1, -1, 0}; !slices.Equal(got, want) {
+		t.Errorf("int16: %v, want %v", got, want)
+	}
+	rng := rand.New(rand.NewPCG(9, 9))
+	full := &patches{depth: 2, rows: slices.Repeat([][]int16{{512, -512}}, maxPatchRows)}
+	some := &patches{depth: 6}
+	for range 50 {
+		row := make([]int16, 6)
+		for i := range row {
+			row[i] = int16(rng.IntN(600) - 100)
+		}
+		some.rows = append(some.rows, row)
+	}
+	for _, c := range []struct {
+		p                 *patches
+		first, step, taps int
+	}{{full, 0, 1, 2}, {some, 0, 1, 6}, {some, 1, 2, 3}} {
+		h := make([]float64, c.taps*c.taps)
+		for j := range c.taps {
+			c.p.correlate(h, j, c.first, c.step, c.taps)
+		}
+		at := func(row []int16, j int) float64 { return float64(row[c.first+j*c.step]) }
+		for _, centred := range []bool{false, true} {
+			mean := make([]float64, c.taps)
+			if centred {
+				c.p.centre(h, c.first, c.step, c.taps)
+				for _, row := range c.p.rows {
+					for j := range mean {
+						mean[j] += at(row, j) / float64(len(c.p.rows))
+					}
+				}
+			}
+			for j := range c.taps {
+				for k := range c.taps {
+					want := 0.
+					for _, row := range c.p.rows {
+						want += (at(row, j) - mean[j]) * (at(row, k) - mean[k])
+					}
+					if got := h[j*c.taps+k]; math.Abs(got-want) > 1e-6 {
+						t.Errorf("taps %d from %d by %d, centred %v: H[%d][%d] = %v, want %v", c.taps, c.first, c.step, centred, j, k, got, want)
+					}
+				}
 			}
 		}
 	}

@@ -11,72 +11,71 @@ import (
 	"mnet-edge/graph"
 )
 
-// roundWeights is the pass that decides for each weight whether it is rounded up or down, so that a layer's sums, not
+// roundWeights decides for each weight of a layer whether it is rounded up or down, so that the layer's sums, not
 // its weights, come nearest to the float ones. With r the rounding errors of an output channel's weights and x the
 // inputs they meet, the expected square error of the sum is
 //
 //	E[(r x)^2] = r H r^T,  H = E[x x^T]
 //
-// Nearest rounding makes every r small; what counts is that they cancel where the inputs go together. H is measured on
+// Nearest rounding makes every r small; what counts is that they cancel where the inputs go together. Where the bias will be
+// corrected, a constant error costs nothing, and H is the covariance, E[x x^T] - E[x] E[x]^T. H is measured on
 // the integer inputs that the layer gets in the quantized network; then single weights go to their other neighbour as
 // long as one of these moves lowers the error. Source of the objective: Nagel et al., "Up or Down? Adaptive Rounding
 // for Post-Training Quantization", 2020, equations 13 to 20; there it is relaxed and minimized by gradients, here by
 // coordinate descent, which is exact about the integers and gives the same answer everywhere.
-func roundWeights(c *conversion) error {
-	most := mostRefining
-	if c.memo != nil {
-		most /= 2
-	}
-	return c.eachLayer(spread(c.samples, most), func(n *graph.Node, data []any) error {
-		wanted, ok := c.twin[n.Out]
-		_, conv := n.Op.(graph.Conv2D)
-		if v := newView(n); !ok || conv && !v.square {
-			return nil
-		}
-		x := make([][]int16, len(data))
-		if err := parallel(c.ctx, len(x), func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
-			return err
-		}
-		_, depthwise := n.Op.(graph.DepthwiseConv2D)
-		l := newPatches(n, x)
-		if !depthwise && l.depth > maxTaps {
-			return nil
-		}
-		w, real := n.In[1], floats(wanted.Def.In[1])
-		q := slices.Clone(w.Data.([]int8))
-		var shared []float64
-		if !depthwise {
-			shared = make([]float64, l.depth*l.depth)
-			if err := parallel(c.ctx, l.depth, func(j int) { l.correlate(shared, j, 0, 1, l.depth) }); err != nil {
-				return err
-			}
-		}
-		axis, _ := outputAxis(n.Op)
-		channels := w.Type.Shape[axis]
-		err := parallel(c.ctx, channels, func(o int) {
-			// A channel's weights are at first, first+step, ...
-			first, step, taps, h := o*l.depth, 1, l.depth, shared
-			if depthwise {
-				in := lastDim(n.In[0])
-				first, step, taps = o, channels, l.depth/in
-				h = make([]float64, taps*taps)
-				for j := range taps {
-					l.correlate(h, j, o/(channels/in), in, taps)
-				}
-			}
-			s, _ := w.Type.Quant.At(o)
-			settle(q, real, first, step, taps, weightMost(w.Type.DType), float64(s), h)
-		})
-		if err != nil {
-			return err
-		}
-		n.SetInput(1, graph.Const(w.Name, w.Type, q))
+func (c *conversion) roundWeights(n *graph.Node, data []any) error {
+	wanted, ok := c.twin[n.Out]
+	_, conv := n.Op.(graph.Conv2D)
+	if v := newView(n); !ok || conv && !v.square {
 		return nil
+	}
+	x := make([][]int16, len(data))
+	if err := parallel(c.ctx, len(x), func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
+		return err
+	}
+	_, depthwise := n.Op.(graph.DepthwiseConv2D)
+	l := newPatches(n, x)
+	if !depthwise && l.depth > maxTaps {
+		return nil
+	}
+	w, real := n.In[1], floats(wanted.Def.In[1])
+	q := slices.Clone(w.Data.([]int8))
+	covariance := c.recipe.CorrectBias == On
+	var shared []float64
+	if !depthwise {
+		shared = make([]float64, l.depth*l.depth)
+		if err := parallel(c.ctx, l.depth, func(j int) { l.correlate(shared, j, 0, 1, l.depth) }); err != nil {
+			return err
+		}
+		if covariance {
+			l.centre(shared, 0, 1, l.depth)
+		}
+	}
+	axis, _ := outputAxis(n.Op)
+	channels := w.Type.Shape[axis]
+	err := parallel(c.ctx, channels, func(o int) {
+		// A channel's weights are at first, first+step, ...
+		first, step, taps, h := o*l.depth, 1, l.depth, shared
+		if depthwise {
+			in := lastDim(n.In[0])
+			first, step, taps = o, channels, l.depth/in
+			h = make([]float64, taps*taps)
+			for j := range taps {
+				l.correlate(h, j, o/(channels/in), in, taps)
+			}
+			if covariance {
+				l.centre(h, o/(channels/in), in, taps)
+			}
+		}
+		s, _ := w.Type.Quant.At(o)
+		settle(q, real, first, step, taps, weightMost(w.Type.DType), float64(s), h)
 	})
+	if err != nil {
+		return err
+	}
+	n.SetInput(1, graph.Const(w.Name, w.Type, q))
+	return nil
 }
-
-// mostRefining bounds the samples that adaptive rounding looks at; half as many do in a trial.
-const mostRefining = 64
 
 // maxTaps bounds H, which is 42 MB at 3 x 3 x 256: the weights of filters with more taps stay at the nearest.
 const maxTaps = 2304
@@ -172,6 +171,21 @@ func newPatches(n *graph.Node, x [][]int16) *patches {
 		p.rows = append(p.rows, patch)
 	}
 	return p
+}
+
+// centre makes the covariance of H, both as sums over the patches, of the inputs first, first+step, ... of each.
+func (p *patches) centre(h []float64, first, step, taps int) {
+	sums := make([]float64, taps)
+	for _, patch := range p.rows {
+		for k := range sums {
+			sums[k] += float64(patch[first+k*step])
+		}
+	}
+	for j, a := range sums {
+		for k, b := range sums {
+			h[j*taps+k] -= float64(a*b) / float64(len(p.rows))
+		}
+	}
 }
 
 // correlate computes row j of H, (taps, taps), from the diagonal on, and with it column j, of the inputs first,

@@ -15,6 +15,43 @@ type walk struct {
 	data map[*graph.Value][]any // of each value still needed, the tensor of each sample
 }
 
+// refine is the pass that goes over the quantized layers in execution order and improves each by what it gets from those before, which
+// are improved already: its weights' rounding first, then its bias.
+func refine(c *conversion) error {
+	places := c.refining()
+	samples := make([][]float32, len(places))
+	for at, i := range places {
+		samples[i] = c.samples[at]
+	}
+	return c.eachLayer(samples, func(n *graph.Node, x []any) error {
+		if c.recipe.RoundWeights == On {
+			if err := c.roundWeights(n, x); err != nil {
+				return err
+			}
+		}
+		if c.recipe.CorrectBias == On {
+			return c.correctBias(n, x)
+		}
+		return nil
+	})
+}
+
+// refining is the places of the samples that refine looks at, and the order of each among them. A trial's are those of the
+// conversion that follows: none of those held out.
+func (c *conversion) refining() map[int]int {
+	var may []int
+	for i := range c.samples {
+		if c.memo != nil || !holdsOut(i) { // a trial has no others
+			may = append(may, i)
+		}
+	}
+	places := map[int]int{}
+	for at, i := range evenly(runs(c.g, 32, 64), len(may)) {
+		places[may[at]] = i
+	}
+	return places
+}
+
 // eachLayer calls f for every integer node that has weights, in execution order, with the values of its input for each sample.
 func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x []any) error) error {
 	w := &walk{c, len(samples), map[*graph.Value][]any{}}
@@ -42,7 +79,7 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x []an
 	return nil
 }
 
-// centred are a tensor's integers less the zero point, which an int16 holds: those of an int16 tensor have none.
+// centred are a tensor's integers less the zero point, at most 512 away from it: those of an int16 tensor, which has none, in units of 64.
 func centred(data any, q *quant.Params) []int16 {
 	switch d := data.(type) {
 	case []int8:
@@ -53,7 +90,11 @@ func centred(data any, q *quant.Params) []int16 {
 		}
 		return x
 	case []int16:
-		return d
+		x := make([]int16, len(d))
+		for i, v := range d[:len(x)] {
+			x[i] = int16((int32(v) + 32) >> 6)
+		}
+		return x
 	}
 	return nil
 }
