@@ -53,16 +53,20 @@ var usual = []candidate{
 	{"observer", "mse", 1.5, 1},
 }
 
-// others may pay beside them: first the plainer choice in place of each, then what costs more. A trial runs the integer network; with
-// other factors of equalization also the float one.
-var others = []candidate{
-	{"observer", "minmax", 1.5, 1},
-	{"equalize", Off, 1.5, 1},
-	{"correct_bias", Off, 1.5, 1},
-	{"round_weights", On, 2, clearly},
-	{"equalize", ByWeights, 4, clearly},
-	{"equalize", ByBoth, 4, clearly},
-}
+// What may pay beside them: first what often does and costs more, then the plainer choice in place of each, then what rarely does. A trial
+// runs the integer network; with other factors of equalization also the float one.
+var (
+	dearer  = []candidate{{"round_weights", On, 2, 1}}
+	plainer = []candidate{
+		{"observer", "minmax", 1.5, 1},
+		{"equalize", Off, 1.5, 1},
+		{"correct_bias", Off, 1.5, 1},
+	}
+	rarer = []candidate{
+		{"equalize", ByWeights, 4, clearly},
+		{"equalize", ByBoth, 4, clearly},
+	}
+)
 
 // surely is what the plain recipe and the usual one take, in runs of the trials' samples. These are as many as fit into sureShare of the
 // budget; the rest is for what may come of it.
@@ -89,16 +93,16 @@ func choose(c *conversion) error {
 	if err != nil {
 		return err
 	}
-	share, rest := 1., others
+	share, rest := 1., slices.Concat(dearer, plainer, rarer)
 	if t.all == nil || len(t.held) < leastSeen { // too few to tell small differences by
-		share, rest = doubtful, others[len(usual):]
+		share, rest = doubtful, slices.Concat(dearer, rarer)
 	}
 	start := best
 	if best, err = t.step(best, share, usual...); err != nil {
 		return err
 	}
 	if best == start {
-		rest = slices.Concat(usual, others)
+		rest = slices.Concat(usual, dearer, plainer, rarer)
 	}
 	for _, p := range rest {
 		if best, err = t.step(best, p.share, p); err != nil {
@@ -119,10 +123,10 @@ func (t *trials) step(best *tried, share float64, candidates ...candidate) (*tri
 		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice {
 			continue
 		}
-		if !t.worthTrying(p, best) {
+		*o.field(&r) = p.choice
+		if !t.worthTrying(p, r, best) {
 			return best, nil
 		}
-		*o.field(&r) = p.choice
 	}
 	if slices.ContainsFunc(t.c.trials, func(t Trial) bool { return reflect.DeepEqual(t.Recipe, r) }) {
 		return best, nil
@@ -226,8 +230,8 @@ func (t *trials) measureFloat() (err error) {
 // spend takes so many runs of the trials' samples from the budget.
 func (t *trials) spend(runs float64) { t.left -= runs * float64(t.seen) * work(t.c.g) }
 
-// worthTrying reports whether a candidate may pay and the budget still holds its trial, which it then takes.
-func (t *trials) worthTrying(p candidate, best *tried) bool {
+// worthTrying reports whether a candidate, which makes recipe r, may pay and the budget still holds its trial, which it then takes.
+func (t *trials) worthTrying(p candidate, r Recipe, best *tried) bool {
 	if p.choice == ByWeights || p.choice == ByBoth {
 		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
 			return false
@@ -235,8 +239,11 @@ func (t *trials) worthTrying(p candidate, best *tried) bool {
 	}
 	before := t.left
 	t.spend(p.runs)
+	if r.RoundWeights == On {
+		t.left -= roundWork(t.c.g)
+	}
 	if p.option == "round_weights" {
-		t.left -= 2 * roundWork(t.c.g) // here and, if it is picked, once more
+		t.left -= roundWork(t.c.g) // once more, if it is picked
 	}
 	if t.left < 0 {
 		t.left = before

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/interp"
 )
 
 // roundWeights decides for each weight of a layer whether it is rounded up or down, so that the layer's sums, not
@@ -40,36 +41,18 @@ func (c *conversion) roundWeights(n *graph.Node, data []any) error {
 	}
 	w, real := n.In[1], floats(wanted.Def.In[1])
 	q := slices.Clone(w.Data.([]int8))
-	covariance := c.recipe.CorrectBias == On
-	var shared []float64
-	if !depthwise {
-		shared = make([]float64, l.depth*l.depth)
-		if err := parallel(c.ctx, l.depth, func(j int) { l.correlate(shared, j, 0, 1, l.depth) }); err != nil {
-			return err
-		}
-		if covariance {
-			l.centre(shared, 0, 1, l.depth)
-		}
-	}
 	axis, _ := outputAxis(n.Op)
 	channels := w.Type.Shape[axis]
-	err := parallel(c.ctx, channels, func(o int) {
-		// A channel's weights are at first, first+step, ...
-		first, step, taps, h := o*l.depth, 1, l.depth, shared
-		if depthwise {
-			in := lastDim(n.In[0])
-			first, step, taps = o, channels, l.depth/in
-			h = make([]float64, taps*taps)
-			for j := range taps {
-				l.correlate(h, j, o/(channels/in), in, taps)
-			}
-			if covariance {
-				l.centre(h, o/(channels/in), in, taps)
-			}
-		}
+	scale := func(o int) float64 {
 		s, _ := w.Type.Quant.At(o)
-		settle(q, real, first, step, taps, weightMost(w.Type.DType), float64(s), h)
-	})
+		return float64(s)
+	}
+	var err error
+	if most := weightMost(w.Type.DType); depthwise {
+		err = l.roundChannels(c, q, real, channels, most, scale)
+	} else {
+		err = l.roundFilters(c, q, real, channels, most, scale)
+	}
 	if err != nil {
 		return err
 	}
@@ -77,59 +60,154 @@ func (c *conversion) roundWeights(n *graph.Node, data []any) error {
 	return nil
 }
 
-// maxTaps bounds H, which is 42 MB at 3 x 3 x 256: the weights of filters with more taps stay at the nearest.
+// roundFilters rounds filters that all see the same inputs: q and real are (filters, depth).
+func (p *patches) roundFilters(c *conversion, q []int8, real []float32, filters int, most int32, scale func(o int) float64) error {
+	x := make([]float32, len(p.rows)*p.depth) // (depth, rows)
+	for k, patch := range p.rows {
+		for j, v := range patch {
+			x[j*len(p.rows)+k] = float32(v)
+		}
+	}
+	if c.recipe.CorrectBias == On {
+		centre(x, len(p.rows))
+	}
+	h, err := products(x, x, len(p.rows))
+	if err != nil {
+		return err
+	}
+	errors := make([]float32, len(q))
+	for o := range filters {
+		s := scale(o)
+		for j := o * p.depth; j < (o+1)*p.depth; j++ {
+			errors[j] = float32(float64(q[j]) - float64(real[j])/s)
+		}
+	}
+	slopes, err := products(errors, h, p.depth) // H is symmetric
+	if err != nil {
+		return err
+	}
+	return parallel(c.ctx, filters, func(o int) {
+		from, to := o*p.depth, (o+1)*p.depth
+		settle(q[from:to], errors[from:to], slopes[from:to], most, h)
+	})
+}
+
+// roundChannels rounds the filters of a depthwise layer, each of which sees one channel: q and real are (taps, channels).
+func (p *patches) roundChannels(c *conversion, q []int8, real []float32, channels int, most int32, scale func(o int) float64) error {
+	taps := len(q) / channels
+	in := p.depth / taps
+	return parallel(c.ctx, channels, func(o int) {
+		x := make([]float32, taps*len(p.rows)) // (taps, rows)
+		for k, patch := range p.rows {
+			for j := range taps {
+				x[j*len(p.rows)+k] = float32(patch[j*in+o/(channels/in)])
+			}
+		}
+		if c.recipe.CorrectBias == On {
+			centre(x, len(p.rows))
+		}
+		h := make([]float32, taps*taps)
+		for j := range taps {
+			for k := range taps {
+				h[j*taps+k] = dot(x[j*len(p.rows):][:len(p.rows)], x[k*len(p.rows):])
+			}
+		}
+		filter, errors, slopes := make([]int8, taps), make([]float32, taps), make([]float32, taps)
+		for j := range taps {
+			filter[j] = q[j*channels+o]
+			errors[j] = float32(float64(filter[j]) - float64(real[j*channels+o])/scale(o))
+		}
+		for j := range taps {
+			slopes[j] = dot(h[j*taps:][:taps], errors)
+		}
+		settle(filter, errors, slopes, most, h)
+		for j, w := range filter {
+			q[j*channels+o] = w
+		}
+	})
+}
+
+func dot(a, b []float32) (sum float32) {
+	for i, x := range a {
+		sum += float32(x * b[i])
+	}
+	return sum
+}
+
+// products are those of each row of a with each row of b, rows of so many numbers: (rows of a, rows of b). The interpreter makes them: it is quick, and
+// has the same bits everywhere.
+func products(a, b []float32, row int) ([]float32, error) {
+	rows, columns := len(a)/row, len(b)/row
+	out := make([]float32, rows*columns)
+	var packs interp.Packs
+	each := (rows + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	w := graph.Const("b", float32Type(columns, row), b)
+	var group errgroup.Group
+	for from := 0; from < rows; from += each {
+		group.Go(func() error {
+			n := min(each, rows-from)
+			g := graph.New("products")
+			x := g.Input("a", float32Type(n, row))
+			g.Outputs, g.Level = []*graph.Value{g.Apply("products", graph.FullyConnected{}, x, w)}, graph.Folded
+			m, err := interp.New(g, interp.Options{Packs: &packs})
+			if err != nil {
+				return err
+			}
+			got, err := m.Run(a[from*row : (from+n)*row])
+			if err == nil {
+				copy(out[from*columns:], got[0].([]float32))
+			}
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+// maxTaps bounds H, which is 21 MB at 3 x 3 x 256: the weights of filters with more taps stay at the nearest.
 const maxTaps = 2304
 
-// roundWork is about how many multiply-accumulates roundWeights takes, each counted as often as one in a run of the network
-// fits into its time: its loops use no wide registers.
+// roundWork is about how many multiply-accumulates roundWeights takes: those for H and for the slopes, and moves, which use no wide registers
+// and are counted as often as one in a run of the network fits into their time.
 func roundWork(g *graph.Graph) (macs float64) {
-	const scalar = 12
+	const moves = 4
 	for _, n := range g.Nodes {
 		if _, depthwise := n.Op.(graph.DepthwiseConv2D); weighted(n) && !depthwise {
 			channels := lastDim(n.Out)
 			taps := n.In[1].Type.Elements() / channels
 			if taps <= maxTaps {
-				macs += scalar * float64(taps*taps) * float64(maxPatchRows/2+channels)
+				macs += float64(taps*taps) * float64(maxPatchRows/2+(1+moves)*channels)
 			}
 		}
 	}
 	return macs
 }
 
-// settle moves the taps weights q[first], q[first+step], ... of one output channel, of scale s, between the integers
-// next to real/s, within ±most, until no single move lowers r H r^T.
-func settle(q []int8, real []float32, first, step, taps int, most int32, s float64, h []float64) {
+// settle moves the weights q of one output channel, which are errors away from the real ones in units of their scale, to the neighbour on
+// the real one's other side, within ±most, until no single move lowers r H r^T. slope is H r.
+func settle(q []int8, errors, slope []float32, most int32, h []float32) {
 	const sweeps = 50
-	r, slope := make([]float64, taps), make([]float64, taps) // slope = H r
-	for j := range taps {
-		at := first + j*step
-		r[j] = float64(q[at]) - float64(real[at])/s
-		if r[j] > 1 || r[j] < -1 {
+	taps := len(q)
+	for _, r := range errors {
+		if r > 1 || r < -1 {
 			return // the scale was not this weight's: a floor kept it apart
-		}
-	}
-	for j := range taps {
-		row := h[j*taps : (j+1)*taps]
-		for k, x := range r {
-			slope[j] += float64(row[k] * x)
 		}
 	}
 	for range sweeps {
 		moved := false
 		for j := range taps {
-			at, d := first+j*step, 1.0
-			if r[j] > 0 {
+			d := float32(1)
+			if errors[j] > 0 {
 				d = -1
 			}
-			to := int32(q[at]) + int32(d)
-			if to < -most || to > most || float64(2*d*slope[j])+h[j*taps+j] >= 0 {
+			to := int32(q[j]) + int32(d)
+			if to < -most || to > most || float32(2*d*slope[j])+h[j*taps+j] >= 0 {
 				continue
 			}
 			moved = true
-			q[at], r[j] = int8(to), r[j]+d
-			row := h[j*taps : (j+1)*taps] // H is symmetric
+			q[j], errors[j] = int8(to), errors[j]+d
+			row := h[j*taps:][:len(slope)] // H is symmetric
 			for k, x := range row {
-				slope[k] += float64(d * x)
+				slope[k] += float32(d * x)
 			}
 		}
 		if !moved {
@@ -173,43 +251,17 @@ func newPatches(n *graph.Node, x [][]int16) *patches {
 	return p
 }
 
-// centre makes the covariance of H, both as sums over the patches, of the inputs first, first+step, ... of each.
-func (p *patches) centre(h []float64, first, step, taps int) {
-	sums := make([]float64, taps)
-	for _, patch := range p.rows {
-		for k := range sums {
-			sums[k] += float64(patch[first+k*step])
+// centre takes its mean from each row of x.
+func centre(x []float32, row int) {
+	for ; len(x) > 0; x = x[row:] {
+		sum := 0.
+		for _, v := range x[:row] {
+			sum += float64(v)
 		}
-	}
-	for j, a := range sums {
-		for k, b := range sums {
-			h[j*taps+k] -= float64(a*b) / float64(len(p.rows))
+		mean := float32(sum / float64(row))
+		for i := range x[:row] {
+			x[i] -= mean
 		}
-	}
-}
-
-// correlate computes row j of H, (taps, taps), from the diagonal on, and with it column j, of the inputs first,
-// first+step, ... of each patch: sums of integers, and so exact. No sum of maxPatchRows products leaves int32.
-func (p *patches) correlate(h []float64, j, first, step, taps int) {
-	sum := make([]int32, taps-j)
-	for _, patch := range p.rows {
-		a := int32(patch[first+j*step])
-		if a == 0 {
-			continue
-		}
-		if step == 1 {
-			other := patch[first+j : first+taps][:len(sum)]
-			for k, b := range other {
-				sum[k] += a * int32(b)
-			}
-			continue
-		}
-		for k := range sum {
-			sum[k] += a * int32(patch[first+(j+k)*step])
-		}
-	}
-	for k, s := range sum {
-		h[j*taps+j+k], h[(j+k)*taps+j] = float64(s), float64(s)
 	}
 }
 

@@ -79,7 +79,7 @@ func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x []an
 	return nil
 }
 
-// centred are a tensor's integers less the zero point, at most 512 away from it: those of an int16 tensor, which has none, in units of 64.
+// centred are a tensor's integers less the zero point, which an int16 holds: those of an int16 tensor have none.
 func centred(data any, q *quant.Params) []int16 {
 	switch d := data.(type) {
 	case []int8:
@@ -90,11 +90,7 @@ func centred(data any, q *quant.Params) []int16 {
 		}
 		return x
 	case []int16:
-		x := make([]int16, len(d))
-		for i, v := range d[:len(x)] {
-			x[i] = int16((int32(v) + 32) >> 6)
-		}
-		return x
+		return d
 	}
 	return nil
 }
