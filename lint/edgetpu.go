@@ -26,12 +26,10 @@ var edgeTPURules = []Rule{
 	{"edgetpu-dims", EdgeTPU, Refused, "tensors of which only the three innermost dimensions are larger than 1: batch 1", coralSource("Model requirements"), nil, innermost3},
 	{"edgetpu-fused", EdgeTPU, Refused, "no activation that is part of it", coralSource("Supported operations"),
 		[]string{"average_pool", "max_pool"}, fused},
-	{"edgetpu-dilation", EdgeTPU, Refused, "the same dilation in both directions", coralSource("Supported operations"), []string{"conv2d"}, evenDilation},
-	{"edgetpu-depthwise", EdgeTPU, Refused, "no dilation", coralSource("Supported operations"), []string{"depthwise_conv2d"}, noDilation},
+	{"edgetpu-dilation", EdgeTPU, Refused, "the same dilation in both directions", coralSource("Supported operations"), []string{"conv2d", "depthwise_conv2d"}, evenDilation},
 	{"edgetpu-concat", EdgeTPU, Refused, "of constants only one, of zeros, beside one other input", coralSource("Supported operations"), []string{"concat"}, zeroPadding},
 	{"edgetpu-dense", EdgeTPU, Refused, "a one-dimensional result", coralSource("Supported operations"), []string{"fully_connected"}, oneRow},
-	{"edgetpu-mean", EdgeTPU, Refused, "a mean over height and width only", coralSource("Supported operations"), []string{"mean"}, meanOverImage},
-	{"edgetpu-pad", EdgeTPU, Refused, "padding of height and width only", coralSource("Supported operations"), []string{"pad"}, padImage},
+	{"edgetpu-mean", EdgeTPU, Refused, "no mean over the batch, and over channels only of a multiple of four", coralSource("Supported operations"), []string{"mean"}, meanOfFours},
 	{"edgetpu-slice", EdgeTPU, Refused, "slices in steps of 1", coralSource("Supported operations"), []string{"strided_slice"}, steps},
 	{"edgetpu-softmax", EdgeTPU, Refused, "one row of at most 16000 elements", coralSource("Supported operations"), []string{"softmax"}, shortRow},
 	{"edgetpu-resize", EdgeTPU, Slow, "sizes small enough: others are left to the CPU, the documentation does not say which", coralSource("Supported operations"),
@@ -72,13 +70,6 @@ func evenDilation(n *graph.Node) string {
 	return ""
 }
 
-func noDilation(n *graph.Node) string {
-	if w, _, _ := window(n); w.Dilation != [2]int{1, 1} {
-		return fmt.Sprintf("dilation %d x %d", w.Dilation[0], w.Dilation[1])
-	}
-	return ""
-}
-
 func zeroPadding(n *graph.Node) string {
 	cs := constants(n)
 	if len(cs) == 0 {
@@ -104,18 +95,11 @@ func oneRow(n *graph.Node) string {
 	return ""
 }
 
-func meanOverImage(n *graph.Node) string {
-	if axes := n.Op.(graph.Mean).Axes; len(n.In[0].Type.Shape) != 4 || axes[0] == 0 || axes[len(axes)-1] == 3 {
-		return fmt.Sprintf("a mean over axes %v of %v", axes, n.In[0].Type.Shape)
-	}
-	return ""
-}
-
-func padImage(n *graph.Node) string {
-	op := n.Op.(graph.Pad)
-	last := len(op.Before) - 1
-	if len(op.Before) != 4 || op.Before[0]+op.After[0]+op.Before[last]+op.After[last] > 0 {
-		return fmt.Sprintf("padding %v, %v", op.Before, op.After)
+func meanOfFours(n *graph.Node) string {
+	axes, shape := n.Op.(graph.Mean).Axes, n.In[0].Type.Shape
+	last := len(shape) - 1
+	if axes[0] == 0 || axes[len(axes)-1] == last && shape[last]%4 != 0 {
+		return fmt.Sprintf("a mean over axes %v of %v", axes, shape)
 	}
 	return ""
 }
