@@ -141,13 +141,12 @@ func products(a, b []float32, row int) ([]float32, error) {
 	out := make([]float32, rows*columns)
 	var packs interp.Packs
 	each := (rows + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
-	w := graph.Const("b", float32Type(columns, row), b)
 	var group errgroup.Group
 	for from := 0; from < rows; from += each {
 		group.Go(func() error {
 			n := min(each, rows-from)
 			g := graph.New("products")
-			x := g.Input("a", float32Type(n, row))
+			x, w := g.Input("a", float32Type(n, row)), graph.Const("b", float32Type(columns, row), b)
 			g.Outputs, g.Level = []*graph.Value{g.Apply("products", graph.FullyConnected{}, x, w)}, graph.Folded
 			m, err := interp.New(g, interp.Options{Packs: &packs})
 			if err != nil {
