@@ -76,8 +76,8 @@ func Example_recovery() {
 	// Output:
 	// one scale a channel           34.8 dB
 	//   and bias correction         36.3 dB
-	//   and equalized activations   39.5 dB
-	//   and adaptive rounding       36.5 dB
+	//   and equalized activations   37.5 dB
+	//   and adaptive rounding       36.4 dB
 	// one scale a weight            34.4 dB
 	// channels out of balance        0.2 dB
 	//   equalized weights           35.6 dB
