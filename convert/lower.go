@@ -22,6 +22,9 @@ func Lower(c *model.Checkpoint) (*graph.Graph, error) {
 		Std:    []float32{c.Input.Std},
 	}
 	x := l.g.Input("input", float32Type(1, c.Spec.Size, c.Spec.Size, 3))
+	if size := c.Spec.Inner(); size > c.Spec.Size {
+		x = l.g.Apply("enlarged", graph.Resize{Fn: graph.Bilinear, Size: [2]int{size, size}, HalfPixel: true}, x)
+	}
 	for _, layer := range c.Spec.Layers() {
 		if layer.Kind == model.Linear {
 			x = l.g.Apply("pool", graph.Mean{Axes: []int{1, 2}}, x)

@@ -33,6 +33,9 @@ const stemChannels = 32
 // sourceSize is the height and width of the source's images, in pixels.
 const sourceSize = 32
 
+// maxSize bounds the height and width of what the first layer sees, in pixels.
+const maxSize = 512
+
 // MaxWidth bounds Spec.Width so that no shape or parameter count overflows, whatever a file or a flag says.
 const MaxWidth = 16
 
@@ -50,6 +53,10 @@ type Spec struct {
 	Padding Padding `json:"padding"`
 	Classes int     `json:"classes"`
 	Size    int     `json:"size"` // input height and width in pixels; a multiple of 16
+
+	// The network enlarges its image so many times, bilinearly, before the first layer: 2 or 4; 0: not at all. It is the resolution
+	// multiplier of Howard et al., "MobileNets", 2017, for images that have no more pixels to give.
+	Enlarge int `json:"enlarge,omitempty"`
 }
 
 // DefaultSpec is the source's net n at width 1 for 10 classes of 32x32 images, padded as TFLite pads.
@@ -70,13 +77,15 @@ func (s Spec) Check() error {
 		return fmt.Errorf("model: padding %q: want %q or %q", s.Padding, PadSame, PadSymmetric)
 	case s.Classes < 2 || s.Classes > 1<<16:
 		return fmt.Errorf("model: %d classes: want 2 to %d", s.Classes, 1<<16)
-	case s.Size < 16 || s.Size > 512 || s.Size%16 != 0:
-		return fmt.Errorf("model: input size %d: want a multiple of 16, at most 512", s.Size)
+	case s.Size < 16 || s.Size > maxSize || s.Size%16 != 0:
+		return fmt.Errorf("model: input size %d: want a multiple of 16, at most %d", s.Size, maxSize)
+	case s.Enlarge != 0 && s.Enlarge != 2 && s.Enlarge != 4 || s.Inner() > maxSize:
+		return fmt.Errorf("model: images of %d pixels enlarged %d times: want 2 or 4 times, and at most %d pixels", s.Size, s.Enlarge, maxSize)
 	}
 	return nil
 }
 
-// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid", "D-w0.5-64px".
+// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid", "D-w0.5-64px", "D-w0.5-x2".
 func (s Spec) Name() string {
 	n := string(s.Net) + "-w" + strconv.FormatFloat(s.Width, 'g', -1, 64)
 	if s.Net == NetD && !s.MidReLU {
@@ -88,6 +97,9 @@ func (s Spec) Name() string {
 	if s.Size != sourceSize {
 		n += fmt.Sprintf("-%dpx", s.Size)
 	}
+	if s.Enlarge != 0 {
+		n += fmt.Sprintf("-x%d", s.Enlarge)
+	}
 	return n
 }
 
@@ -95,6 +107,9 @@ func (s Spec) channels(base int) int {
 	// The tolerance keeps 0.29*100 == 28.999999999999996 from losing the channel a reader of the flag expects.
 	return int(math.Floor(float64(base)*s.Width + 1e-9))
 }
+
+// Inner is the height and width of what the first layer sees, in pixels.
+func (s Spec) Inner() int { return s.Size * max(1, s.Enlarge) }
 
 // Kind is what a Layer computes.
 type Kind uint8
@@ -121,7 +136,7 @@ type Layer struct {
 
 // Layers returns the network in execution order: the stem, the blocks, the linear classifier.
 func (s Spec) Layers() []Layer {
-	size := s.Size
+	size := s.Inner()
 	ls := []Layer{{Name: "conv1", BN: "bn1", Kind: Conv, In: 3, Out: stemChannels, Kernel: 3, Stride: 1, ReLU: true, InSize: size, OutSize: size}}
 	in := stemChannels
 	for i, b := range blocks {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"mnet-edge/convert"
 	"mnet-edge/dataset"
+	"mnet-edge/graph/interp"
 	"mnet-edge/model"
 )
 
@@ -27,8 +30,8 @@ func doubled(pixels []byte, size int) []byte {
 	return big
 }
 
-// enlarged is a set of 16x16 images at twice the size.
-func enlarged(set *dataset.Set) *dataset.Set {
+// doubledSet is a set of 16x16 images at twice the size.
+func doubledSet(set *dataset.Set) *dataset.Set {
 	big := *set
 	for _, s := range []*dataset.Split{&big.Train, &big.Test} {
 		s.Pixels, s.H, s.W = doubled(s.Pixels, s.H), 2*s.H, 2*s.W
@@ -36,7 +39,7 @@ func enlarged(set *dataset.Set) *dataset.Set {
 	return &big
 }
 
-// grown is a configuration for enlarged patterns whose first epoch of two is at half their size.
+// grown is a configuration for doubled patterns whose first epoch of two is at half their size.
 func grown(t *testing.T) Config {
 	c := tinyConfig(t)
 	c.Spec.Size, c.Changes = 32, []byte(`{"name": "grown", "grow": 0.5}`)
@@ -53,49 +56,122 @@ func TestSized(t *testing.T) {
 	near(t, "at its size", out[1], []float64{0, 9, 100, 4, 9, 50, 255, 9, 3, 2, 10, 0}, 0, 0)
 }
 
-// A step at half size is the step of a net for images of that size, taught by the same teacher, on the same images.
+// The middle of a new pixel lies between those of two old ones, or beyond the last.
+func TestEnlarged(t *testing.T) {
+	in := [][]float32{{1, 5, 3}}
+	out := evaluate(t, func(in []*Node) []*Node {
+		return []*Node{enlarged(in[0], 1, 2), enlarged(in[0], 1, 4), enlarged(in[0], 0, 2)}
+	}, tensors.FromValue(in))
+	near(t, "twice", out[0], []float64{1, 2, 4, 4.5, 3.5, 3}, 1e-6, 0)
+	near(t, "four times", out[1], []float64{1, 1, 1.5, 2.5, 3.5, 4.5, 4.75, 4.25, 3.75, 3.25, 3, 3}, 1e-6, 0)
+	near(t, "one row to two", out[2], []float64{1, 5, 3, 1, 5, 3}, 1e-6, 0)
+}
+
+// A network that enlarges its image computes, converted, what it computed in training.
+func TestEnlargedIsConverted(t *testing.T) {
+	spec := tinySpec(model.NetD)
+	spec.Enlarge = 2
+	c := checkpointOf(spec, 3)
+	c.Labels = []string{"a", "b", "c", "d"}
+	tr := testTrainer(t, goBackend(t), spec, Recipe{Batch: 2}, 2)
+	tr.input = c.Input
+	if err := tr.setWeights(c.Weights); err != nil {
+		t.Fatal(err)
+	}
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 2, spec)
+	p, err := tr.compile("logits", 2, func(g *Graph, pixels, labels *Node) []*Node {
+		n := &net{spec: spec, input: c.Input, weights: tr.parameters(g, dtypes.Float32)}
+		return []*Node{n.logits(pixels), labels}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, err := tr.batch(p, pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.exec.Execute(append(inputs, tr.weights()...), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float32, 2*spec.Classes)
+	if err := out[0].ToFlatData(got); err != nil {
+		t.Fatal(err)
+	}
+	g, err := convert.Lower(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := interp.New(g, interp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []float64
+	for image := range slices.Chunk(pixels, spec.Size*spec.Size*3) {
+		x := make([]float32, len(image))
+		for i, v := range image {
+			x[i] = (float32(v) - c.Input.Mean) / c.Input.Std
+		}
+		y, err := m.Run(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range y[0].([]float32) {
+			want = append(want, float64(v))
+		}
+	}
+	near(t, "logits", got, want, 1e-3, 1e-3)
+}
+
+// A step at half size is the step of a net for images of that size, or of one that does not enlarge them, taught by the same teacher, on the
+// same images.
 func TestHalfStep(t *testing.T) {
 	for _, net := range []model.Net{model.NetD, model.NetC} {
-		small := tinySpec(net)
-		large := small
-		large.Size *= 2
-		r := Recipe{Batch: 4, Momentum: 0.9, Distill: 1, Temperature: 2, Grow: 0.5}
-		weights := initialWeights(small, 0.5, rand.New(rand.NewPCG(5, 5)))
-		pixels, labels := randomBatch(rand.New(rand.NewPCG(7, 7)), 4, small)
-		step := func(spec model.Spec, pixels []byte, program func(*trainer) *program) (float64, model.Weights) {
-			r := r
-			if spec == small {
-				r.Grow = 0
+		for _, enlarge := range []int{0, 2} {
+			small := tinySpec(net)
+			large := small
+			pixels, labels := randomBatch(rand.New(rand.NewPCG(7, 7)), 4, small)
+			largePixels := pixels
+			if large.Enlarge = enlarge; enlarge == 0 {
+				large.Size *= 2
+				largePixels = doubled(pixels, small.Size)
 			}
-			tr, err := newTrainer(goBackend(t), spec, testInput, r, 1, 4, weights, nil, taughtBy(checkpointOf(tinySpec(model.NetC), 3)))
-			if err != nil {
-				t.Fatal(err)
+			weights := initialWeights(small, 0.5, rand.New(rand.NewPCG(5, 5)))
+			step := func(spec model.Spec, pixels []byte, program func(*trainer) *program) (float64, model.Weights) {
+				r := Recipe{Batch: 4, Momentum: 0.9, Distill: 1, Temperature: 2, Grow: 0.5}
+				if spec == small {
+					r.Grow = 0
+				}
+				tr, err := newTrainer(goBackend(t), spec, testInput, r, 1, 4, weights, nil, taughtBy(checkpointOf(tinySpec(model.NetC), 3)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer tr.close()
+				loss, _, err := tr.stepBy(program(tr), pixels, labels, 0.1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				after, _, err := tr.download()
+				if err != nil {
+					t.Fatal(err)
+				}
+				return loss, after
 			}
-			defer tr.close()
-			loss, _, err := tr.stepBy(program(tr), pixels, labels, 0.1)
-			if err != nil {
-				t.Fatal(err)
+			wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.step })
+			gotLoss, got := step(large, largePixels, func(t *trainer) *program { return t.halfStep })
+			if gotLoss != wantLoss || !reflect.DeepEqual(got, want) {
+				t.Errorf("net %s, enlarged %d: loss %v and weights at half size, want %v and equal weights", net, enlarge, gotLoss, wantLoss)
 			}
-			after, _, err := tr.download()
-			if err != nil {
-				t.Fatal(err)
+			if fullLoss, _ := step(large, largePixels, func(t *trainer) *program { return t.step }); fullLoss == wantLoss {
+				t.Errorf("net %s, enlarged %d: the step at full size has the same loss", net, enlarge)
 			}
-			return loss, after
-		}
-		wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.step })
-		gotLoss, got := step(large, doubled(pixels, small.Size), func(t *trainer) *program { return t.halfStep })
-		if gotLoss != wantLoss || !reflect.DeepEqual(got, want) {
-			t.Errorf("net %s: loss %v and weights at half size, want %v and equal weights", net, gotLoss, wantLoss)
-		}
-		if fullLoss, _ := step(large, doubled(pixels, small.Size), func(t *trainer) *program { return t.step }); fullLoss == wantLoss {
-			t.Errorf("net %s: the step at full size has the same loss", net)
 		}
 	}
 }
 
 // A run that grows, broken off in each of its parts, ends as a whole one does, and not as one at full size throughout.
 func TestRunGrows(t *testing.T) {
-	set := enlarged(patterns(48, 8))
+	set := doubledSet(patterns(48, 8))
 	run := func(c Config) model.Weights {
 		for _, breakAfter := range []int64{2, 8, 0} {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -144,7 +220,7 @@ func TestGrowRefused(t *testing.T) {
 	}
 	teacher := grown(t)
 	teacher.Epochs, teacher.Changes = 1, nil
-	if _, err := Run(context.Background(), teacher, enlarged(patterns(40, 8))); err != nil {
+	if _, err := Run(context.Background(), teacher, doubledSet(patterns(40, 8))); err != nil {
 		t.Fatal(err)
 	}
 	c = tinyConfig(t)

@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the net reads as its equations
@@ -63,10 +64,41 @@ func (n *net) convolve(x, w *Node, l model.Layer) *Node {
 	return rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
 }
 
-// pixels normalizes the pixels (N, H, W, 3), uint8, to the weights' type.
+// pixels normalizes the pixels (N, H, W, 3), uint8 or averages of them, to the weights' type, and enlarges the images as the spec says.
 func (n *net) pixels(pixels *Node) *Node {
 	x := ConvertDType(pixels, n.weights["conv1.weight"].DType())
-	return MulScalar(AddScalar(x, -float64(n.input.Mean)), 1/float64(n.input.Std))
+	x = MulScalar(AddScalar(x, -float64(n.input.Mean)), 1/float64(n.input.Std))
+	for axis := 1; axis <= 2 && n.spec.Enlarge > 1; axis++ {
+		x = enlarged(x, axis, n.spec.Enlarge)
+	}
+	return x
+}
+
+// enlarged puts k values in the place of each along an axis, bilinearly: value j of them lies (j+0.5)/k - 0.5 from the middle of
+// the old one, as TFLite's RESIZE_BILINEAR with half_pixel_centers has it. Beyond the edges the last value goes on.
+func enlarged(x *Node, axis, k int) *Node {
+	d := x.Shape().Dimensions
+	part := func(from, to int) *Node {
+		along := make([]SliceAxisSpec, len(d))
+		for i := range along {
+			along[i] = AxisRange()
+		}
+		along[axis] = AxisRange(from, to)
+		return Slice(x, along...)
+	}
+	n := d[axis]
+	before, after := Concatenate([]*Node{part(0, 1), part(0, n-1)}, axis), Concatenate([]*Node{part(1, n), part(n-1, n)}, axis)
+	var values []*Node
+	for j := range k {
+		at, other := (float64(j)+0.5)/float64(k)-0.5, after
+		if at < 0 {
+			at, other = -at, before
+		}
+		values = append(values, Add(MulScalar(x, 1-at), MulScalar(other, at)))
+	}
+	shape := slices.Clone(d)
+	shape[axis] *= k
+	return Reshape(Stack(values, axis+1), shape...)
 }
 
 // rowsTimes multiplies each pixel's channels (N, H, W, I) by w (I, O): a 1x1 convolution as one matrix product.

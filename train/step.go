@@ -76,12 +76,19 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 	return err
 }
 
-// half is t for building graphs in which the same images are halved before the net sees them: all its layers work on a quarter of the
-// pixels. A run may begin so, and learn in few epochs at full size what is left to learn (Howard, "Training ImageNet in 3 hours for 25
-// minutes", 2018; Tan and Le, "EfficientNetV2", 2021, section 4).
+// half is t for building graphs in which the net sees the same images at half the size: enlarged half as often, or else averaged. All its
+// layers work on a quarter of the pixels. A run may begin so, and learn in few epochs at full size what is left to learn (Howard, "Training
+// ImageNet in 3 hours for 25 minutes", 2018; Tan and Le, "EfficientNetV2", 2021, section 4).
 func (t *trainer) half() *trainer {
 	small := *t
-	small.spec.Size, small.given = t.spec.Size/2, t.spec.Size
+	switch t.spec.Enlarge {
+	case 0:
+		small.spec.Size, small.given = t.spec.Size/2, t.spec.Size
+	case 2:
+		small.spec.Enlarge = 0
+	default:
+		small.spec.Enlarge /= 2
+	}
 	return &small
 }
 

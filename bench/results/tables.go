@@ -17,6 +17,7 @@ type group struct {
 	width   float64
 	midReLU bool
 	size    int // of the images, pixels
+	enlarge int // times that the net enlarges them; 0: not
 	data    string
 	recipe  string
 	teacher string // the net that taught it
@@ -32,7 +33,7 @@ func key(r run) group {
 	if t := r.Record.TaughtBy; t != nil {
 		teacher = t.Net.Name()
 	}
-	return group{string(s.Net), s.Width, s.MidReLU, s.Size, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
+	return group{string(s.Net), s.Width, s.MidReLU, s.Size, s.Enlarge, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
 		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
@@ -46,6 +47,9 @@ func (g group) file(seed uint64) string {
 	}
 	if g.size != sourceSize {
 		variant += fmt.Sprintf("-%dpx", g.size)
+	}
+	if g.enlarge != 0 {
+		variant += fmt.Sprintf("-x%d", g.enlarge)
 	}
 	recipe := g.recipe
 	if g.teacher != "" {
@@ -69,6 +73,9 @@ func (g group) name() string {
 	}
 	if g.size != sourceSize {
 		name += fmt.Sprintf(", images of %d x %d", g.size, g.size)
+	}
+	if g.enlarge != 0 {
+		name += fmt.Sprintf(", image enlarged to %d x %d", g.size*g.enlarge, g.size*g.enlarge)
 	}
 	return name
 }

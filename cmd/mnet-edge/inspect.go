@@ -25,7 +25,8 @@ func specFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "width", Value: 1, Usage: "multiply each block's channels by `W`"},
 		&cli.BoolFlag{Name: "no-mid-relu", Usage: "net D without the ReLU between the depthwise and the pointwise convolution"},
-		&cli.IntFlag{Name: "size", Value: 32, Usage: "images of `N` x N pixels, a multiple of 16; smaller pictures are enlarged"},
+		&cli.IntFlag{Name: "size", Value: 32, Usage: "images of `N` x N pixels, a multiple of 16"},
+		&cli.IntFlag{Name: "enlarge", Value: 1, Usage: "the net enlarges its image `N` times, 2 or 4: as many parameters, N^2 times the work"},
 		&cli.StringFlag{Name: "padding", Value: string(model.PadSame), Usage: "`same` (TFLite's) or symmetric (the source's)"},
 	}
 }
@@ -37,6 +38,9 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s.MidReLU = !c.Bool("no-mid-relu")
 	s.Padding = model.Padding(c.String("padding"))
 	s.Size = c.Int("size")
+	if n := c.Int("enlarge"); n != 1 {
+		s.Enlarge = n
+	}
 	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}
@@ -102,7 +106,11 @@ func inspectNet(w io.Writer, spec model.Spec, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "Net has %d params in total\n", counts.Total)
 	fmt.Fprintf(w, "%d of them are trainable; the rest are batch normalization's running statistics\n", counts.Trainable)
-	fmt.Fprintf(w, "%d multiply-accumulates an image of %dx%d\n", counts.MACs, spec.Size, spec.Size)
+	enlarged := ""
+	if spec.Enlarge > 1 {
+		enlarged = fmt.Sprintf(", enlarged to %dx%d", spec.Inner(), spec.Inner())
+	}
+	fmt.Fprintf(w, "%d multiply-accumulates an image of %dx%d%s\n", counts.MACs, spec.Size, spec.Size, enlarged)
 	if note := sourceNote(spec); note != "" {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
