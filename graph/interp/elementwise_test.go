@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -280,4 +281,39 @@ func TestNetworksAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations a run", name, n)
 		}
 	}
+}
+
+// The rows that XNNPACK's bilinear kernel keeps are those that it would make again.
+func TestBilinearRows(t *testing.T) {
+	mixQ11 := func(a, b, c, d int8, y, x *place) int8 {
+		top := int64(a)<<11 + (int64(b)-int64(a))*x.part
+		bottom := int64(c)<<11 + (int64(d)-int64(c))*x.part
+		return int8((top<<11 + (bottom-top)*y.part + 1<<21) >> 22)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(least, most int, name string) int { return rapid.IntRange(least, most).Draw(t, name) }
+		in, out := []int{draw(1, 2, "n"), draw(1, 5, "h"), draw(1, 5, "w"), draw(1, 3, "c")}, [2]int{draw(1, 9, "oh"), draw(1, 9, "ow")}
+		op := graph.Resize{Size: out, HalfPixel: draw(0, 1, "half") == 1}
+		op.AlignCorners = !op.HalfPixel && draw(0, 1, "corners") == 1
+		c := &compiler{Options: Options{Rounding: quant.Float32}}
+		var axes [2][]place
+		for i := range axes {
+			for o := range out[i] {
+				axes[i] = append(axes[i], c.place(op, o, in[1+i], out[i], graph.Int8))
+			}
+		}
+		x := make([]int8, in[0]*in[1]*in[2]*in[3])
+		for i := range x {
+			x[i] = rapid.SampledFrom([]int8{-128, -1, 0, 1, 127, 55}).Draw(t, "x")
+		}
+		got, want := make([]int8, in[0]*out[0]*out[1]*in[3]), make([]int8, in[0]*out[0]*out[1]*in[3])
+		run := bilinearQ11(in, axes, x, got)
+		run()
+		x[0]++ // what was made before is not what is there now
+		run()
+		bilinear(in, axes, x, want, mixQ11)()
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
 }

@@ -163,7 +163,7 @@ func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
 		case quant.Single:
 			mix = mixQ10Up[int8]
 		case quant.Float32:
-			mix = mixQ11
+			return bilinearQ11(x, axes, in, c.data[n.Out].([]int8)), nil
 		}
 		return bilinear(x, axes, in, c.data[n.Out].([]int8), mix), nil
 	case []int16:
@@ -252,6 +252,48 @@ func bilinear[T any](x []int, axes [2][]place, in, out []T, mix func(a, b, c, d 
 	}
 }
 
+// bilinearQ11 is XNNPACK's: along the row, then between the rows, in steps of 1/2048; ties upward. What it makes along a row serves all
+// rows of the result that need it: the two last made are kept.
+func bilinearQ11(x []int, axes [2][]place, in, out []int8) func() {
+	h, depth := x[1], x[3]
+	length := len(axes[1]) * depth
+	var made [2][]int32 // of x's rows that are even and that are odd
+	for i := range made {
+		made[i] = make([]int32, length)
+	}
+	return func() {
+		of := [2]int{-1, -1}
+		along := func(row int) []int32 {
+			to := made[row%2]
+			if of[row%2] == row {
+				return to
+			}
+			of[row%2] = row
+			from := in[row*x[2]*depth:]
+			for j, p := range axes[1] {
+				lo, hi, part := from[p.lo*depth:][:depth], from[p.hi*depth:][:depth], int32(p.part)
+				for k, a := range lo {
+					to[j*depth+k] = int32(a)<<11 + (int32(hi[k])-int32(a))*part
+				}
+			}
+			return to
+		}
+		for n := range x[0] {
+			for i, y := range axes[0] {
+				top, part := along(n*h+y.lo), int32(y.part)
+				bottom := top
+				if y.hi != y.lo {
+					bottom = along(n*h + y.hi)
+				}
+				row := out[(n*len(axes[0])+i)*length:][:length]
+				for k, b := range bottom[:length] {
+					row[k] = int8((top[k]<<11 + (b-top[k])*part + 1<<21) >> 22)
+				}
+			}
+		}
+	}
+}
+
 func mixFloat(a, b, c, d float32, y, x *place) float32 {
 	sum := float32(float32(a*(1-y.share)) * (1 - x.share))
 	sum += float32(float32(c*y.share) * (1 - x.share))
@@ -276,11 +318,4 @@ func mixQ10[T int8 | int16](a, b, c, d T, y, x *place) T {
 
 func mixQ10Up[T int8 | int16](a, b, c, d T, y, x *place) T {
 	return T((sumQ20(a, b, c, d, y, x) + 1<<19) >> 20)
-}
-
-// mixQ11 is XNNPACK's: along the row, then between the rows, in steps of 1/2048; ties upward.
-func mixQ11(a, b, c, d int8, y, x *place) int8 {
-	top := int64(a)<<11 + (int64(b)-int64(a))*x.part
-	bottom := int64(c)<<11 + (int64(d)-int64(c))*x.part
-	return int8((top<<11 + (bottom-top)*y.part + 1<<21) >> 22)
 }
