@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -79,25 +78,10 @@ func TestEnlargedIsConverted(t *testing.T) {
 		t.Fatal(err)
 	}
 	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 2, spec)
-	p, err := tr.compile("logits", 2, func(g *Graph, pixels, labels *Node) []*Node {
+	got := results(t, tr, pixels, labels, tr.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		n := &net{spec: spec, input: c.Input, weights: tr.parameters(g, dtypes.Float32)}
-		return []*Node{n.logits(pixels), labels}
+		return []*Node{n.logits(pixels)}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	inputs, err := tr.batch(p, pixels, labels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.exec.Execute(append(inputs, tr.weights()...), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := make([]float32, 2*spec.Classes)
-	if err := out[0].ToFlatData(got); err != nil {
-		t.Fatal(err)
-	}
 	g, err := convert.Lower(c)
 	if err != nil {
 		t.Fatal(err)
@@ -107,20 +91,14 @@ func TestEnlargedIsConverted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []float64
-	for image := range slices.Chunk(pixels, spec.Size*spec.Size*3) {
-		x := make([]float32, len(image))
-		for i, v := range image {
-			x[i] = (float32(v) - c.Input.Mean) / c.Input.Std
-		}
+	for x := range normalized(c.Input, pixels, spec.Size) {
 		y, err := m.Run(x)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range y[0].([]float32) {
-			want = append(want, float64(v))
-		}
+		want = append(want, reals(y[0].([]float32))...)
 	}
-	near(t, "logits", got, want, 1e-3, 1e-3)
+	near(t, "logits", got[0], want, 1e-3, 1e-3)
 }
 
 // A step at half size is the step of a net for images of that size, or of one that does not enlarge them, taught by the same teacher, on the

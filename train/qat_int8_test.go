@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -41,7 +40,7 @@ func TestQuantizedIsInt8(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	p, err := tr.compile("activations", images, func(g *Graph, pixels, labels *Node) []*Node {
+	got := results(t, tr, set.Test.Pixels, make([]int32, images), tr.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		n := &net{spec: spec, input: trained.Input, weights: tr.parameters(g, dtypes.Float32)}
 		var simulated, float []*Node
 		n.foldedLogits(pixels, func(name string, x *Node) *Node {
@@ -53,25 +52,13 @@ func TestQuantizedIsInt8(t *testing.T) {
 			float = append(float, onGrid(x, trained.Ranges[name]))
 			return x
 		}, func(w *Node, _ bool) *Node { return w })
-		return append(append(simulated, float...), labels) // the labels, so that every input has a use
+		return append(simulated, float...)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	inputs, err := tr.batch(p, set.Test.Pixels, make([]int32, images))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.exec.Execute(append(inputs, tr.weights()...), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := int8Activations(t, trained, set.Train.Pixels, set.Test.Pixels)
-	same := func(name string, b compute.Buffer) float64 {
+	same := func(name string, got []float32) float64 {
 		integers := want[name]
-		got := make([]float32, len(integers))
-		if err := b.ToFlatData(got); err != nil {
-			t.Fatalf("%s: %v", name, err)
+		if len(got) != len(integers) {
+			t.Fatalf("%s: %d values, int8 has %d", name, len(got), len(integers))
 		}
 		r, equal := trained.Ranges[name], 0
 		scale, zero := quant.Asymmetric(r.Min, r.Max, quant.Int8Min, quant.Int8Max)
@@ -83,7 +70,7 @@ func TestQuantizedIsInt8(t *testing.T) {
 		return float64(equal) / float64(len(got))
 	}
 	for i, name := range names[:6] {
-		simulated, float := same(name, out[i]), same(name, out[len(names)+i])
+		simulated, float := same(name, got[i]), same(name, got[len(names)+i])
 		if !(1-simulated < (1-float)/10) {
 			t.Errorf("%s: the simulation has %.2f %% of int8's numbers, the float network %.2f %%", name, 100*simulated, 100*float)
 		}
@@ -101,18 +88,7 @@ func int8Activations(t *testing.T, c *model.Checkpoint, calibration, images []by
 	for name, r := range c.Ranges {
 		ranges[name] = graph.Interval{Min: r.Min, Max: r.Max}
 	}
-	samples := func(yield func([]float32) bool) {
-		for pixels := range slices.Chunk(calibration, 16*16*3) {
-			x := make([]float32, len(pixels))
-			for i, v := range pixels {
-				x[i] = (float32(v) - c.Input.Mean) / c.Input.Std
-			}
-			if !yield(x) {
-				return
-			}
-		}
-	}
-	result, err := convert.Run(context.Background(), g, convert.Recipe{Scheme: convert.Int8}.Trained(ranges), samples, nil)
+	result, err := convert.Run(context.Background(), g, convert.Recipe{Scheme: convert.Int8}.Trained(ranges), normalized(c.Input, calibration, 16), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

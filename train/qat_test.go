@@ -58,33 +58,12 @@ func TestFoldedLogits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tr.close()
-	p, err := tr.compile("both", 4, func(g *Graph, pixels, labels *Node) []*Node {
+	values := results(t, tr, pixels, labels, tr.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		n := &net{spec: spec, input: testInput, weights: tr.parameters(g, dtypes.Float32)}
 		folded := n.foldedLogits(pixels, func(_ string, x *Node) *Node { return x }, func(w *Node, _ bool) *Node { return w })
-		return []*Node{n.logits(pixels), folded, labels}
+		return []*Node{n.logits(pixels), folded}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	inputs, err := tr.batch(p, pixels, labels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.exec.Execute(append(inputs, tr.weights()...), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values [2][4 * 4]float32
-	for i := range values {
-		if err := out[i].ToFlatData(values[i][:]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := make([]float64, len(values[0]))
-	for i, v := range values[0] {
-		want[i] = float64(v)
-	}
-	near(t, "folded logits", values[1][:], want, 1e-4, 1e-4)
+	near(t, "folded logits", values[1], reals(values[0]), 1e-4, 1e-4)
 }
 
 // A quantization-aware run goes on from another's best weights, keeps the statistics, moves the weights, and stores the ranges of

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -44,6 +45,65 @@ func testTrainer(t testing.TB, be compute.Backend, spec model.Spec, r Recipe, ev
 	}
 	t.Cleanup(tr.close)
 	return tr
+}
+
+// results runs a graph over the batch, on weights that are its further inputs, and gives what build makes in it, which is float32.
+func results(t *testing.T, tr *trainer, pixels []byte, labels []int32, weights []compute.Buffer, build func(g *Graph, pixels, labels *Node) []*Node) [][]float32 {
+	t.Helper()
+	wanted := 0
+	p, err := tr.compile("results", len(labels), func(g *Graph, pixels, labels *Node) []*Node {
+		all := build(g, pixels, labels)
+		wanted = len(all)
+		return append(all, ReduceAllSum(ConvertDType(pixels, dtypes.Float32)), labels) // every input has a use
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.graph.Finalize()
+	inputs, err := tr.batch(p, pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.exec.Execute(append(inputs, weights...), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([][]float32, wanted)
+	for i := range all {
+		shape, err := out[i].Shape()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = make([]float32, shape.Size())
+		if err := out[i].ToFlatData(all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// reals are numbers as near wants them.
+func reals(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// normalized yields the images (N, size, size, 3) one by one, as a network with that input takes them.
+func normalized(in model.Input, pixels []byte, size int) iter.Seq[[]float32] {
+	return func(yield func([]float32) bool) {
+		for image := range slices.Chunk(pixels, size*size*3) {
+			x := make([]float32, len(image))
+			for i, v := range image {
+				x[i] = (float32(v) - in.Mean) / in.Std
+			}
+			if !yield(x) {
+				return
+			}
+		}
+	}
 }
 
 // gradients returns the loss's gradients at weights w as the step computes them, in T, in PyTorch's layouts.

@@ -45,42 +45,18 @@ func TestAnswers(t *testing.T) {
 	if err := asked.setWeights(c.Weights); err != nil {
 		t.Fatal(err)
 	}
-	run := func(tr *trainer, more [][]compute.Buffer, build func(g *Graph, pixels, labels *Node) *Node) []float32 {
-		p, err := tr.compile("answers", 3, func(g *Graph, pixels, labels *Node) []*Node {
-			return []*Node{build(g, pixels, labels), ReduceAllSum(ConvertDType(pixels, dtypes.Float32)), labels} // every input has a use
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs, err := tr.batch(p, pixels, labels)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range more {
-			inputs = append(inputs, b...)
-		}
-		out, err := p.exec.Execute(inputs, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		values := make([]float32, 3*spec.Classes)
-		if err := out[0].ToFlatData(values); err != nil {
-			t.Fatal(err)
-		}
-		return values
-	}
-	logits := run(asked, [][]compute.Buffer{asked.weights()}, func(g *Graph, pixels, _ *Node) *Node {
-		return (&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)
-	})
+	logits := results(t, asked, pixels, labels, asked.weights(), func(g *Graph, pixels, _ *Node) []*Node {
+		return []*Node{(&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)}
+	})[0]
 
 	student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2}, state: make([][]compute.Buffer, 1)}
 	if err := taughtBy(c)(student); err != nil {
 		t.Fatal(err)
 	}
 	defer release(student.teacher.state)
-	got := run(student, [][]compute.Buffer{student.teacher.state[0]}, func(_ *Graph, pixels, labels *Node) *Node {
-		return student.goal(pixels, labels, dtypes.Float32).teacher
-	})
+	got := results(t, student, pixels, labels, student.teacher.state[0], func(_ *Graph, pixels, labels *Node) []*Node {
+		return []*Node{student.goal(pixels, labels, dtypes.Float32).teacher}
+	})[0]
 	var want []float64
 	for row := range slices.Chunk(logits, spec.Classes) {
 		want = append(want, shares(row, 2)...)
