@@ -121,11 +121,15 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	if r.teacher != nil {
 		prepare = append(prepare, taughtBy(r.teacher))
 	}
+	recipe := r.recipe
+	if r.epoch >= r.smallEpochs() {
+		recipe.Grow = 0 // the run is past it: no step at half size is to be compiled
+	}
 	done := make(chan error, 1)
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, r.recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
 		done <- err
 	}()
 	select {
