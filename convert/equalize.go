@@ -328,7 +328,7 @@ func (c *conversion) equalizeActivations() error {
 		}
 	}
 	for _, s := range all {
-		if !s.signed || !s.shifts() {
+		if !s.wide() {
 			continue
 		}
 		f, by := out[s.writers[0]], make([]float64, s.channels)
@@ -360,7 +360,7 @@ func (s *stream) factors(peaks map[*graph.Value][]peak) []float64 {
 		kernel := n.In[1].Type.Shape
 		dense, window = dense || !depthwise, window || conv && kernel[1]*kernel[2] > 1
 	}
-	wide := s.signed && s.shifts()
+	wide := s.wide()
 	share, turned := make([]float64, s.channels), make([]peak, s.channels)
 	for _, v := range s.values() {
 		top := 0.0
@@ -456,6 +456,9 @@ func (c *conversion) channelPeaks(all []*stream) (map[*graph.Value][]peak, error
 func (s *stream) shifts() bool {
 	return s.direct && len(s.writers[0].In) > 2 && !slices.ContainsFunc(s.readers, func(n *graph.Node) bool { return len(n.In) < 3 || !unpadded(n) })
 }
+
+// wide reports whether equalized channels may be turned and all begin at 0.
+func (s *stream) wide() bool { return s.signed && s.shifts() }
 
 // shift takes by from the channels.
 func (s *stream) shift(by []float64) {

@@ -113,11 +113,8 @@ func TestProducts(t *testing.T) {
 // What is a stream, and what it allows.
 func TestStreams(t *testing.T) {
 	weight := func(name string, shape ...int) *graph.Value {
-		n := 1
-		for _, d := range shape {
-			n *= d
-		}
-		return graph.Const(name, float32Type(shape...), make([]float32, n))
+		typ := float32Type(shape...)
+		return graph.Const(name, typ, make([]float32, typ.Elements()))
 	}
 	type net struct {
 		*graph.Graph

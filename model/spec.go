@@ -30,8 +30,8 @@ const (
 // stemChannels is the width of the first convolution; the width multiplier does not touch it.
 const stemChannels = 32
 
-// sourceSize is the height and width of the source's images, in pixels.
-const sourceSize = 32
+// SourceSize is the height and width of the source's images, in pixels.
+const SourceSize = 32
 
 // maxSize bounds the height and width of what the first layer sees, in pixels.
 const maxSize = 512
@@ -61,7 +61,7 @@ type Spec struct {
 
 // DefaultSpec is the source's net n at width 1 for 10 classes of 32x32 images, padded as TFLite pads.
 func DefaultSpec(n Net) Spec {
-	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: sourceSize}
+	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: SourceSize}
 }
 
 // Check reports the first field outside its range.
@@ -94,7 +94,7 @@ func (s Spec) Name() string {
 	if s.Padding == PadSymmetric {
 		n += "-sym"
 	}
-	if s.Size != sourceSize {
+	if s.Size != SourceSize {
 		n += fmt.Sprintf("-%dpx", s.Size)
 	}
 	if s.Enlarge != 0 {

@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"unicode"
+
+	"mnet-edge/model"
 )
 
 // The presets' names.
@@ -154,8 +156,8 @@ func (r Recipe) check() error {
 	return nil
 }
 
-// inPixels is how many pixels of an image of size x size a recipe's number of pixels stands for: as large a part of it as that is of 32.
-func inPixels(n, size int) int { return n * size / 32 }
+// inPixels is how many pixels of an image of size x size a recipe's number of pixels stands for: as large a part of it as that is of the source's.
+func inPixels(n, size int) int { return n * size / model.SourceSize }
 
 func (r Recipe) temperature() float64 {
 	if r.Temperature == 0 {

@@ -8,16 +8,13 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"mnet-edge/model"
 	"mnet-edge/train"
 )
 
 // group is what runs that differ in their seed only have in common.
 type group struct {
-	net     string
-	width   float64
-	midReLU bool
-	size    int // of the images, pixels
-	enlarge int // times that the net enlarges them; 0: not
+	spec    model.Spec
 	data    string
 	recipe  string
 	teacher string // the net that taught it
@@ -28,34 +25,30 @@ type group struct {
 }
 
 func key(r run) group {
-	s := r.Record.Spec
 	teacher := ""
 	if t := r.Record.TaughtBy; t != nil {
 		teacher = t.Net.Name()
 	}
-	return group{string(s.Net), s.Width, s.MidReLU, s.Size, s.Enlarge, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
+	return group{r.Record.Spec, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
 		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 
-// sourceSize is that of the source's images.
-const sourceSize = 32
-
 func (g group) file(seed uint64) string {
 	variant := ""
-	if g.net == "D" && !g.midReLU {
+	if g.spec.Net == model.NetD && !g.spec.MidReLU {
 		variant = "-no-mid-relu"
 	}
-	if g.size != sourceSize {
-		variant += fmt.Sprintf("-%dpx", g.size)
+	if g.spec.Size != model.SourceSize {
+		variant += fmt.Sprintf("-%dpx", g.spec.Size)
 	}
-	if g.enlarge != 0 {
-		variant += fmt.Sprintf("-x%d", g.enlarge)
+	if g.spec.Enlarge != 0 {
+		variant += fmt.Sprintf("-x%d", g.spec.Enlarge)
 	}
 	recipe := g.recipe
 	if g.teacher != "" {
 		recipe += "-by-" + g.teacher
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.net, g.width, variant, g.data, recipe, g.images, g.epochs, g.rate, seed)
+	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.spec.Net, g.spec.Width, variant, g.data, recipe, g.images, g.epochs, g.rate, seed)
 }
 
 // recipeName is the recipe's, with the teacher if there was one.
@@ -67,15 +60,15 @@ func (g group) recipeName() string {
 }
 
 func (g group) name() string {
-	name := fmt.Sprintf("%s, w = %g", g.net, g.width)
-	if g.net == "D" && !g.midReLU {
+	name := fmt.Sprintf("%s, w = %g", g.spec.Net, g.spec.Width)
+	if g.spec.Net == model.NetD && !g.spec.MidReLU {
 		name += ", no intermediate ReLU"
 	}
-	if g.size != sourceSize {
-		name += fmt.Sprintf(", images of %d x %d", g.size, g.size)
+	if g.spec.Size != model.SourceSize {
+		name += fmt.Sprintf(", images of %d x %d", g.spec.Size, g.spec.Size)
 	}
-	if g.enlarge != 0 {
-		name += fmt.Sprintf(", image enlarged to %d x %d", g.size*g.enlarge, g.size*g.enlarge)
+	if g.spec.Enlarge != 0 {
+		name += fmt.Sprintf(", image enlarged to %d x %d", g.spec.Inner(), g.spec.Inner())
 	}
 	return name
 }
@@ -195,11 +188,11 @@ func midReLU(runs []run) string {
 	b.WriteString("| net | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|\n")
 	groups := grouped(runs)
 	for _, with := range groups {
-		if with.key.net != "D" || !with.key.midReLU {
+		if with.key.spec.Net != model.NetD || !with.key.spec.MidReLU {
 			continue
 		}
 		k := with.key
-		k.midReLU = false
+		k.spec.MidReLU = false
 		i := slices.IndexFunc(groups, func(g runsOf) bool { return g.key == k })
 		if i < 0 {
 			continue

@@ -25,7 +25,7 @@ func specFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "width", Value: 1, Usage: "multiply each block's channels by `W`"},
 		&cli.BoolFlag{Name: "no-mid-relu", Usage: "net D without the ReLU between the depthwise and the pointwise convolution"},
-		&cli.IntFlag{Name: "size", Value: 32, Usage: "images of `N` x N pixels, a multiple of 16"},
+		&cli.IntFlag{Name: "size", Value: model.SourceSize, Usage: "images of `N` x N pixels, a multiple of 16"},
 		&cli.IntFlag{Name: "enlarge", Value: 1, Usage: "the net enlarges its image `N` times, 2 or 4: as many parameters, N^2 times the work"},
 		&cli.StringFlag{Name: "padding", Value: string(model.PadSame), Usage: "`same` (TFLite's) or symmetric (the source's)"},
 	}
