@@ -27,7 +27,7 @@ type Model struct {
 	Graph         *graph.Graph
 	Input, Output Tensor
 	Height, Width int        // of the input image, in pixels
-	Classes       int        // number of scores
+	Classes       int        // number of scores; 0 where LoadImage found none
 	Labels        []string   // Classes names, or nil where neither the file nor Given has any
 	Mean, Std     [3]float32 // network input = (pixel - Mean) / Std, pixel 0..255, channels R, G, B
 
@@ -42,7 +42,28 @@ func Load(model []byte, given Given) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Graph: g, Input: tensorOf(g.Inputs[0]), Output: tensorOf(g.Outputs[0])}
-	for _, check := range []func(Given) error{m.image, m.scores, m.normalization, m.labels} {
+	return m.checked(given, m.image, m.scores, m.normalization, m.labels)
+}
+
+// LoadImage is Load of a graph that takes an image, and may give anything. Where that is not one output with scores of classes,
+// Classes is 0, and there are no Labels.
+func LoadImage(g *graph.Graph, given Given) (*Model, error) {
+	if len(g.Inputs) != 1 {
+		return nil, fmt.Errorf("%w: %d inputs: want one", ErrModel, len(g.Inputs))
+	}
+	m := &Model{Graph: g, Input: tensorOf(g.Inputs[0])}
+	if len(g.Outputs) == 1 {
+		if m.Output = tensorOf(g.Outputs[0]); m.scores(given) == nil {
+			return m.checked(given, m.image, m.normalization, m.labels)
+		}
+	}
+	m.Output, m.Classes = Tensor{}, 0
+	return m.checked(given, m.image, m.normalization)
+}
+
+// checked is the model if it passes the checks, which fill it in.
+func (m *Model) checked(given Given, checks ...func(Given) error) (*Model, error) {
+	for _, check := range checks {
 		if err := check(given); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrModel, err)
 		}

@@ -110,6 +110,47 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// LoadImage asks for an image alone, and takes scores where there are some.
+func TestLoadImage(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(*graph.Graph)
+		classes int
+	}{
+		{"scores", func(*graph.Graph) {}, 5},
+		{"two outputs", func(g *graph.Graph) { g.Outputs = append(g.Outputs, g.Nodes[0].Out) }, 0},
+		{"a map of features", func(g *graph.Graph) { g.Outputs[0] = g.Nodes[0].Out }, 0},
+	} {
+		g, err := infertest.Net(infertest.Small, infertest.Int8, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(g)
+		m, err := infer.LoadImage(g, infer.Given{})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if m.Classes != c.classes || m.Height != 16 || len(m.Labels) != c.classes || (m.Output.Name == "") != (c.classes == 0) {
+			t.Errorf("%s: %d classes %q, output %q, height %d", c.name, m.Classes, m.Labels, m.Output.Name, m.Height)
+		}
+		if err := m.Preprocess(make([]byte, m.Input.Type.Bytes()), make([]byte, 16*16*3)); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if _, err := infer.LoadImage(g, infer.Given{Mean: []float32{1}, Std: []float32{0}}); !errors.Is(err, infer.ErrModel) {
+			t.Errorf("%s: without a normalization: %v", c.name, err)
+		}
+	}
+	g := pooled(1, 8, 8, 1)
+	if _, err := infer.LoadImage(g, infer.Given{}); !errors.Is(err, infer.ErrModel) {
+		t.Errorf("a gray image: %v", err)
+	}
+	g.Input("y", graph.Type{DType: graph.Float32, Shape: []int{1}})
+	if _, err := infer.LoadImage(g, infer.Given{}); !errors.Is(err, infer.ErrModel) {
+		t.Errorf("two inputs: %v", err)
+	}
+}
+
 // Preprocess is (pixel - mean) / std of the pixel's channel, and for integers the nearest step of the input's scale.
 func TestPreprocess(t *testing.T) {
 	rgb := make([]byte, 16*16*3)

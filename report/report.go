@@ -153,6 +153,7 @@ type Convert struct {
 	SizeBytes   int            `json:"size_bytes"`
 	SHA256      string         `json:"sha256"`
 	Ops         map[string]int `json:"ops"`
+	Tail        []string       `json:"tail,omitempty"` // operators behind those, which stayed as they were
 	Calibration any            `json:"calibration"`
 	Recipe      any            `json:"recipe"` // as it was followed, every choice made
 	Trials      any            `json:"trials"` // on which the recipe's open choices rest

@@ -52,7 +52,7 @@ was taken from; what does best is picked, and named.`,
 			&cli.StringFlag{Name: "correct-bias", Value: auto, Usage: "empirical bias correction: `auto`, off, on"},
 			&cli.StringFlag{Name: "round-weights", Value: auto, Usage: "adaptive rounding of weights: `auto`, off, on"},
 			&cli.BoolFlag{Name: "per-tensor", Usage: "one scale for each weight, not one for each of its channels"},
-			&cli.BoolFlag{Name: "partial", Usage: "keep operators without an integer form in float32, not refuse the model"},
+			&cli.BoolFlag{Name: "partial", Usage: "keep operators without an integer form in float32, and unknown ones, with what depends on them, as they are; do not refuse the model"},
 			&cli.BoolFlag{Name: "per-channel-fc", Usage: "one scale for each channel of fully connected layers too, for runtimes since TensorFlow 2.17"},
 			&cli.IntFlag{Name: "eval", Value: 1000, Usage: "compare with the float model on `N` test images; 0 leaves it out"},
 			&cli.StringFlag{Name: "dump", Usage: "write the graph's text to `FILE`, as it is after the last pass"},
@@ -82,7 +82,7 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	float, err := loadFloat(c, input)
+	float, err := loadFloat(c, input, recipe.Partial)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,12 @@ func convertAction(c *cli.Context) error {
 			return err
 		}
 		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
+	}
+	if float.tail != nil {
+		if encoded, err = float.tail.Encode(result.Graph); err != nil {
+			return err
+		}
+		r.Tail = float.tail.Operators()
 	}
 	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
 	if path := c.String("dump"); path != "" {
@@ -231,12 +237,13 @@ func runFolder(input string) string {
 type floatModel struct {
 	*infer.Model
 	encoded []byte
+	tail    *tflite.Tail              // what comes behind it in its file, and stays as it is; nil: nothing
 	ranges  map[string]graph.Interval // that it was trained to be quantized with; nil: it was not
 	tested  *infer.Evaluation         // on the test images; nil: not yet
 }
 
-// loadFloat reads a checkpoint's network or another tool's float model.
-func loadFloat(c *cli.Context, input string) (*floatModel, error) {
+// loadFloat reads a checkpoint's network or another tool's float model; partly, a model may have a tail.
+func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 	known, err := given(c)
 	if err != nil {
 		return nil, err
@@ -247,8 +254,12 @@ func loadFloat(c *cli.Context, input string) (*floatModel, error) {
 	} else {
 		f.encoded, f.ranges, err = encodeCheckpoint(c, input)
 	}
+	var g *graph.Graph
 	if err == nil {
-		f.Model, err = infer.Load(f.encoded, known)
+		g, err = f.decode(partly)
+	}
+	if err == nil {
+		f.Model, err = infer.LoadImage(g, known)
 	}
 	if errors.Is(err, infer.ErrMetadata) {
 		err = withHint(err, "say how pixels become its input: --mean M --std S")
@@ -266,6 +277,21 @@ func loadFloat(c *cli.Context, input string) (*floatModel, error) {
 		f.Graph.Meta.Labels = known.Labels
 	}
 	return &f, nil
+}
+
+// decode reads the file, of which it leaves the graph's part.
+func (f *floatModel) decode(partly bool) (*graph.Graph, error) {
+	g, tail, err := tflite.DecodeHead(f.encoded)
+	if err != nil || tail == nil {
+		return g, err
+	}
+	if !partly {
+		_, err := tflite.Decode(f.encoded)
+		return nil, withHint(err, "leave such operators, and what depends on them, as they are: --partial")
+	}
+	f.tail = tail
+	f.encoded, err = tflite.Encode(g)
+	return g, err
 }
 
 // encodeCheckpoint is a checkpoint's network as a float32 model, with the ranges it was trained with, if any.
@@ -355,7 +381,7 @@ func calibrationSamples(c *cli.Context, f *floatModel, split *dataset.Split) ite
 // measureDrop compares the converted model's top-1 with the float network's on the same test images, both in the
 // fastest runtime at hand. The test images choose nothing.
 func measureDrop(c *cli.Context, f *floatModel, encoded []byte, set *dataset.Set, r *report.Convert) error {
-	if c.Int("eval") == 0 || set.Test.N == 0 {
+	if c.Int("eval") == 0 || set.Test.N == 0 || f.Classes == 0 {
 		return nil
 	}
 	if f.tested == nil {
@@ -391,7 +417,7 @@ func test(c *cli.Context, encoded []byte, set *dataset.Set) (infer.Evaluation, e
 	o := openedModel{Model: m, session: s}
 	images, err := o.evaluationImages(set, &set.Test)
 	if err != nil {
-		return fail(err)
+		return fail(withHint(err, "to compare no answers: --eval 0"))
 	}
 	return infer.Evaluate(c.Context, m, s, images, infer.MeasureOptions{})
 }
@@ -407,6 +433,9 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 		ops = append(ops, fmt.Sprintf("%d %s", r.Ops[name], name))
 	}
 	t.Row("operators", strings.Join(ops, ", "))
+	if len(r.Tail) > 0 {
+		t.Row("as they were", fmt.Sprintf("%d operators behind those, from %s on", len(r.Tail), r.Tail[0]))
+	}
 	if cal := result.Calibration; cal != nil {
 		enough := "enough: the last doubling hardly moved a range"
 		if !cal.Enough {
@@ -440,5 +469,9 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 		verificationRows(t, r.Verification)
 	}
 	t.Render()
+	if len(r.Tail) > 0 {
+		say(c, "note: %s is for runtimes that have %s; mnet-edge infer runs models of operators that it knows", r.Output, r.Tail[0])
+		return
+	}
 	say(c, "next: mnet-edge infer --model %s photo.png", r.Output)
 }

@@ -48,7 +48,7 @@ func followed(c *cli.Context) (*convert.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := tflite.Decode(b)
+	g, _, err := tflite.DecodeHead(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -96,6 +96,9 @@ func (j *job) convert(recipe convert.Recipe, r *report.Convert) (*convert.Result
 		return result, encoded, nil
 	}
 	j.warn(result.Calibration)
+	if j.float.Classes == 0 && j.c.Int("eval") > 0 {
+		say(j.c, "note: %s has not one output with a score for each class: answers are not compared", j.input)
+	}
 	if err := measureDrop(j.c, j.float, encoded, j.set, r); err != nil {
 		return nil, nil, err
 	}

@@ -190,9 +190,13 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	g, err := tflite.Decode(b)
+	g, tail, err := tflite.DecodeHead(b)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	var left []string
+	if tail != nil {
+		left = tail.Operators()
 	}
 	verdicts, err := lintOf(b, g)
 	if err != nil {
@@ -204,6 +208,9 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		}
 		if err := graph.Fprint(w, g); err != nil {
 			return err
+		}
+		if tail != nil {
+			fmt.Fprintf(w, "behind it, unknown here or depending on what is:\n%v", tail)
 		}
 		printLint(w, verdicts)
 		return printRecord(w, g)
@@ -218,13 +225,14 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		SHA256    string         `json:"sha256"`
 		Level     string         `json:"level"`
 		Ops       map[string]int `json:"ops"`
+		Tail      []string       `json:"tail,omitempty"`
 		Inputs    []string       `json:"inputs"`
 		Outputs   []string       `json:"outputs"`
 		Labels    []string       `json:"labels"`
 		Lint      []lint.Verdict `json:"lint"`
 
 		Conversion *convert.Record `json:"conversion,omitempty"`
-	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels, verdicts, record})
+	}{path, len(b), sha256Hex(b), g.Level.String(), countOps(g), left, typeTexts(g.Inputs), typeTexts(g.Outputs), g.Meta.Labels, verdicts, record})
 }
 
 func countOps(g *graph.Graph) map[string]int {

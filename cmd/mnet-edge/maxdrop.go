@@ -22,7 +22,7 @@ type mixed struct {
 // is enough, what lost less stays, int16 if they are alike, and the next one follows.
 func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *report.Convert) (*convert.Result, []byte, error) {
 	if r.DropPoints == nil {
-		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no test images to measure by", convert.ErrCalibration), "name some with --calib DATA and --eval N")
+		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no answers to test images to measure by", convert.ErrCalibration), "name images with --calib DATA and --eval N; the model must give one score a class")
 	}
 	if *r.DropPoints <= points {
 		return result, encoded, nil

@@ -247,6 +247,9 @@ func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (
 		if o.Labels != nil {
 			class[i] = slices.Index(o.Labels, name)
 		}
+		if o.Labels == nil && i >= o.Classes {
+			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), o.Classes)
+		}
 		if class[i] < 0 || class[i] >= o.Classes {
 			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(o.Labels, ", "))
 		}

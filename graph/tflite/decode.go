@@ -30,27 +30,28 @@ const (
 // of float16; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
 // in proportion to their number. Weights of a byte each, and of float32, stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
-	g, _, err := decode(b)
+	g, _, err := decode(b, false)
 	return g, err
 }
 
-// ComputedShapes are the names of the values of a file that Decode reads whose shape is computed as it runs, from that of
+// ComputedShapes are the names of the values of a file that DecodeHead reads whose shape is computed as it runs, from that of
 // another tensor. The graph does not show it; some runtimes mind.
 func ComputedShapes(b []byte) ([]string, error) {
-	_, d, err := decode(b)
+	_, d, err := decode(b, true)
 	return d.computed, err
 }
 
 // DecodeOrigins is Decode, with the number of the file's operator that each node of the graph is read from: of an operator may be several,
 // or none.
 func DecodeOrigins(b []byte) (*graph.Graph, []int, error) {
-	g, d, err := decode(b)
+	g, d, err := decode(b, false)
 	return g, d.origins, err
 }
 
-func decode(b []byte) (*graph.Graph, *decoder, error) {
+// decode reads the whole file, or if partly what the graph has forms for and the rest as d.tail.
+func decode(b []byte, partly bool) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
-	d := &decoder{f: f, folded: map[*graph.Value]bool{}}
+	d := &decoder{f: f, partly: partly, folded: map[*graph.Value]bool{}}
 	g, err := d.model(model)
 	if f.err != nil { // came first, whatever else it led to
 		err = f.err
@@ -62,10 +63,14 @@ func decode(b []byte) (*graph.Graph, *decoder, error) {
 		err = g.Check()
 	}
 	if err != nil {
+		d.tail = nil
 		return nil, d, fmt.Errorf("tflite: %w: %w", ErrFormat, err)
 	}
 	return g, d, nil
 }
+
+// errUndefined is what is wrong with a tensor that is no constant.
+var errUndefined = errors.New("used before an operator gives it")
 
 type decoder struct {
 	f       *file
@@ -79,6 +84,12 @@ type decoder struct {
 	folded   map[*graph.Value]bool // results of shapers
 	computed []string              // values that are made with one
 	origins  []int                 // of each node, the number of its operator
+
+	partly  bool
+	left    []table // operators of the tail
+	behind  []bool  // of each tensor, whether one of them gives it
+	refusal error   // why the first of them is
+	tail    *Tail
 }
 
 func (d *decoder) model(model table) (*graph.Graph, error) {
@@ -92,7 +103,7 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	sub := subgraphs[0]
 	d.codes, d.buffers = model.tables(modelOperatorCodes), model.tables(modelBuffers)
 	d.tensors = sub.tables(subgraphTensors)
-	d.values = make([]*graph.Value, len(d.tensors))
+	d.values, d.behind = make([]*graph.Value, len(d.tensors)), make([]bool, len(d.tensors))
 	g := graph.New(sub.string(subgraphName))
 	for _, i := range sub.int32s(subgraphInputs) {
 		v, err := d.undefined(i)
@@ -111,7 +122,7 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	}
 	d.reads(sub, operators)
 	for i, o := range operators {
-		if err := d.node(g, i, o); err != nil || d.f.err != nil {
+		if err := d.operator(g, i, o); err != nil || d.f.err != nil {
 			return nil, err
 		}
 		for len(d.origins) < len(g.Nodes) {
@@ -122,18 +133,48 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 		}
 	}
 	d.where = ""
-	for _, i := range sub.int32s(subgraphOutputs) {
+	if err := d.outputs(g, model, sub.int32s(subgraphOutputs)); err != nil {
+		return nil, err
+	}
+	g.Level = level(g)
+	return g, d.meta(g, model)
+}
+
+// outputs sets the graph's outputs, and where operators are left the tail.
+func (d *decoder) outputs(g *graph.Graph, model table, tensors []int32) (err error) {
+	if len(d.left) > 0 {
+		if d.tail, err = d.tailOf(g, model, tensors); err == nil && len(g.Nodes) == 0 {
+			err = d.refusal
+		}
+		return err
+	}
+	for _, i := range tensors {
 		v, err := d.value(i)
 		if err == nil && v.Constant() {
 			err = fmt.Errorf("%s is a constant", d.tensorName(i))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("output: %w", err)
+			return fmt.Errorf("output: %w", err)
 		}
 		g.Outputs = append(g.Outputs, v)
 	}
-	g.Level = level(g)
-	return g, d.meta(g, model)
+	return nil
+}
+
+// operator decodes operator i, or leaves it to the tail.
+func (d *decoder) operator(g *graph.Graph, i int, o table) error {
+	nodes := len(g.Nodes)
+	if d.partly && slices.ContainsFunc(o.int32s(operatorInputs), func(t int32) bool { return t >= 0 && int(t) < len(d.behind) && d.behind[t] }) {
+		return d.leave(g, i, nodes, o)
+	}
+	err := d.node(g, i, o)
+	if !d.partly || !errors.Is(err, ErrUnsupported) || d.f.err != nil {
+		return err
+	}
+	if d.refusal == nil {
+		d.refusal = err
+	}
+	return d.leave(g, i, nodes, o)
 }
 
 func level(g *graph.Graph) graph.Level {
@@ -213,6 +254,9 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 			continue
 		}
 		if err := d.result(g, code, o, in, t, k, len(outs)); err != nil {
+			for _, t := range outs[:k] {
+				d.values[t] = nil // in case the operator is left
+			}
 			return fmt.Errorf("%s: %w", where, err)
 		}
 	}
@@ -260,17 +304,22 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	return nil
 }
 
-// code is the builtin operator of an operator code. Old files have it in a byte, which is 127 where it does not fit.
+// code is the builtin operator of an operator code.
 func (d *decoder) code(i uint32) (int32, error) {
+	v, err := d.codeOf(i)
+	if err == nil && v.code == customOp {
+		err = fmt.Errorf("custom operator %q: %w", v.custom, ErrUnsupported)
+	}
+	return v.code, err
+}
+
+// codeOf is an operator code. Old files have the builtin operator in a byte, which is 127 where it does not fit.
+func (d *decoder) codeOf(i uint32) (operatorVersion, error) {
 	if int64(i) >= int64(len(d.codes)) {
-		return 0, fmt.Errorf("operator code %d of %d", i, len(d.codes))
+		return operatorVersion{}, fmt.Errorf("operator code %d of %d", i, len(d.codes))
 	}
 	t := d.codes[i]
-	code := max(int32(t.int8(codeDeprecated)), t.int32(codeBuiltin))
-	if code == customOp {
-		return 0, fmt.Errorf("custom operator %q: %w", t.string(codeCustom), ErrUnsupported)
-	}
-	return code, nil
+	return operatorVersion{max(int32(t.int8(codeDeprecated)), t.int32(codeBuiltin)), t.int32Or(codeVersion, 1), t.string(codeCustom)}, nil
 }
 
 // bias gives an integer operator that has weights but no bias one of zeros, which changes nothing: its kernels want
@@ -325,17 +374,25 @@ func (d *decoder) tensorName(i int32) string {
 	return fmt.Sprintf("tensor %d %q", i, d.tensors[i].string(tensorName))
 }
 
+// exists reports a tensor that the file has not.
+func (d *decoder) exists(i int32) error {
+	if i < 0 || int(i) >= len(d.tensors) {
+		return fmt.Errorf("tensor %d of %d", i, len(d.tensors))
+	}
+	return nil
+}
+
 // value is the value of a tensor that is used: a constant, or one already defined.
 func (d *decoder) value(i int32) (*graph.Value, error) {
-	if i < 0 || int(i) >= len(d.tensors) {
-		return nil, fmt.Errorf("tensor %d of %d", i, len(d.tensors))
+	if err := d.exists(i); err != nil {
+		return nil, err
 	}
 	if v := d.values[i]; v != nil {
 		return v, nil
 	}
 	v, data, err := d.tensor(i)
 	if err == nil && len(data) == 0 {
-		err = errors.New("used before an operator gives it")
+		err = errUndefined
 	}
 	if err == nil {
 		v.Data, err = constant(v.Type, data)
@@ -349,13 +406,13 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 
 // undefined is a new value for a tensor that becomes an input or is given by an operator.
 func (d *decoder) undefined(i int32) (*graph.Value, error) {
-	if i < 0 || int(i) >= len(d.tensors) {
-		return nil, fmt.Errorf("tensor %d of %d", i, len(d.tensors))
+	if err := d.exists(i); err != nil {
+		return nil, err
 	}
 	v, data, err := d.tensor(i)
 	switch {
 	case err != nil:
-	case d.values[i] != nil:
+	case d.values[i] != nil || d.behind[i]:
 		err = errors.New("given twice")
 	case len(data) > 0:
 		err = errors.New("has data, but is no constant")

@@ -27,6 +27,9 @@
 // slices, reshapes and concatenations (rearrange.go); and the operators that compute a reshape's shape from a batch that the converter
 // did not know (shapes.go). A result between two operators that one is read as is called NAME/1, NAME/2 after the operator's.
 //
+// DecodeHead reads a file with operators that the graph has no forms for: the graph as far as it goes, and the rest as a Tail, whose own Encode
+// writes both (tail.go).
+//
 // What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had
 // no bias, as runtimes refuse one without.
 package tflite

@@ -15,24 +15,27 @@ const maxData = 1 << 29
 
 // Encode is the graph as a .tflite file: see the package comment for what is in it. The graph may be at any level but
 // must be free of BatchNorm. The same graph gives the same bytes.
-func Encode(g *graph.Graph) ([]byte, error) {
+func Encode(g *graph.Graph) ([]byte, error) { return encodeWith(g, nil) }
+
+// encodeWith writes the graph, and behind it the tail unless that is nil.
+func encodeWith(g *graph.Graph, tail *Tail) ([]byte, error) {
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("tflite: %w", err)
 	}
 	if err := checkMeta(g); err != nil {
 		return nil, fmt.Errorf("tflite: %w", err)
 	}
-	size := dataSize(g)
+	size := dataSize(g) + tail.size()
 	if size > maxData {
 		return nil, fmt.Errorf("tflite: %d bytes of constants: want at most %d", size, maxData)
 	}
 	e := &encoder{
 		buffers: []obj{{}}, // buffer 0 stands for "no data"
 		index:   map[*graph.Value]int32{},
-		version: map[[2]int32]uint32{},
+		version: map[operatorVersion]uint32{},
 		runtime: "1.5.0", // the first release that reads version 3 of the schema
 	}
-	model, err := e.model(g)
+	model, err := e.model(g, tail)
 	if err != nil {
 		return nil, fmt.Errorf("tflite: %w", err)
 	}
@@ -55,12 +58,18 @@ func dataSize(g *graph.Graph) (n int64) {
 type encoder struct {
 	tensors, buffers, codes, operators []obj
 
-	index   map[*graph.Value]int32 // of tensors
-	version map[[2]int32]uint32    // index of an operator code by code and version
-	runtime string                 // the oldest release that has every operator so far
+	index   map[*graph.Value]int32     // of tensors
+	version map[operatorVersion]uint32 // of operator codes
+	runtime string                     // the oldest release that has every operator so far
 }
 
-func (e *encoder) model(g *graph.Graph) (obj, error) {
+// operatorVersion is what an operator code tells apart; custom is the name of a custom operator.
+type operatorVersion struct {
+	code, version int32
+	custom        string
+}
+
+func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 	inputs := e.values(g.Inputs)
 	for _, n := range g.Nodes {
 		if err := e.node(n); err != nil {
@@ -68,10 +77,17 @@ func (e *encoder) model(g *graph.Graph) (obj, error) {
 		}
 	}
 	outputs := e.values(g.Outputs)
-	entries := []obj{
-		{entryName: runtimeEntry, entryBuffer: e.buffer(slices.Concat([]byte(e.runtime), make([]byte, 16))[:16])},
-		{entryName: infoEntry, entryBuffer: e.buffer(finish(info(g), metadataID, 1<<10))},
+	if tail != nil {
+		var err error
+		if outputs, err = e.tail(tail, g); err != nil {
+			return nil, err
+		}
 	}
+	var entries []obj
+	if tail == nil || tail.runtime != "" { // else nobody knows
+		entries = append(entries, obj{entryName: runtimeEntry, entryBuffer: e.buffer(slices.Concat([]byte(e.runtime), make([]byte, 16))[:16])})
+	}
+	entries = append(entries, obj{entryName: infoEntry, entryBuffer: e.buffer(finish(info(g, e.names(outputs), tail.labelKind()), metadataID, 1<<10))})
 	for _, name := range sortedKeys(g.Meta.Extra) {
 		entries = append(entries, obj{entryName: name, entryBuffer: e.buffer(g.Meta.Extra[name])})
 	}
@@ -80,7 +96,7 @@ func (e *encoder) model(g *graph.Graph) (obj, error) {
 		subgraphOperators: e.operators, subgraphName: g.Name,
 	}
 	signature := obj{
-		signatureInputs: tensorMap("input", g.Inputs, inputs), signatureOutputs: tensorMap("output", g.Outputs, outputs),
+		signatureInputs: e.tensorMap("input", inputs), signatureOutputs: e.tensorMap("output", outputs),
 		signatureKey: "serving_default",
 	}
 	return obj{
@@ -90,11 +106,19 @@ func (e *encoder) model(g *graph.Graph) (obj, error) {
 	}, nil
 }
 
-// tensorMap names tensors for a signature; where the graph's names are missing or repeat, a number tells them apart.
-func tensorMap(kind string, values []*graph.Value, index []int32) []obj {
+// names are those of tensors.
+func (e *encoder) names(index []int32) []string {
+	var names []string
+	for _, i := range index {
+		names = append(names, e.tensors[i][tensorName].(string))
+	}
+	return names
+}
+
+// tensorMap names tensors for a signature; where their own names are missing or repeat, a number tells them apart.
+func (e *encoder) tensorMap(kind string, index []int32) []obj {
 	maps, taken := []obj{}, map[string]bool{}
-	for i, v := range values {
-		name := v.Name
+	for i, name := range e.names(index) {
 		if name == "" || taken[name] {
 			name = kind + "_" + strconv.Itoa(i)
 		}
@@ -134,12 +158,18 @@ func (e *encoder) code(c *codec, n *graph.Node) uint32 {
 	if r := c.since[version-1]; older(e.runtime, r) {
 		e.runtime = r
 	}
-	key := [2]int32{c.code, version}
-	i, ok := e.version[key]
+	return e.codeOf(operatorVersion{c.code, version, ""})
+}
+
+// codeOf is the index of an operator code.
+func (e *encoder) codeOf(v operatorVersion) uint32 {
+	i, ok := e.version[v]
 	if !ok {
 		i = uint32(len(e.codes))
-		e.version[key] = i
-		e.codes = append(e.codes, obj{codeDeprecated: int8(min(c.code, 127)), codeVersion: version, codeBuiltin: c.code})
+		e.version[v] = i
+		e.codes = append(e.codes, obj{
+			codeDeprecated: int8(min(v.code, 127)), codeCustom: v.custom, codeVersion: v.version, codeBuiltin: v.code,
+		})
 	}
 	return i
 }

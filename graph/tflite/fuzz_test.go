@@ -27,9 +27,9 @@ func FuzzMetadata(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(finish(info(g), metadataID, 0), labels)
-	f.Add(finish(info(g), metadataID, 0), []byte{})
-	f.Add(finish(info(int8Net()), metadataID, 0), labels)
+	f.Add(finish(infoOf(g), metadataID, 0), labels)
+	f.Add(finish(infoOf(g), metadataID, 0), []byte{})
+	f.Add(finish(infoOf(int8Net()), metadataID, 0), labels)
 	f.Fuzz(func(t *testing.T, metadata, archive []byte) {
 		b := describedBy(t, metadata, archive)
 		if !survives(t, b) {
@@ -43,6 +43,15 @@ func FuzzMetadata(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// infoOf is the metadata of a file with the graph.
+func infoOf(g *graph.Graph) obj {
+	var names []string
+	for _, v := range g.Outputs {
+		names = append(names, v.Name)
+	}
+	return info(g, names, fileAxisLabels)
 }
 
 // tinyNet is one convolution and a file's worth of metadata.

@@ -74,14 +74,14 @@ func checkLabels(labels []string) error {
 	return nil
 }
 
-// info is the graph's ModelMetadata.
-func info(g *graph.Graph) obj {
+// info is the ModelMetadata of a file with the graph; given are the names of the file's outputs, and the labels are of a kind.
+func info(g *graph.Graph, given []string, kind int8) obj {
 	inputs, outputs := []obj{}, []obj{}
 	for _, v := range g.Inputs {
 		inputs = append(inputs, obj{tinfoName: v.Name})
 	}
-	for _, v := range g.Outputs {
-		outputs = append(outputs, obj{tinfoName: v.Name})
+	for _, name := range given {
+		outputs = append(outputs, obj{tinfoName: name})
 	}
 	m := g.Meta
 	if len(m.Mean) > 0 {
@@ -89,9 +89,9 @@ func info(g *graph.Graph) obj {
 	}
 	if len(m.Labels) > 0 {
 		outputs[0] = obj{
-			tinfoName:    g.Outputs[0].Name,
+			tinfoName:    given[0],
 			tinfoContent: obj{contentType: contentFeature, contentValue: obj{}},
-			tinfoFiles:   []obj{{fileName: labelsFile, fileType: fileAxisLabels}},
+			tinfoFiles:   []obj{{fileName: labelsFile, fileType: kind}},
 		}
 	}
 	return obj{
@@ -200,6 +200,9 @@ func (d *decoder) info(g *graph.Graph, data []byte) error {
 			for _, a := range out.tables(tinfoFiles) {
 				if t := a.int8(fileType); labels == "" && (t == fileAxisLabels || t == fileValueLabels) {
 					labels = a.string(fileName)
+					if d.tail != nil {
+						d.tail.labels = t
+					}
 				}
 			}
 		}

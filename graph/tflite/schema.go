@@ -52,8 +52,8 @@ const (
 	tensorSparsity
 	tensorSignature // [int32]: the shape with -1 where it may change
 	tensorHasRank   // bool
-	_               // variant_tensors
-	tensorExternal  // uint32
+	tensorVariants
+	tensorExternal // uint32
 )
 
 const (
@@ -72,6 +72,13 @@ const (
 	operatorOutputs            // [int32]
 	operatorOptionsType        // uint8
 	operatorOptions
+	operatorCustom        // [uint8], options of a custom operator
+	operatorFormat        // int8, of those
+	operatorMutating      // [bool]: inputs that are state
+	operatorIntermediates // [int32]
+	operatorLarge         // uint64: options outside the flatbuffer
+	_
+	operatorOptions2Type // uint8
 )
 
 const (
@@ -258,7 +265,11 @@ var builtinNames = strings.Fields(`ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEP
 	FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU
 	SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE RANK ELU
 	REVERSE_SEQUENCE MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE NON_MAX_SUPPRESSION_V4
-	NON_MAX_SUPPRESSION_V5 SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL`)
+	NON_MAX_SUPPRESSION_V5 SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL PLACEHOLDER CUMSUM CALL_ONCE
+	BROADCAST_TO RFFT2D CONV_3D IMAG REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL
+	CONV_3D_TRANSPOSE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE
+	RANDOM_UNIFORM MULTINOMIAL GELU DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX
+	UNSORTED_SEGMENT_SUM ATAN2 UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT`)
 
 func builtinName(code int32) string {
 	if code >= 0 && int(code) < len(builtinNames) {

@@ -7,9 +7,17 @@ import (
 )
 
 // obj is a flatbuffers table to be written: the index is the field's number, nil an absent field. Values are bool,
-// flag, int8, uint8, int32, uint32, float32, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of zero
-// and an empty string are left out; fields whose default is not zero are never written as zero here, but for a flag.
+// flag, int8, uint8, int32, uint32, float32, raw8, raw32, raw64, string, []int32, []int64, []float32, blob, obj and []obj. A scalar of
+// zero and an empty string are left out; fields whose default is not zero are never written as zero here, but for a flag or
+// a raw one.
 type obj []any
+
+// Scalars of a meaning that is not known here, nor what they are where absent: each is written.
+type (
+	raw8  uint8
+	raw32 uint32
+	raw64 uint64
+)
 
 // flag is a bool that is true where it is absent.
 type flag bool
@@ -54,6 +62,15 @@ func (w writer) table(o obj) flatbuffers.UOffsetT {
 			w.PrependUint32Slot(id, v, 0)
 		case float32:
 			w.PrependFloat32Slot(id, v, 0)
+		case raw8:
+			w.PrependUint8(uint8(v))
+			w.Slot(id)
+		case raw32:
+			w.PrependUint32(uint32(v))
+			w.Slot(id)
+		case raw64:
+			w.PrependUint64(uint64(v))
+			w.Slot(id)
 		default:
 			w.PrependUOffsetTSlot(id, refs[id], 0)
 		}

@@ -16,6 +16,7 @@ tf_int16x8.tflite  int16 activations, int8 weights
 tf_curves.tflite   float32, with operators that have no integer form here: TANH, LEAKY_RELU, DIV
 tf_blocks.tflite   float32, blocks of newer networks: neighbouring pixels as channels, halves shuffled, mirrored borders,
                    attention, a gate, a transposed convolution, powers, vectors of length 1
+tf_tail.tflite     float32, a net that ends in operators that have no form here: a comparison, TOPK_V2, GATHER, ARG_MAX
 tf_moves.tflite    float32, no network: what moves elements, in the forms that slicing has in Python, and reductions. Its
                    input is 4x6x8 whole numbers, (37 i + 11) mod 101 - 50, of which every result is exact;
                    tf_moves.txt has, of TensorFlow Lite's reference kernels, what each is, its tensor, its shape and the
@@ -100,6 +101,21 @@ def blocks():
     x = do(lambda x: tf.pow(tf.nn.relu(x) + 0.1, 1.5) + tf.sin(x), x)
     x = do(lambda x: tf.nn.l2_normalize(tf.reshape(x[:, 1:3, 1:3], (1, 64)), -1), x)
     return tf.keras.Model(inputs, L.Dense(5, name="logits")(x))
+
+
+def tail():
+    tf.keras.utils.set_random_seed(8)
+    do = lambda f, *x: L.Lambda(lambda x: f(*x))(list(x))
+    x = inputs = tf.keras.Input((16, 16, 3), name="image")
+    x = L.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = L.Conv2D(12, 1, activation="relu6")(L.DepthwiseConv2D(3, padding="same")(x))
+    logits = L.Dense(5, name="logits")(L.GlobalAveragePooling2D()(x))
+    y = do(lambda x: tf.where(x > 0, x, 0.1 * tf.cumsum(x, -1)), logits)
+    y = L.Softmax()(L.Dense(5)(L.Reshape((5,))(L.Reshape((5, 1))(y))))
+    values = do(lambda y: tf.math.top_k(y, 3)[0], y)
+    classes = do(lambda y: tf.gather(tf.constant([10, 11, 12, 13, 14]), tf.math.top_k(y, 3)[1]), y)
+    best = do(lambda x: tf.argmax(x, -1), logits)
+    return tf.keras.Model(inputs, [logits, values, classes, best])
 
 
 class Moves(tf.Module):
@@ -190,4 +206,5 @@ write("tf_dynamic.tflite", wide(), small="dynamic")
 write("tf_int16x8.tflite", a, int16=True)
 write("tf_curves.tflite", curves())
 write("tf_blocks.tflite", blocks())
+write("tf_tail.tflite", tail())
 moves("tf_moves")
