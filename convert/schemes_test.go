@@ -248,6 +248,46 @@ func TestPartial(t *testing.T) {
 	}
 }
 
+// Outputs may be several, among them the input and what other nodes go on with, as they are of the part of a network before a tail.
+func TestSeveralOutputs(t *testing.T) {
+	samples := randomInputs(4*4*3, 16)
+	net := func() *graph.Graph {
+		g := islandNet()
+		g.Outputs = append([]*graph.Value{g.Inputs[0], g.Nodes[0].Out, g.Nodes[4].Out}, g.Outputs...)
+		return g
+	}
+	for _, s := range []Scheme{Int8, Int16x8, Dynamic, Float16} {
+		for _, floatIO := range []bool{false, true} {
+			res, err := Run(context.Background(), net(), Recipe{Scheme: s, Partial: true, FloatIO: floatIO}, samples, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[bool]graph.DType{false: s.activation(), true: graph.Float32}[floatIO || !s.Integer()]
+			for i, v := range res.Graph.Outputs {
+				if v.Type.DType != want || !slices.Equal(v.Type.Shape, net().Outputs[i].Type.Shape) {
+					t.Errorf("%s, float edges %v: output %d is %v", s, floatIO, i, v.Type)
+				}
+			}
+			if want != graph.Float32 {
+				continue
+			}
+			for i := range res.Graph.Outputs {
+				db := snr(outputs(t, giving(net(), i), samples), outputs(t, giving(res.Graph, i), samples))
+				if least := map[Scheme]float64{Int8: 30, Int16x8: 40, Dynamic: 30, Float16: 60}[s]; db < least {
+					t.Errorf("%s: output %d is %.1f dB of the float network's", s, i, db)
+				}
+			}
+		}
+	}
+}
+
+// giving is a copy of g with one of its outputs.
+func giving(g *graph.Graph, output int) *graph.Graph {
+	one, _ := g.Clone()
+	one.Outputs = one.Outputs[output:][:1]
+	return one
+}
+
 // A net of newer blocks: what moves elements is integers, the rest islands, and the whole stays near what it was.
 func TestPartialBlocks(t *testing.T) {
 	samples := randomInputs(16*16*3, 32)

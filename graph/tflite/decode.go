@@ -143,7 +143,8 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 // outputs sets the graph's outputs, and where operators are left the tail.
 func (d *decoder) outputs(g *graph.Graph, model table, tensors []int32) (err error) {
 	if len(d.left) > 0 {
-		if d.tail, err = d.tailOf(g, model, tensors); err == nil && len(g.Nodes) == 0 {
+		d.tail, err = d.tailOf(g, model, tensors)
+		if err == nil && !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return v.Def != nil }) {
 			err = d.refusal
 		}
 		return err

@@ -41,9 +41,9 @@ type foreignTensor struct {
 	data   []byte // of a constant
 }
 
-// DecodeHead reads what it can of a file: the operators that Decode takes, up to those whose inputs others give, and those
-// others as a tail, which is nil if there are none. The graph's outputs are the file's, as far as the graph gives them, and
-// then what else the tail reads. A file whose outputs all depend on an operator that comes first is refused as Decode does.
+// DecodeHead reads the operators of a file that Decode takes as a graph, and the others, with all that reads what they give, as a
+// tail, which is nil if there are none. The graph's outputs are first those of the file that it gives, then what else the tail
+// reads. A file of which the graph would give nothing but its input is refused as Decode does.
 func DecodeHead(b []byte) (*graph.Graph, *Tail, error) {
 	g, d, err := decode(b, true)
 	return g, d.tail, err

@@ -179,6 +179,7 @@ func TestTailRefuses(t *testing.T) {
 		spoil func(p parts)
 	}{
 		{`operator 0: custom operator "Mine": outside the supported set`, func(p parts) { p.custom(0) }},
+		{`operator 10: custom operator "Mine": outside the supported set`, func(p parts) { p.operators[10][operatorInputs] = []int32{0} }},
 		{"output 0: tensor 99 of", func(p parts) { p.operators[10][operatorOutputs] = []int32{99} }},
 		{"input 1: tensor -2 of", func(p parts) { p.operators[10][operatorInputs] = []int32{2, -2} }},
 		{"given twice", func(p parts) { p.operators[10][operatorOutputs] = []int32{2} }},
