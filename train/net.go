@@ -65,9 +65,24 @@ func (n *net) convolve(x, w *Node, l model.Layer) *Node {
 }
 
 // pixels normalizes the pixels (N, H, W, 3), uint8 or averages of them, to the weights' type, and enlarges the images as the spec says.
-func (n *net) pixels(pixels *Node) *Node {
+func (n *net) pixels(pixels *Node) *Node { return n.normalized(n.enlarged(pixels)) }
+
+// wholePixels is pixels as int8 has them: each pixel value has an integer of its own, and what an enlarged image has between two goes to
+// the nearest, of two the larger.
+func (n *net) wholePixels(pixels *Node) *Node {
+	x := n.enlarged(pixels)
+	if n.spec.Enlarge > 1 {
+		x = Floor(AddScalar(x, 0.5))
+	}
+	return n.normalized(x)
+}
+
+func (n *net) normalized(x *Node) *Node {
+	return MulScalar(AddScalar(x, -float64(n.input.Mean)), 1/float64(n.input.Std))
+}
+
+func (n *net) enlarged(pixels *Node) *Node {
 	x := ConvertDType(pixels, n.weights["conv1.weight"].DType())
-	x = MulScalar(AddScalar(x, -float64(n.input.Mean)), 1/float64(n.input.Std))
 	for axis := 1; axis <= 2 && n.spec.Enlarge > 1; axis++ {
 		x = enlarged(x, axis, n.spec.Enlarge)
 	}

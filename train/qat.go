@@ -21,10 +21,9 @@ import (
 const rangeImages = 2048
 
 // foldedLogits is logits with BN folded. see, called for every activation that int8 stores, by its name in Checkpoint.Ranges, gives
-// what is computed on with; weights go through round, which is told how many of their values share a scale. The input needs
-// neither, since each pixel value has an int8 of its own, nor do the logits, behind which nothing is computed.
-func (n *net) foldedLogits(pixels *Node, see func(name string, x *Node) *Node, round func(w *Node, perChannel bool) *Node) *Node {
-	x := n.pixels(pixels)
+// what is computed on with; weights go through round, which is told how many of their values share a scale. The input x is what pixels
+// gives, or wholePixels; the logits need neither, since nothing is computed behind them.
+func (n *net) foldedLogits(x *Node, see func(name string, x *Node) *Node, round func(w *Node, perChannel bool) *Node) *Node {
 	for _, l := range n.spec.Layers() {
 		w := n.weights[l.Name+".weight"]
 		if l.Kind == model.Linear {
@@ -44,7 +43,7 @@ func (n *net) foldedLogits(pixels *Node, see func(name string, x *Node) *Node, r
 
 // quantizedLogits is foldedLogits on the grids of int8: of ranges, and of each weight's largest value.
 func (n *net) quantizedLogits(pixels *Node, ranges map[string]model.Range) *Node {
-	return n.foldedLogits(pixels, func(name string, x *Node) *Node { return onGrid(x, ranges[name]) }, roundedWeight)
+	return n.foldedLogits(n.wholePixels(pixels), func(name string, x *Node) *Node { return onGrid(x, ranges[name]) }, roundedWeight)
 }
 
 // onGrid moves x to the nearest of the 256 numbers that int8 has for the range, and lets the gradient of those within it through.
@@ -79,7 +78,7 @@ func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range,
 		n := &net{spec: t.spec, input: t.input, weights: t.parameters(g, dtypes.Float32)}
 		names = nil
 		var ends []*Node
-		n.foldedLogits(pixels, func(name string, x *Node) *Node {
+		n.foldedLogits(n.pixels(pixels), func(name string, x *Node) *Node {
 			names, ends = append(names, name), append(ends, ReduceAllMin(x), ReduceAllMax(x))
 			return x
 		}, func(w *Node, _ bool) *Node { return w })

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -20,8 +21,15 @@ import (
 // same numbers, but where a sum falls near the middle between two. What follows carries that on, so that the last of a few dozen layers are
 // no nearer to the integers than the float network's are, and the first ones tell.
 func TestQuantizedIsInt8(t *testing.T) {
+	for _, enlarge := range []int{0, 2} {
+		t.Run(fmt.Sprint("enlarge ", enlarge), func(t *testing.T) { quantizedIsInt8(t, enlarge) })
+	}
+}
+
+func quantizedIsInt8(t *testing.T, enlarge int) {
 	const images = 16
 	set, c := patterns(160, images), tinyConfig(t)
+	c.Spec.Enlarge = enlarge
 	c.Spec.Width, c.Epochs, c.Batch, c.LR = 1./8, 4, 16, 0.1 // with 2 channels a layer, each single step shows
 	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
@@ -43,12 +51,12 @@ func TestQuantizedIsInt8(t *testing.T) {
 	got := results(t, tr, set.Test.Pixels, make([]int32, images), tr.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		n := &net{spec: spec, input: trained.Input, weights: tr.parameters(g, dtypes.Float32)}
 		var simulated, float []*Node
-		n.foldedLogits(pixels, func(name string, x *Node) *Node {
+		n.foldedLogits(n.wholePixels(pixels), func(name string, x *Node) *Node {
 			names = append(names, name)
 			simulated = append(simulated, onGrid(x, trained.Ranges[name]))
 			return simulated[len(simulated)-1]
 		}, roundedWeight)
-		n.foldedLogits(pixels, func(name string, x *Node) *Node {
+		n.foldedLogits(n.pixels(pixels), func(name string, x *Node) *Node {
 			float = append(float, onGrid(x, trained.Ranges[name]))
 			return x
 		}, func(w *Node, _ bool) *Node { return w })

@@ -60,7 +60,7 @@ func TestFoldedLogits(t *testing.T) {
 	defer tr.close()
 	values := results(t, tr, pixels, labels, tr.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		n := &net{spec: spec, input: testInput, weights: tr.parameters(g, dtypes.Float32)}
-		folded := n.foldedLogits(pixels, func(_ string, x *Node) *Node { return x }, func(w *Node, _ bool) *Node { return w })
+		folded := n.foldedLogits(n.pixels(pixels), func(_ string, x *Node) *Node { return x }, func(w *Node, _ bool) *Node { return w })
 		return []*Node{n.logits(pixels), folded}
 	})
 	near(t, "folded logits", values[1], reals(values[0]), 1e-4, 1e-4)
