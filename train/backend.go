@@ -89,26 +89,32 @@ func checkPlugin(c Config) error {
 	return err
 }
 
-// openBackend starts the backend that c asks for. The note, if any, says why auto fell back.
+// The backends' names as a run records what it used, those of Config but for XLA's, which say on what.
+const (
+	onCPU  = "xla:cpu"
+	onCUDA = "xla:cuda"
+)
+
+// openBackend starts the backend that c asks for, with the devices that will share its batches. The note, if any, says why auto fell back.
 func openBackend(c Config) (be compute.Backend, name, note string, err error) {
 	switch c.Backend {
 	case BackendGo:
 		be, err = openGo()
 		return be, BackendGo, "", err
 	case BackendAuto:
-		be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
+		be, err = openPlugin(BackendXLA, c.Plugin, c.sharing(onCPU))
 		if err == nil || c.Devices > 1 { // the Go backend has one
-			return be, "xla:cpu", "", err
+			return be, onCPU, "", err
 		}
 		note = fmt.Sprintf("training on the Go backend, which is much slower than XLA: %v", err)
 		be, err = openGo()
 		return be, BackendGo, note, err
 	case BackendCUDA:
-		be, err = openPlugin(BackendCUDA, c.Plugin, c.Devices)
-		return be, "xla:cuda", "", err
+		be, err = openPlugin(BackendCUDA, c.Plugin, c.sharing(onCUDA))
+		return be, onCUDA, "", err
 	default:
-		be, err = openPlugin(BackendXLA, c.Plugin, c.Devices)
-		return be, "xla:cpu", "", err
+		be, err = openPlugin(BackendXLA, c.Plugin, c.sharing(onCPU))
+		return be, onCPU, "", err
 	}
 }
 

@@ -29,7 +29,7 @@ func NewStepBench(c Config) (*StepBench, error) {
 	if err != nil {
 		return nil, err
 	}
-	be, _, _, err := openBackend(c)
+	be, name, _, err := openBackend(c)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func NewStepBench(c Config) (*StepBench, error) {
 	for i := range b.labels {
 		b.labels[i] = int32(rng.IntN(c.Spec.Classes))
 	}
-	b.trainer, err = newTrainer(be, c.Spec, model.Input{Mean: 128, Std: 64}, r, c.Devices, 2, initialWeights(c.Spec, r.Identity, rng), nil)
+	b.trainer, err = newTrainer(be, c.Spec, model.Input{Mean: 128, Std: 64}, r, c.sharing(name), 2, initialWeights(c.Spec, r.Identity, rng), nil)
 	if err == nil {
 		_, err = b.Run(3)
 	}

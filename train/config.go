@@ -43,7 +43,7 @@ type Config struct {
 
 	Backend string `json:"backend"`           // "auto", "xla", "cuda" or "go"; "": "auto"
 	Plugin  string `json:"plugin"`            // PJRT plugin's file; "": FindPlugin looks for it
-	Devices int    `json:"devices,omitempty"` // that share each batch, of the backend's; 0: one
+	Devices int    `json:"devices,omitempty"` // that share each batch, of the backend's; 0: see sharing
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 

@@ -1,9 +1,11 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -49,12 +51,71 @@ func TestDevicesShareTheBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tr.close()
-	for range 2 {
-		if _, correct, err := tr.Step(pixels, labels, 0.1); err != nil || correct < 0 || correct > r.Batch {
-			t.Fatalf("%d of %d right, error %v", correct, r.Batch, err)
+	steps(t, tr, 2, pixels, labels)
+	if err := tr.setWeights(w); err != nil {
+		t.Fatal(err)
+	}
+	if back, _, err := tr.download(); err != nil || !reflect.DeepEqual(back, w) {
+		t.Errorf("weights set do not come back: error %v", err)
+	}
+	if _, _, predicted, err := tr.Eval(pixels, labels); err != nil || len(predicted) != r.Batch {
+		t.Errorf("evaluation: %d predictions, error %v", len(predicted), err)
+	}
+}
+
+// Devices that make each a share of the matrices that Muon moves have all of them: the weights that one device would have, but for rounding.
+func TestDevicesShareMuon(t *testing.T) {
+	const most = 3
+	be, err := openPlugin(BackendXLA, "", most)
+	if err != nil {
+		t.Skip("no XLA to have several devices on: ", err)
+	}
+	defer be.Finalize()
+	spec := tinySpec(model.NetD)
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Batch = 12
+	w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5)))
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), r.Batch, spec)
+	after := func(devices int) model.Weights {
+		tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.close()
+		steps(t, tr, 1, pixels, labels) // a second one would make more of the rounding
+		weights, _, err := tr.download()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return weights
+	}
+	one := after(1)
+	for devices := 2; devices <= most; devices++ {
+		for name, shared := range after(devices) {
+			var diff, moved float64
+			for i, v := range one[name].Data {
+				diff += math.Pow(float64(v-shared.Data[i]), 2)
+				moved += math.Pow(float64(v-w[name].Data[i]), 2)
+			}
+			if !(math.Sqrt(diff) <= 1e-3*math.Sqrt(moved)+1e-6) {
+				t.Errorf("%s on %d devices is %.1e from one's, which moved by %.1e", name, devices, math.Sqrt(diff), math.Sqrt(moved))
+			}
 		}
 	}
-	states := make([][][]float32, devices)
+}
+
+// steps does some, after which all devices hold the same weights, momenta and statistics, bit for bit.
+func steps(t *testing.T, tr *trainer, n int, pixels []byte, labels []int32) {
+	t.Helper()
+	for range n {
+		if _, correct, err := tr.Step(pixels, labels, 0.1); err != nil || correct < 0 || correct > len(labels) {
+			t.Fatalf("%d of %d right, error %v", correct, len(labels), err)
+		}
+	}
+	states := make([][][]float32, len(tr.state))
 	for d, state := range tr.state {
 		for _, b := range state {
 			shape, err := b.Shape()
@@ -67,18 +128,55 @@ func TestDevicesShareTheBatch(t *testing.T) {
 			}
 			states[d] = append(states[d], data)
 		}
+		if !reflect.DeepEqual(states[d], states[0]) {
+			t.Errorf("after %d steps device %d holds other weights than the first", n, d)
+		}
 	}
-	if !reflect.DeepEqual(states[0], states[1]) {
-		t.Error("after two steps the devices hold different weights")
+}
+
+// Two of a CPU's devices share net D's batches of their own accord, and a run of theirs that is broken off goes on to the same bits.
+func TestDevicesOfTheirOwnAccord(t *testing.T) {
+	for _, test := range []struct {
+		want    int
+		backend string
+		change  func(*Config)
+	}{
+		{2, onCPU, func(c *Config) {}},
+		{1, onCUDA, func(c *Config) {}},
+		{1, BackendGo, func(c *Config) {}},
+		{1, onCPU, func(c *Config) { c.Devices = 1 }},
+		{4, onCPU, func(c *Config) { c.Devices = 4 }},
+		{1, onCPU, func(c *Config) { c.Batch = 9 }},
+		{1, onCPU, func(c *Config) { c.Spec.Net = model.NetC }},
+		{1, onCPU, func(c *Config) { c.QAT = "run" }},
+	} {
+		c := Config{Spec: model.DefaultSpec(model.NetD), Batch: 8}
+		test.change(&c)
+		if got := c.sharing(test.backend); got != test.want {
+			t.Errorf("%d devices of %s for net %s, batch %d, %d asked for: want %d", got, test.backend, c.Spec.Net, c.Batch, c.Devices, test.want)
+		}
 	}
-	if err := tr.setWeights(w); err != nil {
+	if _, err := FindPlugin(BackendXLA); err != nil {
+		t.Skip("no XLA to have several devices on: ", err)
+	}
+	set, c := patterns(60, 8), tinyConfig(t)
+	c.Backend = BackendXLA
+	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
 	}
-	if back, _, err := tr.download(); err != nil || !reflect.DeepEqual(back, w) {
-		t.Errorf("weights set do not come back: error %v", err)
+	want, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, _, predicted, err := tr.Eval(pixels, labels); err != nil || len(predicted) != r.Batch {
-		t.Errorf("evaluation: %d predictions, error %v", len(predicted), err)
+	c.Out += "-broken"
+	interrupt(t, c, set)
+	c.Resume = true
+	if _, err := Run(context.Background(), c, set); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+	if err != nil || got.Step != want.Step || !reflect.DeepEqual(got.Weights, want.Weights) || !reflect.DeepEqual(got.Optimizer, want.Optimizer) {
+		t.Errorf("the broken run differs from the whole one at step %d and %d, error %v", got.Step, want.Step, err)
 	}
 }
 

@@ -98,7 +98,7 @@ func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range,
 		if err != nil {
 			return nil, err
 		}
-		outputs, err := p.exec.Execute(append(inputs, t.weights()...), append([]bool{true, true}, make([]bool, len(t.weights()))...), 0)
+		outputs, err := p.exec.Execute(append(inputs[0], t.weights()...), append([]bool{true, true}, make([]bool, len(t.weights()))...), 0)
 		if err != nil {
 			return nil, fmt.Errorf("train: ranges: %w", err)
 		}

@@ -129,7 +129,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.Devices, min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.sharing(r.record.Backend), min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
 		done <- err
 	}()
 	select {

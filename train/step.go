@@ -147,6 +147,9 @@ func (t *trainer) compileFor(devices int, name string, batch int, build func(g *
 	}
 	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.size(), t.size(), 3))
 	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch/devices))
+	if devices > 1 {
+		Parameter(g, deviceInput, shapes.Make(dtypes.Int32))
+	}
 	if err := g.Compile(build(g, pixels, labels)...); err != nil {
 		return nil, fmt.Errorf("train: compiling the %s: %w", name, err)
 	}
@@ -175,15 +178,24 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	q := t.goal(pixels, labels, dtypes.Float32) // before the net: inputs are in the order in which the graph meets them
 	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), sized(pixels, t.spec.Size), labels, q)
 
-	weights, momenta := map[string]*Node{}, []*Node{}
+	weights, directions, momenta := map[string]*Node{}, map[string]*Node{}, []*Node{}
+	var matrices []string
 	for _, p := range t.params {
 		if !p.Trainable {
 			continue
 		}
 		w := n.weights[p.Name]
 		var m *Node
-		weights[p.Name], m = t.recipe.update(p, w, grads[p.Name], Parameter(g, "momentum of "+p.Name, w.Shape()), rate)
-		momenta = append(momenta, m)
+		directions[p.Name], m = t.recipe.push(p, w, grads[p.Name], Parameter(g, "momentum of "+p.Name, w.Shape()))
+		if momenta = append(momenta, m); t.recipe.byMuon(p) {
+			matrices = append(matrices, p.Name)
+		}
+	}
+	n.orthogonalize(directions, matrices)
+	for _, p := range t.params {
+		if p.Trainable {
+			weights[p.Name] = t.recipe.moved(p, n.weights[p.Name], directions[p.Name], rate)
+		}
 	}
 	for _, l := range t.spec.Layers() {
 		if l.BN == "" {
@@ -290,7 +302,8 @@ func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64
 				inputs, donate = append(inputs, b), append(donate, donated)
 			}
 		}
-		give(true, batch[2*d], batch[2*d+1], lr)
+		give(true, batch[d]...)
+		give(true, lr)
 		if t.teacher != nil {
 			give(false, t.teacher.state[d]...)
 		}
@@ -330,7 +343,7 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 		return 0, 0, nil, err
 	}
 	weights := t.weights()
-	outputs, err := t.eval.exec.Execute(append(inputs, weights...), append([]bool{true, true}, make([]bool, len(weights))...), 0)
+	outputs, err := t.eval.exec.Execute(append(inputs[0], weights...), append([]bool{true, true}, make([]bool, len(weights))...), 0)
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("train: evaluation: %w", err)
 	}
@@ -344,15 +357,15 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 	return loss, correct, predicted[:n], err
 }
 
-// batch copies one batch to the program's devices, an equal part to each: for each device its pixels and its labels.
-func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([]compute.Buffer, error) {
+// batch copies one batch to the program's devices, an equal part to each: for each device its pixels and its labels, and of several its number.
+func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([][]compute.Buffer, error) {
 	size := t.size()
 	if len(labels) != p.batch || len(pixels) != p.batch*size*size*3 {
 		return nil, fmt.Errorf("train: batch of %d labels and %d bytes of pixels, the %s takes %d images of %dx%d",
 			len(labels), len(pixels), p.graph.Name(), p.batch, size, size)
 	}
 	part := p.batch / p.devices
-	var buffers []compute.Buffer
+	buffers := make([][]compute.Buffer, p.devices)
 	for d := range p.devices {
 		from, to := d*part, (d+1)*part
 		x, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), pixels[from*size*size*3:to*size*size*3], shapes.Make(dtypes.Uint8, part, size, size, 3))
@@ -363,7 +376,14 @@ func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([]compute.Bu
 		if err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}
-		buffers = append(buffers, x, y)
+		if buffers[d] = []compute.Buffer{x, y}; p.devices < 2 {
+			continue
+		}
+		me, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), []int32{int32(d)}, shapes.Make(dtypes.Int32))
+		if err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		buffers[d] = append(buffers[d], me)
 	}
 	return buffers, nil
 }

@@ -64,7 +64,7 @@ func results(t *testing.T, tr *trainer, pixels []byte, labels []int32, weights [
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := p.exec.Execute(append(inputs, weights...), nil, 0)
+	out, err := p.exec.Execute(append(inputs[0], weights...), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func differentiated[T float32 | float64](t *testing.T, tr *trainer, w model.Weig
 	}
 	var inputs []compute.Buffer
 	for d := range devices {
-		inputs = append(inputs, batch[2*d:2*d+2]...)
+		inputs = append(inputs, batch[d]...)
 		for _, p := range tr.params {
 			data := make([]T, p.Count())
 			for i, v := range p.toDevice(w[p.Name].Data) {

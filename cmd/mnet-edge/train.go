@@ -37,7 +37,7 @@ func trainCommand() *cli.Command {
 			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
-			&cli.IntFlag{Name: "devices", Value: 1, Usage: "`N` of the backend's devices that share each batch; it must divide --batch"},
+			&cli.IntFlag{Name: "devices", DefaultText: "2 of a CPU's for net D, else 1", Usage: "`N` of the backend's devices that share each batch; it must divide --batch"},
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
