@@ -160,7 +160,7 @@ func TestDevicesOfTheirOwnAccord(t *testing.T) {
 		t.Skip("no XLA to have several devices on: ", err)
 	}
 	set, c := patterns(60, 8), tinyConfig(t)
-	c.Backend = BackendXLA
+	c.Backend, c.LR = BackendXLA, 0.002
 	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
 	}
