@@ -18,6 +18,8 @@ type Runtime struct {
 
 	// PassedOver is why the runtimes that would have been preferred, or were asked for, did not run the model, a line each.
 	PassedOver []string `json:"passed_over,omitempty"`
+	// LeftOut are the operators at the model's end that did not run, since nothing here knows what they or what they depend on compute.
+	LeftOut []string `json:"left_out,omitempty"`
 	// Verified holds the answers of a delegate loaded at run time to those of our own.
 	Verified *infer.Agreement `json:"verified,omitempty"`
 }
@@ -27,6 +29,9 @@ func (r Runtime) Where() string {
 	where := r.Delegate
 	if r.DelegatedNodes > 0 {
 		where = fmt.Sprintf("%s %d/%d", r.Delegate, r.DelegatedNodes, r.TotalNodes)
+	}
+	if n := len(r.LeftOut); n > 0 {
+		where += fmt.Sprintf(", without the last %d operators", n)
 	}
 	if v := r.Verified; v != nil && !v.Trusted() {
 		where += fmt.Sprintf(" WRONG (%d of %d inputs)", v.SameTop1, v.Inputs)

@@ -19,9 +19,8 @@ import (
 // stay the same, bit for bit, and are those of one device with the whole batch, but for the order of the sums.
 
 // sharing is how many devices of a backend, by its recorded name, share each batch: as many as c says, or if it says nothing two
-// where they are a CPU's and can. Two with half a batch each are quicker there than one with all of it, by a sixth or so even on a single
-// processor: what a layer leaves for the next one is half as large, and less of it has left the caches by then. Always
-// two, so that a run's bits do not depend on the number of processors.
+// where they are a CPU's and can: with half a batch each they are quicker than one with all of it, even on a single processor
+// (docs/decisions/0004-training-step.md). Always two, so that a run's bits do not depend on the number of processors.
 func (c Config) sharing(backend string) int {
 	switch {
 	case c.Devices > 0:
@@ -101,7 +100,7 @@ func (n *net) orthogonalize(all map[string]*Node, names []string) {
 		for _, name := range share {
 			xs = append(xs, all[name])
 		}
-		done, order = append(done, n.onDevice(d, muonSteps, rounder, xs)...), append(order, share...)
+		done, order = append(done, onDevice(d, muonSteps, rounder, xs)...), append(order, share...)
 	}
 	for i, sum := range n.across(done...) {
 		all[order[i]] = sum
@@ -109,7 +108,7 @@ func (n *net) orthogonalize(all map[string]*Node, names []string) {
 }
 
 // onDevice applies f to each of xs so many times on device d, and gives zeros on any other.
-func (n *net) onDevice(d, times int, f func(x *Node) *Node, xs []*Node) []*Node {
+func onDevice(d, times int, f func(x *Node) *Node, xs []*Node) []*Node {
 	if len(xs) == 0 {
 		return nil
 	}

@@ -470,7 +470,7 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 	}
 	t.Render()
 	if len(r.Tail) > 0 {
-		say(c, "note: %s is for runtimes that have %s; mnet-edge infer runs models of operators that it knows", r.Output, r.Tail[0])
+		say(c, "next: mnet-edge infer --partial --model %s photo.png, which leaves out %s and what depends on it", r.Output, r.Tail[0])
 		return
 	}
 	say(c, "next: mnet-edge infer --model %s photo.png", r.Output)

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/dataset"
+	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/report"
 )
@@ -31,6 +32,7 @@ func modelFlags() []cli.Flag {
 		kernelsFlag(),
 		&cli.BoolFlag{Name: "strict", Usage: "exit with 6 if anything but the delegate asked for would run"},
 		&cli.StringFlag{Name: "xnnpack-cache", Usage: "keep the weights that XNNPACK packs in `DIR`, for a shorter start the next time"},
+		&cli.BoolFlag{Name: "partial", Usage: "of a model that ends in operators unknown here, run what comes before them"},
 		&cli.BoolFlag{Name: "probe", Usage: "try the model in a child process first, where a crash costs nothing"})
 }
 
@@ -115,8 +117,9 @@ type openedModel struct {
 	ran     report.Runtime
 	init    time.Duration // from the model's bytes to a session ready to run
 
-	judgedBy   string // the delegate that a foreign one's answers were compared with
-	firstInput []byte // the tensor of the first image that infer ran
+	leftOut    []string // operators of the file that bytes has not
+	judgedBy   string   // the delegate that a foreign one's answers were compared with
+	firstInput []byte   // the tensor of the first image that infer ran
 }
 
 // openModel reads a model and opens it with the delegate asked for, or, unless --strict, with what there is instead.
@@ -133,7 +136,11 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	if err != nil {
 		return nil, err
 	}
-	m, err := infer.Load(b, known)
+	o := &openedModel{path: path, bytes: b}
+	o.Model, err = infer.Load(b, known)
+	if errors.Is(err, tflite.ErrUnsupported) {
+		err = o.loadHead(c, known, err)
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path, err)
 		if errors.Is(err, infer.ErrMetadata) {
@@ -141,7 +148,6 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 		}
 		return nil, err
 	}
-	o := &openedModel{Model: m, path: path, bytes: b}
 	opts := infer.Options{Delegate: delegate, Threads: threads, Cache: c.String("xnnpack-cache")}
 	err = o.open(c, opts)
 	if errors.Is(err, infer.ErrUnavailable) && !c.Bool("strict") {
@@ -166,12 +172,36 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	return o, nil
 }
 
+// loadHead loads, of a model refused for the operators that it ends in, what comes before them, if --partial allows it.
+func (o *openedModel) loadHead(c *cli.Context, known infer.Given, refusal error) error {
+	g, tail, err := tflite.DecodeHead(o.bytes)
+	switch {
+	case err != nil || tail == nil:
+		return refusal
+	case !c.Bool("partial"):
+		return withHint(refusal, "run what comes before such operators: --partial")
+	}
+	if given := tail.Given(); given > 0 {
+		g.Outputs = g.Outputs[:given]
+	}
+	for v := g.Unread(); v != nil; v = g.Unread() { // what was for the operators left out alone
+		if err := g.Remove(v.Def); err != nil {
+			return err
+		}
+	}
+	if o.bytes, err = tflite.Encode(g); err == nil {
+		o.Model, err = infer.Load(o.bytes, known)
+	}
+	o.leftOut = tail.Operators()
+	return err
+}
+
 // open tries the delegate in a child process, if it is a foreign one or --probe wants it, and opens the model with it.
 func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 	if err := checkDelegate(opts.Delegate); err != nil {
 		return err
 	}
-	o.ran = report.Runtime{Threads: opts.Threads}
+	o.ran = report.Runtime{Threads: opts.Threads, LeftOut: o.leftOut}
 	t := trial{Delegate: opts.Delegate, Threads: opts.Threads, Cache: opts.Cache}
 	var err error
 	switch {

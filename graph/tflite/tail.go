@@ -58,6 +58,16 @@ func (t *Tail) Operators() []string {
 	return names
 }
 
+// Given is how many of the graph's outputs, the first ones, are the file's too.
+func (t *Tail) Given() (n int) {
+	for _, i := range t.outputs {
+		if int(i) < len(t.heads) {
+			n = max(n, int(i)+1)
+		}
+	}
+	return n
+}
+
 func (o foreign) name() string {
 	if o.code == customOp {
 		return fmt.Sprintf("custom operator %q", o.custom)

@@ -88,17 +88,18 @@ func TestTails(t *testing.T) {
 		change  func(p parts)
 		outputs []string // of the head
 		tail    []string
+		given   int
 	}{
-		{"at the end", func(p parts) { p.custom(10) }, []string{"fc"}, []string{mine}},
-		{"before others", func(p parts) { p.custom(7) }, []string{"relu6"}, []string{mine, "RESHAPE", "FULLY_CONNECTED", "FULLY_CONNECTED"}},
+		{"at the end", func(p parts) { p.custom(10) }, []string{"fc"}, []string{mine}, 0},
+		{"before others", func(p parts) { p.custom(7) }, []string{"relu6"}, []string{mine, "RESHAPE", "FULLY_CONNECTED", "FULLY_CONNECTED"}, 0},
 		{"reading the input too, and nothing", func(p parts) {
 			p.custom(10)
 			p.operators[10][operatorInputs] = append([]int32{-1, 0}, p.operators[10][operatorInputs].([]int32)...)
-		}, []string{"image", "fc"}, []string{mine}},
+		}, []string{"image", "fc"}, []string{mine}, 0},
 		{"behind an output", func(p parts) {
 			p.custom(10)
 			p.subgraph[subgraphOutputs] = []int32{p.subgraph[subgraphOutputs].([]int32)[0], 5}
-		}, []string{"stem", "fc"}, []string{mine}},
+		}, []string{"stem", "fc"}, []string{mine}, 1},
 		{"reading a shape", func(p parts) { // computed in the file, a constant here
 			p.custom(10)
 			shape := append(slices.Clone(p.operators[7]), nil)[:operatorOptions]
@@ -109,7 +110,7 @@ func TestTails(t *testing.T) {
 			p.operators = slices.Insert(p.operators, 10, obj(shape))
 			p.tensors = append(p.tensors, obj{tensorShape: []int32{4}, tensorType: int8(2), tensorName: "shape"})
 			p.subgraph[subgraphOperators], p.subgraph[subgraphTensors] = p.operators, p.tensors
-		}, []string{"fc"}, []string{mine}},
+		}, []string{"fc"}, []string{mine}, 0},
 	} {
 		p := taken(t, floatNet())
 		c.change(p)
@@ -126,8 +127,8 @@ func TestTails(t *testing.T) {
 		for _, v := range g.Outputs {
 			outputs = append(outputs, v.Name)
 		}
-		if !slices.Equal(outputs, c.outputs) || !slices.Equal(tail.Operators(), c.tail) {
-			t.Errorf("%s: a head giving %q, then %q", c.name, outputs, tail.Operators())
+		if !slices.Equal(outputs, c.outputs) || !slices.Equal(tail.Operators(), c.tail) || tail.Given() != c.given {
+			t.Errorf("%s: a head giving %q, %d of them the file's, then %q", c.name, outputs, tail.Given(), tail.Operators())
 		}
 		if f := tail.operators[0]; f.version != 4 || string(f.blob) != "options" {
 			t.Errorf("%s: version %d, options %q", c.name, f.version, f.blob)
