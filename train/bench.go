@@ -67,6 +67,9 @@ func (b *StepBench) Run(steps int) (imagesPerSecond float64, err error) {
 	return float64(steps*len(b.labels)) / time.Since(began).Seconds(), nil
 }
 
+// Devices is how many share each batch.
+func (b *StepBench) Devices() int { return max(1, b.trainer.devices) }
+
 // Close gives the device back.
 func (b *StepBench) Close() {
 	if b.trainer != nil {

@@ -1,11 +1,14 @@
 // Train compares the training step of net D with Keras' on the same machine:
 //
 //	go run ./bench/train -python VENV/bin/python [-width 1,0.25] [-batch 128] [-rounds 5] [-plugin FILE] [-min 1]
+//	go run ./bench/train -against 1 [-devices 2] [-preset fast] ...
 //
 // For each width, both run in processes of their own that compile and warm up first. Then they take turns, one working while the
 // other waits, so that a machine that drifts or is shared treats both alike. Each round gives a ratio, ours over Keras'; their
 // median is the result. The exit code is 1 when one of the medians is below -min. Both do SGD with momentum and weight decay, which
 // is preset seed's rule; the fast preset's rule for matrices, Muon, has no counterpart in Keras.
+//
+// With -against N the other side is ours too, on N of XLA's devices: what sharing each batch among several brings.
 package main
 
 import (
@@ -26,25 +29,40 @@ import (
 	"mnet-edge/train"
 )
 
+// ours is what our side runs.
+type ours struct {
+	width          float64
+	batch, devices int
+	preset, plugin string
+}
+
 func main() {
 	python := flag.String("python", "python3", "Python with tensorflow-cpu==2.21.0")
 	widths := flag.String("width", "1,0.25", "width multipliers of net D")
-	batch := flag.Int("batch", 128, "images a step")
 	rounds := flag.Int("rounds", 5, "rounds")
 	seconds := flag.Float64("seconds", 5, "time for each side of a round, about")
-	plugin := flag.String("plugin", "", "PJRT plugin of XLA for CPUs (default: looked for as the program does)")
 	floor := flag.Float64("min", 1, "lowest median ratio that passes")
+	against := flag.Int("against", 0, "compare with ours on so many of XLA's devices, not with Keras")
 	serve := flag.Bool("serve", false, "be our side: for each line N on standard input run N steps and print images a second")
+	var o ours
+	flag.IntVar(&o.batch, "batch", 128, "images a step")
+	flag.IntVar(&o.devices, "devices", 0, "of XLA's that share each batch (0: as many as the program takes)")
+	flag.StringVar(&o.preset, "preset", train.PresetSeed, "the recipe of our side")
+	flag.StringVar(&o.plugin, "plugin", "", "PJRT plugin of XLA for CPUs (default: looked for as the program does)")
 	flag.Parse()
 	var errs []error
 	for _, s := range strings.Split(*widths, ",") {
-		width, err := strconv.ParseFloat(s, 64)
-		switch {
-		case err != nil:
-		case *serve:
-			err = serveSteps(width, *batch, *plugin)
-		default:
-			err = compare(*python, width, *batch, *rounds, *seconds, *plugin, *floor)
+		var err error
+		if o.width, err = strconv.ParseFloat(s, 64); err == nil && *serve {
+			err = o.serve()
+		} else if err == nil {
+			other := keras(*python, o)
+			if *against > 0 {
+				peer := o
+				peer.devices = *against
+				other = peer.command()
+			}
+			err = compare(o, other, *rounds, *seconds, *floor)
 		}
 		errs = append(errs, err)
 	}
@@ -54,15 +72,18 @@ func main() {
 	}
 }
 
-func serveSteps(width float64, batch int, plugin string) error {
+// serve is our side.
+func (o ours) serve() error {
 	spec := model.DefaultSpec(model.NetD)
-	spec.Width = width
-	b, err := train.NewStepBench(train.Config{Spec: spec, Preset: train.PresetSeed, Batch: batch, Backend: train.BackendXLA, Plugin: plugin})
+	spec.Width = o.width
+	b, err := train.NewStepBench(train.Config{
+		Spec: spec, Preset: o.preset, Batch: o.batch, Backend: train.BackendXLA, Plugin: o.plugin, Devices: o.devices,
+	})
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	fmt.Printf("ready mnet-edge, GoMLX on XLA, %s, %d parameters\n", runtime.Version(), spec.Counts().Total)
+	fmt.Printf("ready mnet-edge, GoMLX on XLA, %s, preset %s, %d devices, %d parameters\n", runtime.Version(), o.preset, b.Devices(), spec.Counts().Total)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		steps, err := strconv.Atoi(lines.Text())
@@ -78,33 +99,41 @@ func serveSteps(width float64, batch int, plugin string) error {
 	return lines.Err()
 }
 
+// command starts this program as our side.
+func (o ours) command() *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		return &exec.Cmd{Err: err}
+	}
+	cmd := exec.Command(self, "-serve", "-width", fmt.Sprint(o.width), "-batch", strconv.Itoa(o.batch), "-devices", strconv.Itoa(o.devices),
+		"-preset", o.preset, "-plugin", o.plugin)
+	cmd.Env = append(os.Environ(), train.Tunables()...)
+	return cmd
+}
+
+func keras(python string, o ours) *exec.Cmd {
+	_, source, _, _ := runtime.Caller(0)
+	return exec.Command(python, filepath.Join(filepath.Dir(source), "keras_step.py"), fmt.Sprint(o.width), strconv.Itoa(o.batch))
+}
+
 // warmUp is the number of steps before any is timed. The first ones take their memory from the system, which training does once.
 const warmUp = 12
 
-func compare(python string, width float64, batch, rounds int, seconds float64, plugin string, floor float64) error {
-	_, source, _, _ := runtime.Caller(0)
-	script := filepath.Join(filepath.Dir(source), "keras_step.py")
-	w, n := strconv.FormatFloat(width, 'g', -1, 64), strconv.Itoa(batch)
-	keras, err := start(exec.Command(python, script, w, n))
+func compare(o ours, other *exec.Cmd, rounds int, seconds, floor float64) error {
+	peer, err := start(other)
 	if err != nil {
-		return fmt.Errorf("starting Keras: %w", err)
+		return fmt.Errorf("starting the other side: %w", err)
 	}
-	defer keras.Stop()
-	self, err := os.Executable()
+	defer peer.Stop()
+	own, err := start(o.command())
 	if err != nil {
 		return err
 	}
-	own := exec.Command(self, "-serve", "-width", w, "-batch", n, "-plugin", plugin)
-	own.Env = append(os.Environ(), train.Tunables()...)
-	ours, err := start(own)
-	if err != nil {
-		return err
-	}
-	defer ours.Stop()
+	defer own.Stop()
 
-	fmt.Printf("training step of net D, w=%s, batch %s, on %d processors\n  ours:  %s\n  Keras: %s\n", w, n, runtime.NumCPU(), ours.name, keras.name)
+	fmt.Printf("training step of net D, w=%v, batch %d, on %d processors\n  ours:  %s\n  other: %s\n", o.width, o.batch, runtime.NumCPU(), own.name, peer.name)
 	steps := map[*side]int{}
-	for _, s := range []*side{ours, keras} {
+	for _, s := range []*side{own, peer} {
 		if _, err := s.run(warmUp); err != nil {
 			return err
 		}
@@ -112,12 +141,12 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 		if err != nil {
 			return err
 		}
-		steps[s] = max(3, int(seconds*speed/float64(batch)))
+		steps[s] = max(3, int(seconds*speed/float64(o.batch)))
 	}
 	var a, b, ratios []float64
 	for i := range rounds {
 		speed := map[*side]float64{}
-		order := []*side{ours, keras}
+		order := []*side{own, peer}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -126,13 +155,13 @@ func compare(python string, width float64, batch, rounds int, seconds float64, p
 				return err
 			}
 		}
-		a, b, ratios = append(a, speed[ours]), append(b, speed[keras]), append(ratios, speed[ours]/speed[keras])
-		fmt.Printf("round %d: ours %.1f images/s, Keras %.1f, ratio %.2f\n", i+1, a[i], b[i], ratios[i])
+		a, b, ratios = append(a, speed[own]), append(b, speed[peer]), append(ratios, speed[own]/speed[peer])
+		fmt.Printf("round %d: ours %.1f images/s, the other %.1f, ratio %.2f\n", i+1, a[i], b[i], ratios[i])
 	}
 	m := turns.Median(ratios)
-	fmt.Printf("median of %d rounds: ours %.1f images/s, Keras %.1f, ratio %.2f\n", rounds, turns.Median(a), turns.Median(b), m)
+	fmt.Printf("median of %d rounds: ours %.1f images/s, the other %.1f, ratio %.2f\n", rounds, turns.Median(a), turns.Median(b), m)
 	if m < floor {
-		return fmt.Errorf("w=%s: median ratio %.2f is below %.2f", w, m, floor)
+		return fmt.Errorf("w=%v: median ratio %.2f is below %.2f", o.width, m, floor)
 	}
 	return nil
 }
