@@ -171,7 +171,7 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, rate, the teacher's weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
+// Inputs: pixels, labels, of several devices their number, rate, the teacher's weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))

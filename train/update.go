@@ -8,7 +8,7 @@ import (
 )
 
 // A step brings each weight to a new place in three: push says where its gradient and its momentum drive it; what drives a matrix that
-// Muon is meant for is made orthogonal, all of them together (orthogonals); moved is the new weight.
+// Muon is meant for is made orthogonal, all of them together (net.orthogonalize); moved is the new weight.
 
 // byMuon says whether the recipe has Muon for p, not SGD.
 func (r Recipe) byMuon(p param) bool { return r.Muon > 0 && p.isMatrix() }
