@@ -19,8 +19,8 @@ import (
 // stay the same, bit for bit, and are those of one device with the whole batch, but for the order of the sums.
 
 // sharing is how many devices of a backend, by its recorded name, share each batch: as many as c says, or if it says nothing two
-// where they are a CPU's and can: with half a batch each they are quicker than one with all of it, even on a single processor
-// (docs/decisions/0004-training-step.md). Always two, so that a run's bits do not depend on the number of processors.
+// where they are a CPU's and can: with SGD and half a batch each they are quicker than one with all of it, even on a single
+// processor (docs/decisions/0004-training-step.md). Always two, so that a run's bits do not depend on the number of processors.
 func (c Config) sharing(backend string) int {
 	switch {
 	case c.Devices > 0:
