@@ -9,18 +9,27 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"mnet-edge/model"
 )
+
+// xlaDevices is XLA on a CPU with n devices, where it is at hand.
+func xlaDevices(t *testing.T, n int) compute.Backend {
+	t.Helper()
+	be, err := openPlugin(BackendXLA, "", n)
+	if err != nil {
+		t.Skip("no XLA to have several devices on: ", err)
+	}
+	t.Cleanup(be.Finalize)
+	return be
+}
 
 // Devices that share a batch get the gradients of the whole batch, batch normalization's statistics included: in float64 the same
 // as one device's but for rounding. And after steps all of them hold the same weights, momenta and statistics, bit for bit.
 func TestDevicesShareTheBatch(t *testing.T) {
 	const devices = 2
-	be, err := openPlugin(BackendXLA, "", devices)
-	if err != nil {
-		t.Skip("no XLA to have several devices on: ", err)
-	}
-	defer be.Finalize()
+	be := xlaDevices(t, devices)
 	spec := tinySpec(model.NetD)
 	r, err := Preset(PresetSeed)
 	if err != nil {
@@ -66,11 +75,7 @@ func TestDevicesShareTheBatch(t *testing.T) {
 // Devices that make each a share of the matrices that Muon moves have all of them: the weights that one device would have, but for rounding.
 func TestDevicesShareMuon(t *testing.T) {
 	const most = 3
-	be, err := openPlugin(BackendXLA, "", most)
-	if err != nil {
-		t.Skip("no XLA to have several devices on: ", err)
-	}
-	defer be.Finalize()
+	be := xlaDevices(t, most)
 	spec := tinySpec(model.NetD)
 	r, err := Preset(PresetFast)
 	if err != nil {
@@ -118,15 +123,7 @@ func steps(t *testing.T, tr *trainer, n int, pixels []byte, labels []int32) {
 	states := make([][][]float32, len(tr.state))
 	for d, state := range tr.state {
 		for _, b := range state {
-			shape, err := b.Shape()
-			if err != nil {
-				t.Fatal(err)
-			}
-			data := make([]float32, shape.Size())
-			if err := b.ToFlatData(data); err != nil {
-				t.Fatal(err)
-			}
-			states[d] = append(states[d], data)
+			states[d] = append(states[d], fetched(t, b))
 		}
 		if !reflect.DeepEqual(states[d], states[0]) {
 			t.Errorf("after %d steps device %d holds other weights than the first", n, d)

@@ -70,16 +70,23 @@ func results(t *testing.T, tr *trainer, pixels []byte, labels []int32, weights [
 	}
 	all := make([][]float32, wanted)
 	for i := range all {
-		shape, err := out[i].Shape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[i] = make([]float32, shape.Size())
-		if err := out[i].ToFlatData(all[i]); err != nil {
-			t.Fatal(err)
-		}
+		all[i] = fetched(t, out[i])
 	}
 	return all
+}
+
+// fetched are the numbers that a device has.
+func fetched(t *testing.T, b compute.Buffer) []float32 {
+	t.Helper()
+	shape, err := b.Shape()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]float32, shape.Size())
+	if err := b.ToFlatData(data); err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // reals are numbers as near wants them.

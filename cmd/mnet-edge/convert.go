@@ -286,8 +286,7 @@ func (f *floatModel) decode(partly bool) (*graph.Graph, error) {
 		return g, err
 	}
 	if !partly {
-		_, err := tflite.Decode(f.encoded)
-		return nil, withHint(err, "leave such operators, and what depends on them, as they are: --partial")
+		return nil, withHint(tail.Refusal(), "leave such operators, and what depends on them, as they are: --partial")
 	}
 	f.tail = tail
 	f.encoded, err = tflite.Encode(g)

@@ -133,7 +133,7 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 		}
 	}
 	d.where = ""
-	if err := d.outputs(g, model, sub.int32s(subgraphOutputs)); err != nil {
+	if err := d.outputs(g, sub.int32s(subgraphOutputs)); err != nil {
 		return nil, err
 	}
 	g.Level = level(g)
@@ -141,9 +141,9 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 }
 
 // outputs sets the graph's outputs, and where operators are left the tail.
-func (d *decoder) outputs(g *graph.Graph, model table, tensors []int32) (err error) {
+func (d *decoder) outputs(g *graph.Graph, tensors []int32) (err error) {
 	if len(d.left) > 0 {
-		d.tail, err = d.tailOf(g, model, tensors)
+		d.tail, err = d.tailOf(g, tensors)
 		if err == nil && !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return v.Def != nil }) {
 			err = d.refusal
 		}
@@ -407,20 +407,26 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 
 // undefined is a new value for a tensor that becomes an input or is given by an operator.
 func (d *decoder) undefined(i int32) (*graph.Value, error) {
-	if err := d.exists(i); err != nil {
+	if err := d.free(i); err != nil {
 		return nil, err
 	}
 	v, data, err := d.tensor(i)
-	switch {
-	case err != nil:
-	case d.values[i] != nil || d.behind[i]:
-		err = errors.New("given twice")
-	case len(data) > 0:
+	if err == nil && len(data) > 0 {
 		err = errors.New("has data, but is no constant")
-	default:
-		return v, nil
 	}
-	return nil, fmt.Errorf("%s: %w", d.tensorName(i), err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.tensorName(i), err)
+	}
+	return v, nil
+}
+
+// free reports a tensor that something gives already.
+func (d *decoder) free(i int32) error {
+	err := d.exists(i)
+	if err == nil && (d.values[i] != nil || d.behind[i]) {
+		err = fmt.Errorf("%s: given twice", d.tensorName(i))
+	}
+	return err
 }
 
 // fixed reports an input whose size the file leaves open. An open batch is 1, as the shape beside it says; for other
@@ -439,11 +445,11 @@ func (d *decoder) tensor(i int32) (*graph.Value, []byte, error) {
 	v := &graph.Value{Name: t.string(tensorName)}
 	code := t.int8(tensorType)
 	dtype, ok := dtypes[code]
-	switch {
-	case !ok:
+	if !ok {
 		return nil, nil, fmt.Errorf("elements of %s: %w", typeName(code), ErrUnsupported)
-	case t.bool(tensorVariable) || t.has(tensorSparsity) || t.uint32(tensorExternal) != 0:
-		return nil, nil, fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
+	}
+	if moreThanData(t) {
+		return nil, nil, errMoreThanData
 	}
 	shape, err := shapeOf(t.int32s(tensorShape))
 	if err != nil {
@@ -456,6 +462,13 @@ func (d *decoder) tensor(i int32) (*graph.Value, []byte, error) {
 	data, err := d.buffer(t.uint32(tensorBuffer))
 	return v, data, err
 }
+
+// moreThanData says whether a tensor is more than its type and its data.
+func moreThanData(t table) bool {
+	return t.bool(tensorVariable) || t.has(tensorSparsity) || t.uint32(tensorExternal) != 0
+}
+
+var errMoreThanData = fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
 
 // shapeOf checks a shape so far that its number of elements is a number.
 func shapeOf(dims []int32) ([]int, error) {

@@ -164,7 +164,10 @@ func (d *decoder) meta(g *graph.Graph, model table) error {
 		}
 		seen[name] = true
 		switch name {
-		case runtimeEntry: // follows from the operators
+		case runtimeEntry: // follows from the operators, but for a tail's
+			if d.tail != nil {
+				d.tail.runtime = string(bytes.TrimRight(data[:min(len(data), 16)], "\x00"))
+			}
 		case infoEntry:
 			if err := d.info(g, data); err != nil {
 				return fmt.Errorf("metadata %q: %w", name, err)

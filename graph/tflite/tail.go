@@ -1,7 +1,6 @@
 package tflite
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -22,6 +21,7 @@ type Tail struct {
 	outputs   []int32         // of the file
 	runtime   string          // the oldest release that has the operators, as the file says; "" if it does not
 	labels    int8            // what the file's labels are of, 0 where it has none
+	refusal   error           // of the first operator
 }
 
 // foreign is an operator of a tail. Its tensors have numbers of their own: first the outputs of the head, then the tail's
@@ -48,6 +48,9 @@ func DecodeHead(b []byte) (*graph.Graph, *Tail, error) {
 	g, d, err := decode(b, true)
 	return g, d.tail, err
 }
+
+// Refusal is the error that Decode has for the file, which names the tail's first operator.
+func (t *Tail) Refusal() error { return t.refusal }
 
 // Operators names the tail's operators in execution order: ARG_MAX, or of a custom one its name.
 func (t *Tail) Operators() []string {
@@ -232,18 +235,9 @@ func (d *decoder) readable(i int32) error {
 	return nil
 }
 
-// free reports a tensor that something gives already.
-func (d *decoder) free(i int32) error {
-	err := d.exists(i)
-	if err == nil && (d.values[i] != nil || d.behind[i]) {
-		err = fmt.Errorf("%s: given twice", d.tensorName(i))
-	}
-	return err
-}
-
 // tailOf makes the tail of the operators that were left, and the graph's outputs of what the file gives and they read.
-func (d *decoder) tailOf(g *graph.Graph, model table, outputs []int32) (*Tail, error) {
-	t := &Tail{}
+func (d *decoder) tailOf(g *graph.Graph, outputs []int32) (*Tail, error) {
+	t := &Tail{refusal: fmt.Errorf("tflite: %w: %w", ErrFormat, d.refusal)}
 	number := map[int32]int32{} // of the file's tensors
 	head := func(i int32) bool {
 		if d.values[i] == nil || d.values[i].Constant() {
@@ -302,11 +296,6 @@ func (d *decoder) tailOf(g *graph.Graph, model table, outputs []int32) (*Tail, e
 	}
 	var err error
 	t.outputs, err = of(outputs)
-	for _, entry := range model.tables(modelMetadata) {
-		if data, err := d.buffer(entry.uint32(entryBuffer)); err == nil && entry.string(entryName) == runtimeEntry {
-			t.runtime = string(bytes.TrimRight(data[:min(len(data), 16)], "\x00"))
-		}
-	}
 	return t, err
 }
 
@@ -340,8 +329,8 @@ func (d *decoder) foreignTensor(i int32) (foreignTensor, error) {
 	if s := t.int32s(tensorSignature); s != nil {
 		o[tensorSignature] = s
 	}
-	if t.bool(tensorVariable) || t.has(tensorSparsity) || t.has(tensorVariants) || t.uint32(tensorExternal) != 0 {
-		return foreignTensor{}, fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
+	if moreThanData(t) || t.has(tensorVariants) {
+		return foreignTensor{}, errMoreThanData
 	}
 	if q := t.table(tensorQuantization); q.f != nil {
 		if q.uint8(quantDetails) != 0 {
@@ -350,13 +339,9 @@ func (d *decoder) foreignTensor(i int32) (foreignTensor, error) {
 		o[tensorQuantization] = obj{quantMin: q.float32s(quantMin), quantMax: q.float32s(quantMax), quantScale: q.float32s(quantScale),
 			quantZero: q.int64s(quantZero), quantAxis: q.int32(quantAxis)}
 	}
-	if v := d.values[i]; v != nil {
-		data, err := binary.Append(nil, binary.LittleEndian, v.Data)
-		if v.Type.DType == graph.Int4 {
-			data = packNibbles(data)
-		}
-		return foreignTensor{o, data}, err
-	}
 	data, err := d.buffer(t.uint32(tensorBuffer))
+	if v := d.values[i]; err == nil && len(data) == 0 && v != nil {
+		data, err = binary.Append(nil, binary.LittleEndian, v.Data)
+	}
 	return foreignTensor{o, data}, err
 }

@@ -5,6 +5,7 @@ package tflitec_test
 import (
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -31,6 +32,18 @@ func relative(a, b []byte) float64 {
 		most, largest = max(most, math.Abs(x-y)), max(largest, math.Abs(y))
 	}
 	return most / largest
+}
+
+// randomImages are n inputs of so many numbers from 0 to 1, the same each time.
+func randomImages(n, elements int) [][]float32 {
+	random, images := rand.New(rand.NewPCG(3, 4)), make([][]float32, n)
+	for k := range images {
+		images[k] = make([]float32, elements)
+		for i := range images[k] {
+			images[k][i] = random.Float32()
+		}
+	}
+	return images
 }
 
 func copyFile(t *testing.T, from, to string) {

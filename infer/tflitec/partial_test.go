@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"mnet-edge/convert"
@@ -33,18 +34,7 @@ func TestPartial(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			random := rand.New(rand.NewPCG(3, 4))
-			samples := func(yield func([]float32) bool) {
-				for range 16 {
-					x := make([]float32, g.Inputs[0].Type.Elements())
-					for i := range x {
-						x[i] = random.Float32()
-					}
-					if !yield(x) {
-						return
-					}
-				}
-			}
+			samples := slices.Values(randomImages(16, g.Inputs[0].Type.Elements()))
 			res, err := convert.Run(context.Background(), g, convert.Recipe{Scheme: scheme, Partial: true}, samples, nil)
 			if err != nil {
 				t.Fatal(err)

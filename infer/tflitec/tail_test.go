@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	clib "github.com/tphakala/go-tflite"
@@ -33,23 +33,8 @@ func TestTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	random := rand.New(rand.NewPCG(3, 4))
-	var images [][]float32
-	for range 64 {
-		x := make([]float32, g.Inputs[0].Type.Elements())
-		for i := range x {
-			x[i] = random.Float32()
-		}
-		images = append(images, x)
-	}
-	samples := func(yield func([]float32) bool) {
-		for _, x := range images {
-			if !yield(x) {
-				return
-			}
-		}
-	}
-	res, err := convert.Run(context.Background(), g, convert.Recipe{Scheme: convert.Int8, Partial: true, FloatIO: true}, samples, nil)
+	images := randomImages(64, g.Inputs[0].Type.Elements())
+	res, err := convert.Run(context.Background(), g, convert.Recipe{Scheme: convert.Int8, Partial: true, FloatIO: true}, slices.Values(images), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
