@@ -38,9 +38,11 @@ func (r *run) card(res *Result) []byte {
 	if r.recipe.Muon > 0 {
 		p("| | Muon for the matrices that mix channels, at %.3g of that rate; initial weights %g of the way to the identity |", r.recipe.Muon, r.recipe.Identity)
 	}
-	if t := r.record.TaughtBy; t != nil {
-		p("| teacher | net %s (weights' sha256 `%.12s`…): its answers, softmax at temperature %g, are %g of what was learnt |",
-			t.Net.Name(), t.SHA256, r.recipe.temperature(), r.recipe.Distill)
+	for _, t := range r.record.TaughtBy {
+		p("| teacher | net %s (weights' sha256 `%.12s`…) |", t.Net.Name(), t.SHA256)
+	}
+	if r.teachers != nil {
+		p("| | its answers, softmax at temperature %g, are %g of what was learnt |", r.recipe.temperature(), r.recipe.Distill)
 		if r.recipe.Mix > 0 {
 			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
 		}

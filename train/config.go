@@ -47,8 +47,8 @@ type Config struct {
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
-	// Run whose best weights teach this one: Recipe.Distill of the loss is about its answers to each batch. "": no teacher
-	Teacher string `json:"teacher,omitempty"`
+	// Runs whose best weights teach this one: Recipe.Distill of the loss is about their answers to each batch. nil: no teacher
+	Teachers []string `json:"teachers,omitempty"`
 
 	TestFlip bool `json:"test_flip,omitempty"` // also test with the logits of each image and of its mirror image averaged; see Result.FlipTop1
 
@@ -75,7 +75,7 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 		return c, r, err
 	}
 	preset := r
-	if c.Teacher != "" {
+	if len(c.Teachers) > 0 {
 		r = r.taught()
 	}
 	if c.Changes != nil {
@@ -133,10 +133,12 @@ func (c Config) check(r Recipe) error {
 		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)
 	case c.Out == "":
 		return refuse("no run folder")
-	case c.Teacher == "" && r.Distill > 0:
+	case len(c.Teachers) == 0 && r.Distill > 0:
 		return refuse("the recipe has %v of a teacher's answers, and there is no teacher", r.Distill)
-	case c.Teacher != "" && r.Distill == 0:
+	case len(c.Teachers) > 0 && r.Distill == 0:
 		return refuse("a teacher, and a recipe that learns nothing from it: want distill above 0")
+	case len(c.Teachers) > c.Batch/max(2, c.Devices):
+		return refuse("%d teachers: want an image of each batch for each, on each device", len(c.Teachers))
 	case (c.QAT != "") != (c.Preset == PresetQAT):
 		return refuse("preset %s is for a run to go on from, and such a run takes no other", PresetQAT)
 	}

@@ -16,7 +16,8 @@ import (
 // Several devices train one net by sharing each batch: every device has all weights and runs the same step on its part of the images.
 // What a step must know of the whole batch is summed over the devices where it arises: batch normalization's two sums a
 // layer on the way forward and two on the way back, and at the end the gradients of the weights. So the weights on all devices
-// stay the same, bit for bit, and are those of one device with the whole batch, but for the order of the sums.
+// stay the same, bit for bit, and are those of one device with the whole batch, but for the order of the sums
+// and for which teacher's answer to an image is learnt in which epoch.
 
 // sharing is how many devices of a backend, by its recorded name, share each batch: as many as c says, or if it says nothing two
 // where they are a CPU's and can: with SGD and half a batch each they are quicker than one with all of it, even on a single

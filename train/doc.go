@@ -7,7 +7,7 @@
 //	backward.go  net D's training pass with the backward pass written out, which the step takes
 //	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
 //	devices.go   a step that several devices share
-//	teacher.go   a trained network whose answers are learnt; qat.go: training with int8's rounding in the step
+//	teacher.go   trained networks whose answers are learnt; qat.go: training with int8's rounding in the step
 //	layout.go    PyTorch's layouts to the device's and back; the initial weights
 //	run.go       the loop: epochs, validation, the final test; progress.go: what it reports meanwhile
 //	state.go     a run to its checkpoints and back

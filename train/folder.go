@@ -94,7 +94,7 @@ type Record struct {
 	Recipe   Recipe            `json:"recipe"`
 	Input    model.Input       `json:"input"`
 	Data     DataRecord        `json:"dataset"`
-	TaughtBy *TeacherRecord    `json:"taught_by,omitempty"` // Config.Teacher, as it was found
+	TaughtBy []TeacherRecord   `json:"taught_by,omitempty"` // Config.Teachers, as they were found
 	Backend  string            `json:"backend_used"`
 	Device   string            `json:"backend_description"` // as the backend has it, with its version
 	Started  time.Time         `json:"started"`
@@ -147,7 +147,7 @@ func (r Record) matches(now Record) error {
 		{"seed", r.Seed, now.Seed},
 		{"data", r.Data.SHA256, now.Data.SHA256},
 		{"number of training images", r.Data.Train, now.Data.Train},
-		{"teacher", r.TaughtBy.weights(), now.TaughtBy.weights()},
+		{"teacher", taughtWeights(r.TaughtBy), taughtWeights(now.TaughtBy)},
 	} {
 		if !reflect.DeepEqual(f.was, f.now) {
 			return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", now.Out, f.name, f.was, f.now, ErrConfig)

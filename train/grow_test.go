@@ -202,7 +202,7 @@ func TestGrowRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	c = tinyConfig(t)
-	c.Teacher = teacher.Out
+	c.Teachers = []string{teacher.Out}
 	if _, err := Run(context.Background(), c, patterns(40, 8)); !errors.Is(err, model.ErrCheckpoint) {
 		t.Errorf("a teacher for larger images: error %v, want ErrCheckpoint", err)
 	}

@@ -33,7 +33,7 @@ type run struct {
 	loader *dataset.Loader
 	t      *trainer
 
-	teacher *model.Checkpoint // Config.Teacher's; nil: none
+	teachers []*model.Checkpoint // Config.Teachers'
 
 	// Where the run is. All of it is in checkpoint "last".
 	step    int64   // steps done
@@ -71,7 +71,7 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err := r.prepareData(); err != nil {
 		return nil, err
 	}
-	if err := r.loadTeacher(); err != nil {
+	if err := r.loadTeachers(); err != nil {
 		return nil, err
 	}
 	if err := checkPlugin(c); err != nil { // before there is a folder that would stay empty
@@ -118,8 +118,8 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	if r.c.QAT != "" {
 		prepare = append(prepare, rangesFor(start.Ranges, &r.train))
 	}
-	if r.teacher != nil {
-		prepare = append(prepare, taughtBy(r.teacher))
+	if r.teachers != nil {
+		prepare = append(prepare, taughtBy(r.teachers...))
 	}
 	recipe := r.recipe
 	if r.epoch >= r.smallEpochs() {
@@ -199,7 +199,7 @@ func normalization(s *dataset.Split) model.Input {
 // start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	r.record.Device, r.record.TaughtBy = description, teacherRecord(r.teacher)
+	r.record.Device, r.record.TaughtBy = description, teacherRecords(r.teachers)
 	old, err := LoadRecord(r.c.Out)
 	switch {
 	case r.c.Resume && err != nil:

@@ -21,8 +21,8 @@ type trainer struct {
 	recipe  Recipe
 	params  []param
 
-	ranges  map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
-	teacher *teacher               // whose answers are learnt too; nil: no one's; see teacher.go
+	ranges   map[string]model.Range // of a quantization-aware run's activations; nil in any other; see qat.go
+	teachers []*teacher             // whose answers are learnt too; nil: no one's; see teacher.go
 
 	devices int // that share a step's batch; 0: one; see devices.go
 
@@ -41,7 +41,7 @@ type program struct {
 }
 
 // newTrainer puts weights and momenta (nil: zero) on the device and compiles the training step for recipe.Batch images
-// and the evaluation for evalBatch. Devices share the step. prepare comes in between: it gives the trainer ranges, or a teacher.
+// and the evaluation for evalBatch. Devices share the step. prepare comes in between: it gives the trainer ranges, or teachers.
 func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, devices, evalBatch int, weights, momenta model.Weights,
 	prepare ...func(*trainer) error) (*trainer, error) {
 	t := &trainer{backend: be, spec: spec, input: in, recipe: r, params: deviceParams(spec), devices: devices}
@@ -114,8 +114,8 @@ func sized(pixels *Node, size int) *Node {
 func (t *trainer) close() {
 	release(t.state)
 	t.state = nil
-	if t.teacher != nil {
-		release(t.teacher.state)
+	for _, teacher := range t.teachers {
+		release(teacher.state)
 	}
 	for _, p := range []*program{t.step, t.halfStep, t.eval} {
 		if p != nil {
@@ -171,7 +171,7 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, of several devices their number, rate, the teacher's weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
+// Inputs: pixels, labels, of several devices their number, rate, the teachers' weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
@@ -291,7 +291,7 @@ func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64
 		return 0, 0, err
 	}
 	var inputs []compute.Buffer
-	var donate []bool // the step may write over what it will not need again: all but the teacher
+	var donate []bool // the step may write over what it will not need again: all but the teachers
 	for d, state := range t.state {
 		lr, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), []float32{float32(rate)}, shapes.Make(dtypes.Float32))
 		if err != nil {
@@ -304,8 +304,8 @@ func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64
 		}
 		give(true, batch[d]...)
 		give(true, lr)
-		if t.teacher != nil {
-			give(false, t.teacher.state[d]...)
+		for _, teacher := range t.teachers {
+			give(false, teacher.state[d]...)
 		}
 		give(true, state...)
 	}

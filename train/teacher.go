@@ -24,32 +24,44 @@ type teacher struct {
 	state  [][]compute.Buffer // the weights, one a param, on each device the same
 }
 
-// logits are the teacher's (N, Classes) for pixels (N, H, W, 3), uint8, in dtype; it sees them at its own size. Its weights become inputs
-// of the graph.
-func (t *teacher) logits(pixels *Node, dtype dtypes.DType) *Node {
-	n := &net{spec: t.spec, input: t.input, weights: parameters(pixels.Graph(), t.params, "teacher's ", dtype)}
-	return StopGradient(n.logits(sized(pixels, t.spec.Size)))
+// taughtLogits are the teachers' (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Each of K teachers has an equal share of the images,
+// and where a run mirrors its images is asked about the first half of them as in a mirror. A batch has other images in other places in each
+// epoch, so that in time all teachers are asked about each image, both ways round: what is learnt is the mean of their 2K answers, which is right
+// more often than any of them, at the price of one. A teacher sees images at its own size. Its weights become inputs of the graph.
+func (t *trainer) taughtLogits(pixels *Node, dtype dtypes.DType) *Node {
+	images, k := pixels.Shape().Dimensions[0], len(t.teachers)
+	var logits []*Node
+	for i, teacher := range t.teachers {
+		from, to := i*images/k, (i+1)*images/k
+		part := Slice(pixels, AxisRange(from, to))
+		if half := (to - from) / 2; half > 0 && t.recipe.Flip != FlipNone {
+			part = Concatenate([]*Node{Reverse(Slice(part, AxisRange(0, half)), 2), Slice(part, AxisRange(half))}, 0)
+		}
+		n := &net{spec: teacher.spec, input: teacher.input, weights: parameters(pixels.Graph(), teacher.params, fmt.Sprintf("teacher %d's ", i+1), dtype)}
+		logits = append(logits, n.logits(sized(part, teacher.spec.Size)))
+	}
+	return StopGradient(Concatenate(logits, 0))
 }
 
-// goal is what a batch is to answer: the labels, smoothed, and, where there is a teacher, what it says. With z the logits, y the labels'
-// shares, q the teacher's softmax at temperature T and s the share it has, an image's loss is
+// goal is what a batch is to answer: the labels, smoothed, and, where there are teachers, what they say. With z the logits, y the labels'
+// shares, q a teacher's softmax at temperature T and s the share that has, an image's loss is
 //
 //	(1-s) H(y, softmax(z)) + s T^2 H(q, softmax(z/T))
 //
 // where H(a, b) is the cross entropy of b against a. T^2 keeps the gradients of the two terms of one size, whatever T is.
 type goal struct {
-	labels  *Node // (N, Classes)
-	teacher *Node // (N, Classes); nil: no teacher
+	labels *Node // (N, Classes)
+	taught *Node // (N, Classes), what the teachers say; nil: there are none
 
 	share, temperature float64
 }
 
-// goal is that of the labels (N) and of t's teacher, if there is one, for pixels (N, H, W, 3), uint8. Logits are to be of that dtype.
+// goal is that of the labels (N) and of t's teachers, if there are any, for pixels (N, H, W, 3), uint8. Logits are to be of that dtype.
 func (t *trainer) goal(pixels, labels *Node, dtype dtypes.DType) goal {
 	q := goal{labels: targets(labels, t.spec.Classes, t.recipe.LabelSmoothing, dtype)}
-	if t.teacher != nil {
+	if t.teachers != nil {
 		q.share, q.temperature = t.recipe.Distill, t.recipe.temperature()
-		q.teacher = softmax(MulScalar(t.teacher.logits(pixels, dtype), 1/q.temperature))
+		q.taught = softmax(MulScalar(t.taughtLogits(pixels, dtype), 1/q.temperature))
 	}
 	return q
 }
@@ -57,43 +69,52 @@ func (t *trainer) goal(pixels, labels *Node, dtype dtypes.DType) goal {
 // loss is each image's (N).
 func (q goal) loss(logits *Node) *Node {
 	own := crossEntropy(logits, q.labels)
-	if q.teacher == nil {
+	if q.taught == nil {
 		return own
 	}
-	taught := crossEntropy(MulScalar(logits, 1/q.temperature), q.teacher)
+	taught := crossEntropy(MulScalar(logits, 1/q.temperature), q.taught)
 	return Add(MulScalar(own, 1-q.share), MulScalar(taught, q.share*q.temperature*q.temperature))
 }
 
 // gradient is the derivative of the losses' sum by the logits (N, Classes).
 func (q goal) gradient(logits *Node) *Node {
 	own := Sub(softmax(logits), q.labels)
-	if q.teacher == nil {
+	if q.taught == nil {
 		return own
 	}
-	taught := Sub(softmax(MulScalar(logits, 1/q.temperature)), q.teacher)
+	taught := Sub(softmax(MulScalar(logits, 1/q.temperature)), q.taught)
 	return Add(MulScalar(own, 1-q.share), MulScalar(taught, q.share*q.temperature))
 }
 
-// taughtBy is what newTrainer gives a trainer the teacher of checkpoint c with.
-func taughtBy(c *model.Checkpoint) func(*trainer) error {
+// taughtBy is what newTrainer gives a trainer the teachers of checkpoints with.
+func taughtBy(checkpoints ...*model.Checkpoint) func(*trainer) error {
 	return func(t *trainer) (err error) {
-		t.teacher = &teacher{spec: c.Spec, input: c.Input, params: deviceParams(c.Spec), state: make([][]compute.Buffer, len(t.state))}
-		for d := range t.state {
-			if t.teacher.state[d], err = putWeights(t.backend, d, t.teacher.params, c.Weights); err != nil {
-				return err
+		for _, c := range checkpoints {
+			one := &teacher{spec: c.Spec, input: c.Input, params: deviceParams(c.Spec), state: make([][]compute.Buffer, len(t.state))}
+			t.teachers = append(t.teachers, one)
+			for d := range t.state {
+				if one.state[d], err = putWeights(t.backend, d, one.params, c.Weights); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
 }
 
-// loadTeacher reads the best checkpoint of the run that is to teach this one, if one is. It must know the same classes, by images of the
-// same size or of a whole fraction of it.
-func (r *run) loadTeacher() error {
-	if r.c.Teacher == "" {
-		return nil
+// loadTeachers reads the best checkpoints of the runs that are to teach this one.
+func (r *run) loadTeachers() error {
+	for _, run := range r.c.Teachers {
+		if err := r.loadTeacher(run); err != nil {
+			return err
+		}
 	}
-	c, note, err := model.Load(r.c.Teacher)
+	return nil
+}
+
+// loadTeacher reads that of a run. It must know the same classes, by images of the same size or of a whole fraction of it.
+func (r *run) loadTeacher(run string) error {
+	c, note, err := model.Load(run)
 	if err != nil {
 		return err
 	}
@@ -105,9 +126,9 @@ func (r *run) loadTeacher() error {
 		err = fmt.Errorf("knows the classes %q, %s has %q", c.Labels, r.set.Name, r.set.Classes)
 	}
 	if err != nil {
-		return fmt.Errorf("train: teacher %s %w: %w", r.c.Teacher, err, model.ErrCheckpoint)
+		return fmt.Errorf("train: teacher %s %w: %w", run, err, model.ErrCheckpoint)
 	}
-	r.teacher = c
+	r.teachers = append(r.teachers, c)
 	return nil
 }
 
@@ -118,22 +139,28 @@ type TeacherRecord struct {
 	TestTop1 float64    `json:"test_top1,omitempty"` // as its checkpoint has it, 0..1
 }
 
-// weights names the teacher's weights, as far as two runs must agree on them.
-func (t *TeacherRecord) weights() string {
-	if t == nil {
-		return "none"
+// taughtWeights names the teachers' weights, as far as two runs must agree on them.
+func taughtWeights(teachers []TeacherRecord) []string {
+	var sums []string
+	for _, t := range teachers {
+		sums = append(sums, t.SHA256)
 	}
-	return t.SHA256
+	return sums
 }
 
-// teacherRecord is that of checkpoint c, nil if there is none.
-func teacherRecord(c *model.Checkpoint) *TeacherRecord {
-	if c == nil {
-		return nil
+// teacherRecords are those of checkpoints.
+func teacherRecords(checkpoints []*model.Checkpoint) []TeacherRecord {
+	var records []TeacherRecord
+	for _, c := range checkpoints {
+		records = append(records, teacherRecord(c))
 	}
+	return records
+}
+
+func teacherRecord(c *model.Checkpoint) TeacherRecord {
 	h := sha256.New()
 	for _, p := range c.Spec.Params() {
 		binary.Write(h, binary.LittleEndian, c.Weights[p.Name].Data) // neither the data's type nor a hash has an error to give
 	}
-	return &TeacherRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
+	return TeacherRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
 }

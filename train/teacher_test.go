@@ -35,33 +35,61 @@ func checkpointOf(spec model.Spec, seed uint64) *model.Checkpoint {
 	return c
 }
 
-// What a teacher says is its softmax at the recipe's temperature, by its own normalization and running statistics.
+// What teachers say is each one's softmax at the recipe's temperature, by its own normalization and running statistics, about its share of the
+// batch; where a run mirrors images, about the first half of that mirrored.
 func TestAnswers(t *testing.T) {
-	spec, c := tinySpec(model.NetD), checkpointOf(tinySpec(model.NetC), 3)
-	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 3, spec)
-	be := goBackend(t)
-	asked := testTrainer(t, be, c.Spec, Recipe{Batch: 3}, 3)
+	be, spec := goBackend(t), tinySpec(model.NetD)
+	teachers := []*model.Checkpoint{checkpointOf(tinySpec(model.NetC), 3), checkpointOf(tinySpec(model.NetD), 4)}
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 5, spec)
+	for flip, asked := range map[Flip][]struct {
+		teacher  int
+		mirrored bool
+	}{
+		FlipNone:        {{0, false}, {0, false}, {1, false}, {1, false}, {1, false}},
+		FlipAlternating: {{0, true}, {0, false}, {1, true}, {1, false}, {1, false}},
+	} {
+		var want []float64
+		for i, a := range asked {
+			size := len(pixels) / len(labels)
+			want = append(want, shares(logitsOf(t, be, teachers[a.teacher], pixels[i*size:(i+1)*size], a.mirrored), 2)...)
+		}
+		student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2, Flip: flip}, state: make([][]compute.Buffer, 1)}
+		if err := taughtBy(teachers...)(student); err != nil {
+			t.Fatal(err)
+		}
+		var weights []compute.Buffer
+		for _, teacher := range student.teachers {
+			defer release(teacher.state)
+			weights = append(weights, teacher.state[0]...)
+		}
+		got := results(t, student, pixels, labels, weights, func(_ *Graph, pixels, labels *Node) []*Node {
+			return []*Node{student.goal(pixels, labels, dtypes.Float32).taught}
+		})[0]
+		near(t, fmt.Sprintf("answers, images mirrored: %s", flip), got, want, 1e-5, 1e-5)
+	}
+}
+
+// logitsOf are those of checkpoint c (Classes) for one image (H, W, 3), as it is or mirrored.
+func logitsOf(t *testing.T, be compute.Backend, c *model.Checkpoint, image []byte, mirrored bool) []float32 {
+	t.Helper()
+	if mirrored {
+		image = slices.Clone(image)
+		for row := range slices.Chunk(image, 3*c.Spec.Size) {
+			for left, right := 0, len(row)-3; left < right; left, right = left+3, right-3 {
+				for k := range 3 {
+					row[left+k], row[right+k] = row[right+k], row[left+k]
+				}
+			}
+		}
+	}
+	asked := testTrainer(t, be, c.Spec, Recipe{Batch: 2}, 1)
 	asked.input = c.Input
 	if err := asked.setWeights(c.Weights); err != nil {
 		t.Fatal(err)
 	}
-	logits := results(t, asked, pixels, labels, asked.weights(), func(g *Graph, pixels, _ *Node) []*Node {
+	return results(t, asked, image, []int32{0}, asked.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		return []*Node{(&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)}
 	})[0]
-
-	student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2}, state: make([][]compute.Buffer, 1)}
-	if err := taughtBy(c)(student); err != nil {
-		t.Fatal(err)
-	}
-	defer release(student.teacher.state)
-	got := results(t, student, pixels, labels, student.teacher.state[0], func(_ *Graph, pixels, labels *Node) []*Node {
-		return []*Node{student.goal(pixels, labels, dtypes.Float32).teacher}
-	})[0]
-	var want []float64
-	for row := range slices.Chunk(logits, spec.Classes) {
-		want = append(want, shares(row, 2)...)
-	}
-	near(t, "answers", got, want, 1e-5, 1e-5)
 }
 
 // shares is the softmax of z at a temperature, by its definition.
@@ -99,7 +127,7 @@ func TestGoal(t *testing.T) {
 		got := evaluate(t, func(in []*Node) []*Node {
 			q := goal{labels: targets(in[1], 3, c.smoothing, in[0].DType())}
 			if c.share > 0 {
-				q.teacher, q.share, q.temperature = in[2], c.share, c.temperature
+				q.taught, q.share, q.temperature = in[2], c.share, c.temperature
 			}
 			loss := q.loss(in[0])
 			return []*Node{loss, q.gradient(in[0]), Gradient(ReduceAllSum(loss), in[0])[0], ReduceAllSum(in[2])} // every input has a use
@@ -128,7 +156,7 @@ func TestRunTaught(t *testing.T) {
 		wrong.Train.Labels[i] = (l + 1) % 4
 	}
 	c := tinyConfig(t)
-	c.Spec, c.Epochs, c.Batch, c.LR, c.Teacher, c.Changes = tinySpec(model.NetC), 6, 16, 0.1, first.Out, []byte(`{"mix": 0}`)
+	c.Spec, c.Epochs, c.Batch, c.LR, c.Teachers, c.Changes = tinySpec(model.NetC), 8, 16, 0.1, []string{first.Out}, []byte(`{"mix": 0}`)
 	whole, err := Run(context.Background(), c, &wrong)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +181,7 @@ func TestRunTaught(t *testing.T) {
 		t.Errorf("%d of 40 right after learning the teacher's answers, error %v", correct, err)
 	}
 	record, err := LoadRecord(c.Out)
-	if err != nil || record.TaughtBy == nil || record.TaughtBy.Net != first.Spec || record.TaughtBy.TestTop1 < 0.9 {
+	if err != nil || len(record.TaughtBy) != 1 || record.TaughtBy[0].Net != first.Spec || record.TaughtBy[0].TestTop1 < 0.9 {
 		t.Errorf("recorded teacher %+v, error %v", record.TaughtBy, err)
 	}
 	if card := string(mustRead(t, c.Out, cardFile)); !strings.Contains(card, "| teacher | net C") {
@@ -173,7 +201,7 @@ func TestRunTaught(t *testing.T) {
 	}
 	broken.Resume, broken.Progress = true, nil
 	other := broken
-	other.Teacher = c.Out
+	other.Teachers = []string{c.Out}
 	if _, err := Run(context.Background(), other, &wrong); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "teacher") {
 		t.Errorf("resumed with another teacher: error %v", err)
 	}
@@ -202,14 +230,14 @@ func TestTeacherRefused(t *testing.T) {
 		change func(*Config)
 		want   error
 	}{
-		{"no run", func(c *Config) { c.Teacher = t.TempDir() }, model.ErrCheckpoint},
+		{"no run", func(c *Config) { c.Teachers = []string{t.TempDir()} }, model.ErrCheckpoint},
 		{"other classes", func(*Config) {}, model.ErrCheckpoint},
-		{"no teacher", func(c *Config) { c.Teacher, c.Changes = "", []byte(`{"distill": 0.5}`) }, ErrConfig},
+		{"no teacher", func(c *Config) { c.Teachers, c.Changes = nil, []byte(`{"distill": 0.5}`) }, ErrConfig},
 		{"nothing learnt from it", func(c *Config) { c.Changes = []byte(`{"distill": 0, "mix": 0}`) }, ErrConfig},
 		{"mixed images have no label", func(c *Config) { c.Changes = []byte(`{"distill": 0.9}`) }, ErrConfig},
 	} {
 		config := tinyConfig(t)
-		config.Teacher = first.Out
+		config.Teachers = []string{first.Out}
 		c.change(&config)
 		if _, err := Run(context.Background(), config, &renamed); !errors.Is(err, c.want) {
 			t.Errorf("%s: error %v, want %v", c.name, err, c.want)

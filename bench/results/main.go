@@ -79,11 +79,14 @@ func keep(dir string) error {
 	if err := json.Unmarshal(text, &r.Result); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	for _, s := range []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.Plugin, &r.Record.Teacher, &r.Record.QAT, &r.Result.Run} {
-		*s = lastName(*s)
+	names := []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.Plugin, &r.Record.QAT, &r.Result.Run}
+	for _, several := range [][]string{r.Record.Teachers, r.Record.Args} {
+		for i := range several {
+			names = append(names, &several[i])
+		}
 	}
-	for i := range r.Record.Args {
-		r.Record.Args[i] = lastName(r.Record.Args[i])
+	for _, s := range names {
+		*s = lastName(*s)
 	}
 	r.Record.Device = paths.ReplaceAllStringFunc(r.Record.Device, filepath.Base)
 	out, err := json.MarshalIndent(r, "", "  ")

@@ -17,7 +17,7 @@ type group struct {
 	spec    model.Spec
 	data    string
 	recipe  string
-	teacher string // the net that taught it
+	teacher string // the net that taught it, or several
 	preset  bool   // the recipe is a preset, nothing changed
 	epochs  int
 	rate    float64 // the highest
@@ -25,10 +25,11 @@ type group struct {
 }
 
 func key(r run) group {
-	teacher := ""
-	if t := r.Record.TaughtBy; t != nil {
-		teacher = t.Net.Name()
+	var names []string
+	for _, t := range r.Record.TaughtBy {
+		names = append(names, t.Net.Name())
 	}
+	teacher := strings.Join(names, "+")
 	return group{r.Record.Spec, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
 		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
@@ -130,8 +131,12 @@ func teachers(runs []run) string {
 		}
 		figure, seeds := g.top1()
 		r := g.runs[0].Record
-		fmt.Fprintf(&b, "| %s | %s | %.2f %% | **%s** | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
-			100*r.TaughtBy.TestTop1, figure, own, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)
+		var theirs []string
+		for _, t := range r.TaughtBy {
+			theirs = append(theirs, fmt.Sprintf("%.2f %%", 100*t.TestTop1))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
+			strings.Join(theirs, ", "), figure, own, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)
 	}
 	return b.String()
 }

@@ -41,7 +41,7 @@ func trainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
-			&cli.StringFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch"},
+			&cli.StringSliceFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch. Again, for another one: each then has its share of the batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
@@ -124,7 +124,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
 		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"),
-		TestFlip: c.Bool("test-flip"), Teacher: absolute(c.String("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
+		TestFlip: c.Bool("test-flip"), Teachers: allAbsolute(c.StringSlice("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
 	}
 	if file := c.Path("recipe"); file != "" {
 		if config.Changes, err = os.ReadFile(file); err != nil {
@@ -153,7 +153,7 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 		return config, "", err
 	}
 	config.QAT, config.Preset, config.Changes, config.Args = absolute(run), train.PresetQAT, nil, os.Args[1:]
-	config.Epochs, config.Batch, config.LR, config.Teacher = c.Int("epochs"), c.Int("batch"), c.Float64("lr"), absolute(c.String("teacher"))
+	config.Epochs, config.Batch, config.LR, config.Teachers = c.Int("epochs"), c.Int("batch"), c.Float64("lr"), allAbsolute(c.StringSlice("teacher"))
 	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
 	if d := c.String("data"); d != "" {
 		config.Data = absolute(d)
@@ -276,4 +276,12 @@ func withAllocatorSettings(c *cli.Context) {
 	}
 	env := append(append(os.Environ(), settings...), reexecEnv+"=1")
 	syscall.Exec(exe, os.Args, env) // returns only on failure
+}
+
+// allAbsolute is absolute of each; nil of none.
+func allAbsolute(data []string) (all []string) {
+	for _, d := range data {
+		all = append(all, absolute(d))
+	}
+	return all
 }
