@@ -38,6 +38,9 @@ func (r *run) card(res *Result) []byte {
 	if r.recipe.Muon > 0 {
 		p("| | Muon for the matrices that mix channels, at %.3g of that rate; initial weights %g of the way to the identity |", r.recipe.Muon, r.recipe.Identity)
 	}
+	if from := r.record.BegunWith; from != nil {
+		p("| begun with | net %s (weights' sha256 `%.12s`…) |", from.Net.Name(), from.SHA256)
+	}
 	for _, t := range r.record.TaughtBy {
 		p("| teacher | net %s (weights' sha256 `%.12s`…) |", t.Net.Name(), t.SHA256)
 	}

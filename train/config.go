@@ -47,6 +47,9 @@ type Config struct {
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
 
+	// Run whose best weights this one begins with; of the net it may differ in the images' size and in the classes. "": it draws its own
+	From string `json:"from,omitempty"`
+
 	// Runs whose best weights teach this one: Recipe.Distill of the loss is about their answers to each batch. nil: no teacher
 	Teachers []string `json:"teachers,omitempty"`
 
@@ -139,6 +142,8 @@ func (c Config) check(r Recipe) error {
 		return refuse("a teacher, and a recipe that learns nothing from it: want distill above 0")
 	case len(c.Teachers) > c.Batch/max(2, c.Devices):
 		return refuse("%d teachers: want an image of each batch for each, on each device", len(c.Teachers))
+	case c.QAT != "" && c.From != "":
+		return refuse("a quantization-aware run begins with the weights of the run it is about, and with no others")
 	case (c.QAT != "") != (c.Preset == PresetQAT):
 		return refuse("preset %s is for a run to go on from, and such a run takes no other", PresetQAT)
 	}

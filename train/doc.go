@@ -8,6 +8,7 @@
 //	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
 //	devices.go   a step that several devices share
 //	teacher.go   trained networks whose answers are learnt; qat.go: training with int8's rounding in the step
+//	from.go      the weights of another run, to begin with
 //	layout.go    PyTorch's layouts to the device's and back; the initial weights
 //	run.go       the loop: epochs, validation, the final test; progress.go: what it reports meanwhile
 //	state.go     a run to its checkpoints and back

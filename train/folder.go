@@ -91,16 +91,17 @@ func LatestRun(root string) (string, error) {
 // Record is config.json: what a run was asked to do, what it found there, and with what it works.
 type Record struct {
 	Config
-	Recipe   Recipe            `json:"recipe"`
-	Input    model.Input       `json:"input"`
-	Data     DataRecord        `json:"dataset"`
-	TaughtBy []TeacherRecord   `json:"taught_by,omitempty"` // Config.Teachers, as they were found
-	Backend  string            `json:"backend_used"`
-	Device   string            `json:"backend_description"` // as the backend has it, with its version
-	Started  time.Time         `json:"started"`
-	Platform string            `json:"platform"`
-	CPUs     int               `json:"cpus"`     // that this process may run on
-	Versions map[string]string `json:"versions"` // Go, this program, and the modules that compute
+	Recipe    Recipe            `json:"recipe"`
+	Input     model.Input       `json:"input"`
+	Data      DataRecord        `json:"dataset"`
+	TaughtBy  []NetRecord       `json:"taught_by,omitempty"`  // Config.Teachers, as they were found
+	BegunWith *NetRecord        `json:"begun_with,omitempty"` // Config.From, likewise
+	Backend   string            `json:"backend_used"`
+	Device    string            `json:"backend_description"` // as the backend has it, with its version
+	Started   time.Time         `json:"started"`
+	Platform  string            `json:"platform"`
+	CPUs      int               `json:"cpus"`     // that this process may run on
+	Versions  map[string]string `json:"versions"` // Go, this program, and the modules that compute
 }
 
 // DataRecord is the data of a run, in images.
@@ -147,13 +148,22 @@ func (r Record) matches(now Record) error {
 		{"seed", r.Seed, now.Seed},
 		{"data", r.Data.SHA256, now.Data.SHA256},
 		{"number of training images", r.Data.Train, now.Data.Train},
-		{"teacher", taughtWeights(r.TaughtBy), taughtWeights(now.TaughtBy)},
+		{"teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy)},
+		{"network to begin with", weightsOf(r.begunWith()), weightsOf(now.begunWith())},
 	} {
 		if !reflect.DeepEqual(f.was, f.now) {
 			return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", now.Out, f.name, f.was, f.now, ErrConfig)
 		}
 	}
 	return nil
+}
+
+// begunWith is the network that the run began with, if there was one.
+func (r Record) begunWith() []NetRecord {
+	if r.BegunWith == nil {
+		return nil
+	}
+	return []NetRecord{*r.BegunWith}
 }
 
 func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) Record {

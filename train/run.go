@@ -33,6 +33,7 @@ type run struct {
 	loader *dataset.Loader
 	t      *trainer
 
+	from     *model.Checkpoint   // Config.From's; nil: none
 	teachers []*model.Checkpoint // Config.Teachers'
 
 	// Where the run is. All of it is in checkpoint "last".
@@ -68,6 +69,9 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		return nil, err
 	}
 	r := &run{c: c, recipe: recipe, set: set, began: time.Now()}
+	if err := r.loadFrom(); err != nil {
+		return nil, err
+	}
 	if err := r.prepareData(); err != nil {
 		return nil, err
 	}
@@ -170,7 +174,9 @@ func (r *run) prepareData() error {
 	if r.c.Batch > r.train.N {
 		return fmt.Errorf("train: batch of %d from %d training images (%d more are held out): %w", r.c.Batch, r.train.N, r.val.N, ErrConfig)
 	}
-	r.record.Input = normalization(&r.train)
+	if r.record.Input = normalization(&r.train); r.from != nil {
+		r.record.Input = r.from.Input // which its weights are for
+	}
 
 	flips := map[Flip]dataset.Flip{FlipNone: dataset.FlipNone, FlipRandom: dataset.FlipRandom, FlipAlternating: dataset.FlipAlternating}
 	gray := byte(r.record.Input.Mean)
@@ -199,7 +205,11 @@ func normalization(s *dataset.Split) model.Input {
 // start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	r.record.Device, r.record.TaughtBy = description, teacherRecords(r.teachers)
+	r.record.Device, r.record.TaughtBy = description, netRecords(r.teachers)
+	if r.from != nil {
+		from := netRecord(r.from)
+		r.record.BegunWith = &from
+	}
 	old, err := LoadRecord(r.c.Out)
 	switch {
 	case r.c.Resume && err != nil:
@@ -210,7 +220,7 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
-	fresh := &model.Checkpoint{Weights: initialWeights(r.c.Spec, r.recipe.Identity, rng)}
+	fresh := &model.Checkpoint{Weights: r.begin(initialWeights(r.c.Spec, r.recipe.Identity, rng))}
 	if r.c.QAT != "" {
 		if fresh, err = r.startQuantized(); err != nil {
 			return nil, err

@@ -132,35 +132,35 @@ func (r *run) loadTeacher(run string) error {
 	return nil
 }
 
-// TeacherRecord is the network that a run was taught by.
-type TeacherRecord struct {
+// NetRecord is a trained network that a run made use of.
+type NetRecord struct {
 	Net      model.Spec `json:"spec"`
 	SHA256   string     `json:"sha256"`              // of its weights: float32, little-endian, in the order of Spec.Params
 	TestTop1 float64    `json:"test_top1,omitempty"` // as its checkpoint has it, 0..1
 }
 
-// taughtWeights names the teachers' weights, as far as two runs must agree on them.
-func taughtWeights(teachers []TeacherRecord) []string {
+// weightsOf names the networks' weights, as far as two runs must agree on them.
+func weightsOf(nets []NetRecord) []string {
 	var sums []string
-	for _, t := range teachers {
-		sums = append(sums, t.SHA256)
+	for _, n := range nets {
+		sums = append(sums, n.SHA256)
 	}
 	return sums
 }
 
-// teacherRecords are those of checkpoints.
-func teacherRecords(checkpoints []*model.Checkpoint) []TeacherRecord {
-	var records []TeacherRecord
+// netRecords are those of checkpoints.
+func netRecords(checkpoints []*model.Checkpoint) []NetRecord {
+	var records []NetRecord
 	for _, c := range checkpoints {
-		records = append(records, teacherRecord(c))
+		records = append(records, netRecord(c))
 	}
 	return records
 }
 
-func teacherRecord(c *model.Checkpoint) TeacherRecord {
+func netRecord(c *model.Checkpoint) NetRecord {
 	h := sha256.New()
 	for _, p := range c.Spec.Params() {
 		binary.Write(h, binary.LittleEndian, c.Weights[p.Name].Data) // neither the data's type nor a hash has an error to give
 	}
-	return TeacherRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
+	return NetRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
 }

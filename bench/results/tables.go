@@ -16,7 +16,7 @@ import (
 type group struct {
 	spec    model.Spec
 	data    string
-	recipe  string
+	recipe  string // and what its weights began with, if not a draw
 	teacher string // the net that taught it, or several
 	preset  bool   // the recipe is a preset, nothing changed
 	epochs  int
@@ -30,7 +30,11 @@ func key(r run) group {
 		names = append(names, t.Net.Name())
 	}
 	teacher := strings.Join(names, "+")
-	return group{r.Record.Spec, r.Record.Data.Name, r.Record.Recipe.Name, teacher, r.Record.Changes == nil && teacher == "",
+	recipe, from := r.Record.Recipe.Name, r.Record.BegunWith
+	if from != nil {
+		recipe += "-from-" + from.Net.Name()
+	}
+	return group{r.Record.Spec, r.Record.Data.Name, recipe, teacher, r.Record.Changes == nil && teacher == "" && from == nil,
 		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
 }
 

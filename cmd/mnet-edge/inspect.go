@@ -38,13 +38,19 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s.MidReLU = !c.Bool("no-mid-relu")
 	s.Padding = model.Padding(c.String("padding"))
 	s.Size = c.Int("size")
-	if n := c.Int("enlarge"); n != 1 {
-		s.Enlarge = n
-	}
+	s.Enlarge = enlargement(c)
 	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}
 	return s, nil
+}
+
+// enlargement is the flag's as a spec has it, where a net that does not enlarge its image has 0.
+func enlargement(c *cli.Context) int {
+	if n := c.Int("enlarge"); n != 1 {
+		return n
+	}
+	return 0
 }
 
 func inspectCommand() *cli.Command {

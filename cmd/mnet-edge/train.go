@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/dataset"
+	"mnet-edge/model"
 	"mnet-edge/report"
 	"mnet-edge/train"
 )
@@ -23,7 +24,9 @@ func trainCommand() *cli.Command {
 2. CIFAR-10, net D at half width:            mnet-edge train --data cifar10 --width 0.5
 3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1
 4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-1
-5. Teach a small net what a large one knows: mnet-edge train --data cifar10 --width 0.25 --teacher runs/C-1`,
+5. Teach a small net what a large one knows: mnet-edge train --data cifar10 --width 0.25 --teacher runs/C-1
+6. Begin with what a run has learnt, on pictures of other things:
+                                             mnet-edge train --from runs/D-w0.5-1 --data photos.zip --epochs 5`,
 		Flags: append([]cli.Flag{
 			dataFlag("images to train on (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
@@ -41,6 +44,7 @@ func trainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
+			&cli.StringFlag{Name: "from", Usage: "begin with `RUN`'s best weights, its last layer anew if the classes are others: the net is that run's, but for --size and --enlarge"},
 			&cli.StringSliceFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch. Again, for another one: each then has its share of the batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
@@ -112,7 +116,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	if c.String("qat") != "" {
 		return quantizedConfig(c, c.String("qat"))
 	}
-	spec, err := specFromFlags(c, c.String("net"))
+	spec, err := trainSpec(c)
 	if err != nil {
 		return train.Config{}, "", err
 	}
@@ -124,7 +128,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	config := train.Config{
 		Spec: spec, Preset: c.String("preset"), Epochs: c.Int("epochs"), Batch: c.Int("batch"), LR: c.Float64("lr"),
 		Seed: c.Uint64("seed"), ValFraction: c.Float64("val-fraction"), SaveEvery: c.Duration("save-every"), Limit: c.Int("limit"), Backend: c.String("backend"), Devices: c.Int("devices"),
-		TestFlip: c.Bool("test-flip"), Teachers: allAbsolute(c.StringSlice("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
+		TestFlip: c.Bool("test-flip"), From: absolute(c.String("from")), Teachers: allAbsolute(c.StringSlice("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
 	}
 	if file := c.Path("recipe"); file != "" {
 		if config.Changes, err = os.ReadFile(file); err != nil {
@@ -137,6 +141,34 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 		}
 	}
 	return config, data, nil
+}
+
+// trainSpec is the net that the flags ask for: of a run that begins with another's weights that one's, but for the images' size.
+func trainSpec(c *cli.Context) (model.Spec, error) {
+	from := c.String("from")
+	if from == "" {
+		return specFromFlags(c, c.String("net"))
+	}
+	for _, f := range []string{"net", "width", "no-mid-relu", "padding"} {
+		if c.IsSet(f) {
+			return model.Spec{}, usagef("--%s is the other run's in one with --from", f)
+		}
+	}
+	checkpoint, _, err := model.Load(from)
+	if err != nil {
+		return model.Spec{}, err
+	}
+	spec := checkpoint.Spec
+	if c.IsSet("size") {
+		spec.Size = c.Int("size")
+	}
+	if c.IsSet("enlarge") {
+		spec.Enlarge = enlargement(c)
+	}
+	if err := spec.Check(); err != nil {
+		return spec, usageError{err}
+	}
+	return spec, nil
 }
 
 // quantizedConfig is that of a quantization-aware run after another: its net, data and seed, hence its validation images.

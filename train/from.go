@@ -1,0 +1,47 @@
+package train
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"mnet-edge/model"
+)
+
+// loadFrom reads the best checkpoint of the run whose weights this one is to begin with, if there is one.
+func (r *run) loadFrom() error {
+	if r.c.From == "" {
+		return nil
+	}
+	c, note, err := model.Load(r.c.From)
+	if err != nil {
+		return err
+	}
+	r.note(note)
+	alike := c.Spec
+	alike.Size, alike.Enlarge, alike.Classes = r.c.Spec.Size, r.c.Spec.Enlarge, r.c.Spec.Classes
+	if alike != r.c.Spec {
+		return fmt.Errorf("train: %s holds net %s, whose weights are no beginning for %s: %w", r.c.From, c.Spec.Name(), r.c.Spec.Name(), model.ErrCheckpoint)
+	}
+	r.from = c
+	return nil
+}
+
+// begin is drawn, the initial weights of a run, with those it is to begin with in their place. If these are for other classes, the last layer
+// keeps its draw: what finds edges and wheels is of use for any picture (Yosinski et al., "How transferable are features in deep neural
+// networks?", 2014).
+func (r *run) begin(drawn model.Weights) model.Weights {
+	if r.from == nil {
+		return drawn
+	}
+	weights := maps.Clone(r.from.Weights)
+	if !slices.Equal(r.from.Labels, r.set.Classes) {
+		r.note(fmt.Sprintf("%s knows other classes: the last layer begins anew", r.c.From))
+		layers := r.c.Spec.Layers()
+		last := layers[len(layers)-1].Name
+		for _, name := range []string{last + ".weight", last + ".bias"} {
+			weights[name] = drawn[name]
+		}
+	}
+	return weights
+}

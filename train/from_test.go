@@ -1,0 +1,132 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"mnet-edge/model"
+)
+
+// A run begins with another's best weights and normalization, on larger images too; interrupted and resumed it ends with the same weights.
+func TestRunFrom(t *testing.T) {
+	set := patterns(160, 40)
+	first := tinyConfig(t)
+	first.Spec, first.Epochs, first.Batch, first.LR = tinySpec(model.NetC), 8, 16, 0.1
+	if res, err := Run(context.Background(), first, set); err != nil || res.TestTop1 < 0.9 {
+		t.Fatalf("the run to begin with: %+v, error %v", res, err)
+	}
+	known, _, err := model.Load(first.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	c := tinyConfig(t)
+	c.Spec, c.Epochs, c.Batch, c.LR, c.From = first.Spec, 2, 16, 1e-9, first.Out
+	whole, err := Run(context.Background(), c, set)
+	if err != nil || whole.TestTop1 < 0.9 {
+		t.Fatalf("at a rate of next to nothing: %+v, error %v", whole, err)
+	}
+	last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+	if err != nil || last.Input != known.Input {
+		t.Errorf("normalization %v, want %v, error %v", last.Input, known.Input, err)
+	}
+	for _, p := range c.Spec.Params() { // the steps bring Muon's matrices to their norm, so not quite where they were
+		for i, v := range last.Weights[p.Name].Data {
+			if d := v - known.Weights[p.Name].Data[i]; p.Trainable && (d > 1e-3 || d < -1e-3) {
+				t.Fatalf("%s: weight %d is %v away from where it began", p.Name, i, d)
+			}
+		}
+	}
+	if record, err := LoadRecord(c.Out); err != nil || record.BegunWith == nil || record.BegunWith.Net != first.Spec {
+		t.Errorf("recorded %+v, error %v", record.BegunWith, err)
+	}
+	if card := string(mustRead(t, c.Out, cardFile)); !strings.Contains(card, "| begun with | net C") {
+		t.Errorf("card.md does not say what the run began with:\n%s", card)
+	}
+
+	broken := c
+	broken.Out = filepath.Join(t.TempDir(), "broken")
+	ctx, cancel := context.WithCancel(context.Background())
+	broken.Progress = func(p Progress) {
+		if p.Phase == PhaseValidate && p.Epoch == 1 {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, broken, set); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: error %v", err)
+	}
+	broken.Resume, broken.Progress = true, nil
+	other := broken
+	other.From = c.Out
+	if _, err := Run(context.Background(), other, set); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "begin with") {
+		t.Errorf("resumed with another beginning: error %v", err)
+	}
+	if _, err := Run(context.Background(), broken, set); err != nil {
+		t.Fatal(err)
+	}
+	if resumed, _, err := model.Load(filepath.Join(broken.Out, "checkpoint", "last")); err != nil || !reflect.DeepEqual(resumed.Weights, last.Weights) {
+		t.Errorf("resumed: other weights, or error %v", err)
+	}
+}
+
+// Of a net that knows other classes the last layer is left out, and said to be.
+func TestBeginOtherClasses(t *testing.T) {
+	set, from := patterns(40, 8), checkpointOf(tinySpec(model.NetD), 3)
+	drawn := checkpointOf(from.Spec, 4).Weights
+	var notes []string
+	r := &run{c: Config{Spec: from.Spec, From: "another", Progress: func(p Progress) { notes = append(notes, p.Note) }}, set: set, from: from}
+	for _, same := range []bool{true, false} {
+		from.Labels, notes = []string{"spoons", "forks", "knives", "plates"}, nil
+		if same {
+			from.Labels = set.Classes
+		}
+		weights := r.begin(drawn)
+		for _, p := range from.Spec.Params() {
+			want := from.Weights
+			if !same && strings.HasPrefix(p.Name, "linear.") {
+				want = drawn
+			}
+			if !reflect.DeepEqual(weights[p.Name], want[p.Name]) {
+				t.Errorf("same classes %v: %s is not what it should begin as", same, p.Name)
+			}
+		}
+		if (len(notes) == 0) != same {
+			t.Errorf("same classes %v: notes %q", same, notes)
+		}
+	}
+}
+
+// What is no beginning for the net is refused before there is a run folder.
+func TestFromRefused(t *testing.T) {
+	set := patterns(40, 8)
+	first := tinyConfig(t)
+	first.Epochs = 1
+	if _, err := Run(context.Background(), first, set); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   error
+	}{
+		{"no run", func(c *Config) { c.From = t.TempDir() }, model.ErrCheckpoint},
+		{"another width", func(c *Config) { c.Spec.Width *= 2 }, model.ErrCheckpoint},
+		{"another net", func(c *Config) { c.Spec.Net = model.NetC }, model.ErrCheckpoint},
+		{"quantization in the step", func(c *Config) { c.Preset, c.QAT = PresetQAT, first.Out }, ErrConfig},
+	} {
+		config := tinyConfig(t)
+		config.From = first.Out
+		c.change(&config)
+		if _, err := Run(context.Background(), config, set); !errors.Is(err, c.want) {
+			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
+		}
+		if _, err := os.Stat(config.Out); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the run folder is there: %v", c.name, err)
+		}
+	}
+}
