@@ -184,7 +184,7 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 	if err != nil {
 		return config, "", err
 	}
-	config.QAT, config.Preset, config.Changes, config.Args = absolute(run), train.PresetQAT, nil, os.Args[1:]
+	config.QAT, config.From, config.Preset, config.Changes, config.Args = absolute(run), "", train.PresetQAT, nil, os.Args[1:]
 	config.Epochs, config.Batch, config.LR, config.Teachers = c.Int("epochs"), c.Int("batch"), c.Float64("lr"), allAbsolute(c.StringSlice("teacher"))
 	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
 	if d := c.String("data"); d != "" {
