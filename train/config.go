@@ -93,7 +93,7 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 		c.Batch = r.Batch
 	}
 	if c.LR == 0 && r.LR == preset.LR {
-		c.LR = preset.peak(c.Epochs)
+		c.LR = preset.peak(c.Epochs, c.From == "")
 	} else if c.LR == 0 {
 		c.LR = r.LR
 	}

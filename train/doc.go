@@ -16,6 +16,7 @@
 //	history.go, events.go, confusion.go, card.go   the files made of the epochs and of the test
 //	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo
 //	bench.go     the step alone, for comparison with other frameworks
+//	heap.go      how much memory the process keeps from step to step
 //	tunables.go  what the process should have in its environment for XLA to be fast
 //
 // The step is one pure function, (weights, momenta, batch, rate) -> (weights, momenta, loss, hits), whose gradient is written

@@ -11,3 +11,5 @@ import (
 func openXLA(string, map[string]any) (compute.Backend, error) {
 	return nil, errors.New("this program was built without cgo, which XLA needs")
 }
+
+func giveBack() {}

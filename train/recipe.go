@@ -173,15 +173,16 @@ func (r Recipe) taught() Recipe {
 	return r
 }
 
-// longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many.
+// longRun is the number of epochs from which preset fast takes longRate: what is quick for few epochs is only noise in many. A run that begins
+// with another's weights takes it too: docs/decisions/0005-recipe.md has the figures of both.
 const (
 	longRun  = 20
 	longRate = 0.1
 )
 
-// peak is the highest rate for a run of epochs.
-func (r Recipe) peak(epochs int) float64 {
-	if r.Name == PresetFast && epochs >= longRun {
+// peak is the highest rate for a run of epochs, whose initial weights are drawn or another run's.
+func (r Recipe) peak(epochs int, drawn bool) float64 {
+	if r.Name == PresetFast && (epochs >= longRun || !drawn) {
 		return longRate
 	}
 	return r.LR

@@ -90,6 +90,7 @@ func TestChanges(t *testing.T) {
 		{Config{Changes: []byte(`{}`)}, with(func(*Recipe) {})},
 		{Config{Changes: []byte(`{"name": "plain", "muon": 0, "identity": 0}`)}, with(func(r *Recipe) { r.Name, r.Muon, r.Identity = "plain", 0, 0 })},
 		{Config{Changes: []byte(`{"momentum": 0.95}`), Epochs: 30}, with(func(r *Recipe) { r.Momentum, r.Epochs, r.LR = 0.95, 30, longRate })},
+		{Config{Changes: []byte(`{}`), From: "run"}, with(func(r *Recipe) { r.LR = longRate })},
 		{Config{Changes: []byte(`{"lr": 0.2, "epochs": 25}`)}, with(func(r *Recipe) { r.LR, r.Epochs = 0.2, 25 })},
 		{Config{Changes: []byte(`{"temperature": 2}`), Teachers: []string{"run"}}, with(func(r *Recipe) { r.Distill, r.Temperature, r.Mix = 1, 2, 0.5 })},
 		{Config{Changes: []byte(`{"lr": 0.2, "batch": 64}`), LR: 0.4}, with(func(r *Recipe) { r.LR, r.Batch = 0.4, 64 })},

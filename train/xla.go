@@ -2,6 +2,17 @@
 
 package train
 
+// #cgo LDFLAGS: -ldl
+// #define _GNU_SOURCE
+// #include <dlfcn.h>
+// #include <stddef.h>
+//
+// static void give_back(void) {
+//	int (*trim)(size_t) = (int (*)(size_t))dlsym(RTLD_DEFAULT, "malloc_trim");
+//	if (trim) trim(0);
+// }
+import "C"
+
 import (
 	"io"
 
@@ -19,3 +30,6 @@ func openXLA(path string, options map[string]any) (be compute.Backend, err error
 	defer recovered(&err)
 	return xla.NewWithOptions(path, options)
 }
+
+// giveBack gives the pages of freed memory back to the system, where the C library can: glibc.
+func giveBack() { C.give_back() }

@@ -1,0 +1,50 @@
+package train
+
+import (
+	"os"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// heap keeps the memory of a process that trains from growing without need.
+//
+// A step's temporaries are one piece of memory for each device, of half a gigabyte and more. With Tunables they stay with the process from step to
+// step, since pages that the system has to clear for each step anew cost a fifth of its time. But glibc before 2.38 does not find an aligned
+// piece in the very one of that size that it was given back, once a few bytes beside it have another use (its bug 14581), and takes
+// another one from the system: a run that used one gigabyte came to twenty. What it leaves lying is given back when it has become much.
+type heap struct {
+	process *process.Process
+	usual   uint64 // resident after the first step, or the first one after memory was given back; 0: that is still to come
+}
+
+// afterStep is called after each step.
+func (h *heap) afterStep() {
+	if h.grown(h.resident()) {
+		giveBack()
+	}
+}
+
+// grown says whether it is time to give memory back, now being what is resident.
+func (h *heap) grown(now uint64) bool {
+	if h.usual == 0 {
+		h.usual = now
+		return false
+	}
+	if now <= h.usual+h.usual/4 {
+		return false
+	}
+	h.usual = 0
+	return true
+}
+
+// resident is how much memory of this process is in use, in bytes; 0 where the system does not say.
+func (h *heap) resident() uint64 {
+	if h.process == nil {
+		h.process = &process.Process{Pid: int32(os.Getpid())}
+	}
+	m, err := h.process.MemoryInfo()
+	if err != nil {
+		return 0
+	}
+	return m.RSS
+}
