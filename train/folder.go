@@ -149,21 +149,13 @@ func (r Record) matches(now Record) error {
 		{"data", r.Data.SHA256, now.Data.SHA256},
 		{"number of training images", r.Data.Train, now.Data.Train},
 		{"teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy)},
-		{"network to begin with", weightsOf(r.begunWith()), weightsOf(now.begunWith())},
+		{"network to begin with", r.BegunWith.weights(), now.BegunWith.weights()},
 	} {
 		if !reflect.DeepEqual(f.was, f.now) {
 			return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", now.Out, f.name, f.was, f.now, ErrConfig)
 		}
 	}
 	return nil
-}
-
-// begunWith is the network that the run began with, if there was one.
-func (r Record) begunWith() []NetRecord {
-	if r.BegunWith == nil {
-		return nil
-	}
-	return []NetRecord{*r.BegunWith}
 }
 
 func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) Record {

@@ -13,11 +13,10 @@ func (r *run) loadFrom() error {
 	if r.c.From == "" {
 		return nil
 	}
-	c, note, err := model.Load(r.c.From)
+	c, err := r.load(r.c.From)
 	if err != nil {
 		return err
 	}
-	r.note(note)
 	alike := c.Spec
 	alike.Size, alike.Enlarge, alike.Classes = r.c.Spec.Size, r.c.Spec.Enlarge, r.c.Spec.Classes
 	if alike != r.c.Spec {
@@ -25,6 +24,15 @@ func (r *run) loadFrom() error {
 	}
 	r.from = c
 	return nil
+}
+
+// load reads the best checkpoint of another run.
+func (r *run) load(dir string) (*model.Checkpoint, error) {
+	c, note, err := model.Load(dir)
+	if err == nil {
+		r.note(note)
+	}
+	return c, err
 }
 
 // begin is drawn, the initial weights of a run, with those it is to begin with in their place. If these are for other classes, the last layer

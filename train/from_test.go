@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -51,16 +50,8 @@ func TestRunFrom(t *testing.T) {
 
 	broken := c
 	broken.Out = filepath.Join(t.TempDir(), "broken")
-	ctx, cancel := context.WithCancel(context.Background())
-	broken.Progress = func(p Progress) {
-		if p.Phase == PhaseValidate && p.Epoch == 1 {
-			cancel()
-		}
-	}
-	if _, err := Run(ctx, broken, set); !errors.Is(err, context.Canceled) {
-		t.Fatalf("interrupted: error %v", err)
-	}
-	broken.Resume, broken.Progress = true, nil
+	interrupt(t, broken, set)
+	broken.Resume = true
 	other := broken
 	other.From = c.Out
 	if _, err := Run(context.Background(), other, set); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "begin with") {
@@ -122,11 +113,6 @@ func TestFromRefused(t *testing.T) {
 		config := tinyConfig(t)
 		config.From = first.Out
 		c.change(&config)
-		if _, err := Run(context.Background(), config, set); !errors.Is(err, c.want) {
-			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
-		}
-		if _, err := os.Stat(config.Out); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: the run folder is there: %v", c.name, err)
-		}
+		refused(t, c.name, config, set, c.want)
 	}
 }

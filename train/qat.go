@@ -135,11 +135,10 @@ func rangesFor(ranges map[string]model.Range, s *dataset.Split) func(*trainer) e
 
 // startQuantized is the checkpoint that a quantization-aware run begins with: the best of the run it is given.
 func (r *run) startQuantized() (*model.Checkpoint, error) {
-	c, note, err := model.Load(r.c.QAT)
+	c, err := r.load(r.c.QAT)
 	if err != nil {
 		return nil, err
 	}
-	r.note(note)
 	if c.Spec != r.c.Spec {
 		return nil, fmt.Errorf("train: %s holds net %s with %d classes, wanted is %s with %d: %w", r.c.QAT, c.Spec.Name(), c.Spec.Classes,
 			r.c.Spec.Name(), r.c.Spec.Classes, model.ErrCheckpoint)

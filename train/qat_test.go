@@ -114,16 +114,8 @@ func TestRunQuantized(t *testing.T) {
 
 	again := c
 	again.Out = filepath.Join(t.TempDir(), "again")
-	ctx, cancel := context.WithCancel(context.Background())
-	again.Progress = func(p Progress) {
-		if p.Phase == PhaseValidate {
-			cancel()
-		}
-	}
-	if _, err := Run(ctx, again, set); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v, want a cancelled run", err)
-	}
-	again.Progress, again.Resume = nil, true
+	interrupt(t, again, set)
+	again.Resume = true
 	resumed, err := Run(context.Background(), again, set)
 	if err != nil {
 		t.Fatal(err)

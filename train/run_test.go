@@ -217,6 +217,17 @@ func interrupt(t *testing.T, c Config, set *dataset.Set) {
 	}
 }
 
+// refused runs c, which fails as wanted before there is a run folder.
+func refused(t *testing.T, name string, c Config, set *dataset.Set, want error) {
+	t.Helper()
+	if _, err := Run(context.Background(), c, set); !errors.Is(err, want) {
+		t.Errorf("%s: error %v, want %v", name, err, want)
+	}
+	if _, err := os.Stat(c.Out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s: the run folder is there: %v", name, err)
+	}
+}
+
 // reload changes a run's checkpoint "last" as change says.
 func reload(t *testing.T, c Config, change func(*model.Checkpoint)) {
 	t.Helper()

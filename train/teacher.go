@@ -114,11 +114,10 @@ func (r *run) loadTeachers() error {
 
 // loadTeacher reads that of a run. It must know the same classes, by images of the same size or of a whole fraction of it.
 func (r *run) loadTeacher(run string) error {
-	c, note, err := model.Load(run)
+	c, err := r.load(run)
 	if err != nil {
 		return err
 	}
-	r.note(note)
 	switch size := r.c.Spec.Size; {
 	case size%c.Spec.Size != 0:
 		err = fmt.Errorf("takes images of %dx%d, which those of %dx%d for the net to be taught can't be averaged to", c.Spec.Size, c.Spec.Size, size, size)
@@ -139,11 +138,19 @@ type NetRecord struct {
 	TestTop1 float64    `json:"test_top1,omitempty"` // as its checkpoint has it, 0..1
 }
 
-// weightsOf names the networks' weights, as far as two runs must agree on them.
+// weights names the network's weights, as far as two runs must agree on them.
+func (n *NetRecord) weights() string {
+	if n == nil {
+		return "none"
+	}
+	return n.SHA256
+}
+
+// weightsOf names those of several.
 func weightsOf(nets []NetRecord) []string {
 	var sums []string
 	for _, n := range nets {
-		sums = append(sums, n.SHA256)
+		sums = append(sums, n.weights())
 	}
 	return sums
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -190,16 +189,8 @@ func TestRunTaught(t *testing.T) {
 
 	broken := c
 	broken.Out = filepath.Join(t.TempDir(), "broken")
-	ctx, cancel := context.WithCancel(context.Background())
-	broken.Progress = func(p Progress) {
-		if p.Phase == PhaseValidate && p.Epoch == 2 {
-			cancel()
-		}
-	}
-	if _, err := Run(ctx, broken, &wrong); !errors.Is(err, context.Canceled) {
-		t.Fatalf("interrupted: error %v", err)
-	}
-	broken.Resume, broken.Progress = true, nil
+	interrupt(t, broken, &wrong)
+	broken.Resume = true
 	other := broken
 	other.Teachers = []string{c.Out}
 	if _, err := Run(context.Background(), other, &wrong); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "teacher") {
@@ -239,11 +230,6 @@ func TestTeacherRefused(t *testing.T) {
 		config := tinyConfig(t)
 		config.Teachers = []string{first.Out}
 		c.change(&config)
-		if _, err := Run(context.Background(), config, &renamed); !errors.Is(err, c.want) {
-			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
-		}
-		if _, err := os.Stat(config.Out); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: the run folder is there: %v", c.name, err)
-		}
+		refused(t, c.name, config, &renamed, c.want)
 	}
 }
