@@ -1,9 +1,8 @@
 package train
 
 import (
+	"fmt"
 	"os"
-
-	"github.com/shirou/gopsutil/v4/process"
 )
 
 // heap keeps the memory of a process that trains from growing without need.
@@ -13,13 +12,12 @@ import (
 // piece in the very one of that size that it was given back, once a few bytes beside it have another use (its bug 14581), and takes
 // another one from the system: a run that used one gigabyte came to twenty. What it leaves lying is given back when it has become much.
 type heap struct {
-	process *process.Process
-	usual   uint64 // resident after the first step, or the first one after memory was given back; 0: that is still to come
+	usual uint64 // resident after the first step, or the first one after memory was given back; 0: that is still to come
 }
 
 // afterStep is called after each step.
 func (h *heap) afterStep() {
-	if h.grown(h.resident()) {
+	if h.grown(resident()) {
 		giveBack()
 	}
 }
@@ -37,14 +35,15 @@ func (h *heap) grown(now uint64) bool {
 	return true
 }
 
-// resident is how much memory of this process is in use, in bytes; 0 where the system does not say.
-func (h *heap) resident() uint64 {
-	if h.process == nil {
-		h.process = &process.Process{Pid: int32(os.Getpid())}
-	}
-	m, err := h.process.MemoryInfo()
+// resident is how much memory of this process is in use, in bytes, as Linux has it, where alone glibc is; 0 elsewhere.
+func resident() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0
 	}
-	return m.RSS
+	var size, pages uint64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * uint64(os.Getpagesize())
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -15,7 +16,7 @@ func TestHeapGrown(t *testing.T) {
 	if want := []bool{false, false, false, true, false, false, true, false, false}; !slices.Equal(got, want) {
 		t.Errorf("given back after each step: %v, want %v", got, want)
 	}
-	if h.resident() == 0 {
+	if runtime.GOOS == "linux" && resident() == 0 {
 		t.Error("this process is said to have no memory")
 	}
 }
