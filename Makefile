@@ -35,7 +35,10 @@ build: native ## bin/mnet-edge with what it needs beside it
 	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
 	@for f in $(wildcard $(NATIVE)/*.so $(NATIVE)/*.dylib); do cp -u "$$f" bin/; done
 
-test: native ## every test, and the gates of lint
+windows: ## bin/mnet-edge.exe: no TFLite, LiteRT and XLA, everything else
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o bin/mnet-edge.exe ./cmd/mnet-edge
+
+test: native windows ## every test, and the gates of lint
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) test -timeout 60m $(LINKED) ./...
 	$(MAKE) --no-print-directory lint

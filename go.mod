@@ -30,6 +30,7 @@ require (
 require (
 	github.com/gofrs/flock v0.13.1 // BSD-3-Clause: the run folder's lock
 	github.com/google/renameio/v2 v2.0.2 // Apache-2.0: atomic writes
+	github.com/natefinch/atomic v1.0.1 // MIT: atomic writes on Windows, for which renameio has no code
 )
 
 // What a person sees.
@@ -37,6 +38,7 @@ require (
 	github.com/jedib0t/go-pretty/v6 v6.8.3 // MIT: tables
 	github.com/schollz/progressbar/v3 v3.19.1 // MIT: progress bars
 	golang.org/x/term v0.44.0 // BSD-3-Clause: whether there is a terminal to draw them on
+	gonum.org/v1/gonum v0.17.0 // BSD-3-Clause: quantiles, intervals
 	gonum.org/v1/plot v0.17.0 // BSD-3-Clause: a run's curves
 )
 
@@ -45,6 +47,7 @@ require (
 	github.com/klauspost/cpuid/v2 v2.4.2 // MIT: SIMD features where the system does not list them
 	github.com/shirou/gopsutil/v4 v4.26.10 // BSD-3-Clause: memory, processors, system
 	golang.org/x/sync v0.24.0 // BSD-3-Clause: errgroup, semaphore
+	golang.org/x/sys v0.49.0 // BSD-3-Clause: Windows' performance counter
 )
 
 // Tests.
@@ -82,10 +85,8 @@ require (
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
-	gonum.org/v1/gonum v0.17.0 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
 )
 

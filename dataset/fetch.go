@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"mnet-edge/atomicfile"
 )
 
 const (
@@ -123,11 +123,11 @@ func (r remote) fetch(ctx context.Context, path string, progress func(done, tota
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}
-	out, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	out, err := atomicfile.New(path)
 	if err != nil {
 		return fmt.Errorf("dataset: %w", err)
 	}
-	defer out.Cleanup()
+	defer out.Abandon()
 	sum := md5.New()
 	body := &meter{r: io.LimitReader(response.Body, r.bytes+1), total: int(response.ContentLength), progress: progress}
 	n, err := io.Copy(io.MultiWriter(out, sum), body)
@@ -142,7 +142,7 @@ func (r remote) fetch(ctx context.Context, path string, progress func(done, tota
 	if got := hex.EncodeToString(sum.Sum(nil)); got != r.md5 {
 		return unavailable(fmt.Errorf("%d bytes came with MD5 %s, not %s", n, got, r.md5))
 	}
-	if err := out.CloseAtomicallyReplace(); err != nil {
+	if err := out.Replace(); err != nil {
 		return fmt.Errorf("dataset: %s: %w", path, err)
 	}
 	return nil

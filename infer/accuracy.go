@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"mnet-edge/clock"
 )
 
 // Accuracy is the share of images whose class got the highest score.
@@ -71,14 +73,14 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if class < 0 || class >= m.Classes {
 			return fail(fmt.Errorf("infer: image %d is of class %d, the model has %d", len(right), class, m.Classes))
 		}
-		start := time.Now()
+		start := clock.Now()
 		if err := m.Preprocess(in, rgb); err != nil {
 			return fail(err)
 		}
 		if err := s.Write(in); err != nil {
 			return fail(err)
 		}
-		before = append(before, time.Since(start))
+		before = append(before, clock.Since(start))
 		if len(right) == 0 {
 			if err := c.warmUp(ctx, s, opts); err != nil {
 				return fail(err)
@@ -87,7 +89,7 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if err := c.invoke(s); err != nil {
 			return fail(err)
 		}
-		start = time.Now()
+		start = clock.Now()
 		if err := s.Read(out); err != nil {
 			return fail(err)
 		}
@@ -98,7 +100,7 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 		if right = append(right, hit); hit {
 			correct++
 		}
-		after = append(after, time.Since(start))
+		after = append(after, clock.Since(start))
 	}
 	if len(right) == 0 {
 		return fail(errors.New("infer: no images to evaluate"))

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"mnet-edge/clock"
 )
 
 // Latency sums up the times of Invoke calls, in microseconds. Quantile p is the smallest time that at least p percent of
@@ -83,7 +85,7 @@ type stopwatch struct {
 	first   time.Duration // 0 before the first call
 	samples []time.Duration
 	warmup  Warmup
-	yielded time.Time
+	yielded clock.Instant
 }
 
 // spell is how long the stopwatch keeps its processor. From a goroutine that has not yielded for 10 ms, all that time in foreign
@@ -96,14 +98,14 @@ const spell = 4 * time.Millisecond
 func newStopwatch(n int) *stopwatch { return &stopwatch{samples: make([]time.Duration, 0, n)} }
 
 func (c *stopwatch) invoke(s Session) error {
-	start := time.Now()
+	start := clock.Now()
 	if start.Sub(c.yielded) > spell {
 		runtime.Gosched()
-		start = time.Now()
+		start = clock.Now()
 		c.yielded = start
 	}
 	err := s.Invoke()
-	took := time.Since(start)
+	took := clock.Since(start)
 	if c.first == 0 {
 		c.first = took
 	}
@@ -112,9 +114,9 @@ func (c *stopwatch) invoke(s Session) error {
 }
 
 func (c *stopwatch) repeat(ctx context.Context, s Session, b bounds) error {
-	start := time.Now()
+	start := clock.Now()
 	for i := 0; ; i++ {
-		passed := time.Since(start)
+		passed := clock.Since(start)
 		if i >= b.runs && passed >= b.least || i > 0 && b.most > 0 && passed > b.most {
 			return nil
 		}

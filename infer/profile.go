@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"mnet-edge/clock"
 )
 
 // Profile says where the time of a call goes, node by node. Times are interquartile means over the calls, in
@@ -93,11 +95,11 @@ func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, c
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		began := time.Now()
+		began := clock.Now()
 		if err := invoke(); err != nil {
 			return nil, err
 		}
-		whole := time.Since(began)
+		whole := clock.Since(began)
 		if i < profileWarmup {
 			continue
 		}

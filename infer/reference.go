@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"mnet-edge/clock"
 	"mnet-edge/devices"
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -76,15 +77,15 @@ func (r reference) watched(model []byte, opts Options, input []byte) (g *graph.G
 		return nil, nil, nil, err
 	}
 	took = make([]time.Duration, len(g.Nodes))
-	var last time.Time
+	var last clock.Instant
 	next := 0
 	m, err := interp.New(g, interp.Options{Rounding: r.rounding, Tap: func(v *graph.Value, _ any) {
-		now := time.Now()
+		now := clock.Now()
 		if v.Def != nil {
 			took[next] = now.Sub(last)
 			next++
 		}
-		last = time.Now()
+		last = clock.Now()
 	}})
 	in := s.(*referenceSession).input
 	return g, took, func() error {

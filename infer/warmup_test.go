@@ -2,7 +2,6 @@ package infer
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func TestWarmUp(t *testing.T) {
 			MeasureOptions{WarmupMaxSecs: 0.1}, Warmup{13, false}},
 		{"within 2 %", func(i int) time.Duration { return ms + time.Duration(i)*5*time.Microsecond/20 }, MeasureOptions{WarmupMaxSecs: 2}, Warmup{40, true}},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
 			s := &slow{took: test.took}
 			l, err := Measure(t.Context(), s, []byte{0}, test.opts)
 			if err != nil {
@@ -46,7 +45,7 @@ func TestWarmUp(t *testing.T) {
 
 // The sessions of a comparison are warmed up each.
 func TestWarmUpInterleaved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
 		fast := &slow{took: func(int) time.Duration { return time.Millisecond }}
 		cold := &slow{took: func(i int) time.Duration { return max(time.Second>>i, time.Millisecond) }}
 		ls, err := MeasureInterleaved(t.Context(), []Session{fast, cold}, [][]byte{{0}, {0}}, MeasureOptions{WarmupMaxSecs: 5, NumRuns: 10})

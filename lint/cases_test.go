@@ -276,7 +276,7 @@ func vectors(t *testing.T) map[string][]byte {
 			if err != nil {
 				t.Fatal(err)
 			}
-			models[strings.NewReplacer("../graph/interp/testdata/vectors/", "", "../graph/tflite/testdata/", "", "/model.tflite", "", ".tflite", "").Replace(path)] = b
+			models[strings.NewReplacer("../graph/interp/testdata/vectors/", "", "../graph/tflite/testdata/", "", "/model.tflite", "", ".tflite", "").Replace(filepath.ToSlash(path))] = b
 		}
 	}
 	delete(models, "tf_moves") // no network: it has 26 results

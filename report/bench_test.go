@@ -257,7 +257,7 @@ func TestLabels(t *testing.T) {
 		{[]BenchRow{row("a/x.tflite", "none", 1), {Model: "a/y.tflite", Notes: []string{"held back"}}}, "x; y !"},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "xnnpack", 1)}, "x, none; x, xnnpack"},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "none", 4)}, "x, 1 thread; x, 4 threads"},
-		{[]BenchRow{row("a/x.tflite", "none", 1), row("b/x.tflite", "none", 1)}, "a/x; b/x"},
+		{[]BenchRow{row("a/x.tflite", "none", 1), row("b/x.tflite", "none", 1)}, filepath.FromSlash("a/x; b/x")},
 		{[]BenchRow{row("a/x.tflite", "none", 1), row("a/x.tflite", "none", 1)}, "1: x, none; 2: x, none"},
 	} {
 		if got := strings.Join(Bench{Rows: test.rows}.labels(), "; "); got != test.want {

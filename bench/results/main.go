@@ -16,8 +16,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
+	"mnet-edge/atomicfile"
 	"mnet-edge/train"
 )
 
@@ -62,7 +61,7 @@ func results(add string) error {
 			return err
 		}
 	}
-	return renameio.WriteFile(document, []byte(out), 0o644)
+	return atomicfile.WriteFile(document, []byte(out))
 }
 
 // keep copies a finished run's figures to docs/runs. Of its command line, folders and files keep only their last name.
@@ -93,7 +92,7 @@ func keep(dir string) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(folder, key(r).file(record.Seed)+".json"), append(out, '\n'), 0o644)
+	return atomicfile.WriteFile(filepath.Join(folder, key(r).file(record.Seed)+".json"), append(out, '\n'))
 }
 
 // paths are absolute ones in a text.

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/atomicfile"
 	"mnet-edge/convert"
 	"mnet-edge/dataset"
 	"mnet-edge/graph"
@@ -132,11 +132,11 @@ func convertAction(c *cli.Context) error {
 	}
 	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
 	if path := c.String("dump"); path != "" {
-		if err := renameio.WriteFile(path, []byte(result.Graph.String()), 0o644); err != nil {
+		if err := atomicfile.WriteFile(path, []byte(result.Graph.String())); err != nil {
 			return err
 		}
 	}
-	if err := renameio.WriteFile(r.Output, encoded, 0o644); err != nil {
+	if err := atomicfile.WriteFile(r.Output, encoded); err != nil {
 		return err
 	}
 	if err := files.write(c, float, calibrated, r, result); err != nil {

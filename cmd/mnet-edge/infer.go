@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/clock"
 	"mnet-edge/dataset"
 	"mnet-edge/devices"
 	"mnet-edge/infer"
@@ -164,16 +165,16 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 		return err
 	}
 	var decode, before, after []time.Duration
-	lap := func(start time.Time, to *[]time.Duration) { *to = append(*to, time.Since(start)) }
+	lap := func(start clock.Instant, to *[]time.Duration) { *to = append(*to, clock.Since(start)) }
 	for i, path := range files {
-		start := time.Now()
+		start := clock.Now()
 		img, err := readPicture(path, c.App.Reader)
 		if err != nil {
 			return err
 		}
 		rgb := dataset.ToRGB(img, m.Height, m.Width)
 		lap(start, &decode)
-		start = time.Now()
+		start = clock.Now()
 		if err := m.Preprocess(in, rgb); err != nil {
 			return err
 		}
@@ -187,12 +188,12 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 				return err
 			}
 		}
-		start = time.Now()
+		start = clock.Now()
 		if err := m.session.Invoke(); err != nil {
 			return err
 		}
-		took := time.Since(start)
-		start = time.Now()
+		took := clock.Since(start)
+		start = clock.Now()
 		if err := m.session.Read(out); err != nil {
 			return err
 		}

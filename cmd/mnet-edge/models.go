@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/clock"
 	"mnet-edge/dataset"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
@@ -214,12 +215,12 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 		return err
 	}
 	opts.PassedOver = func(_ infer.Runtime, reason error) { o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason)) }
-	start := time.Now()
+	start := clock.Now()
 	runtime, session, err := infer.Open(runtimes(), o.bytes, opts)
 	if err != nil {
 		return err
 	}
-	o.init = time.Since(start)
+	o.init = clock.Since(start)
 	o.session, o.runtime = session, runtime
 	o.ran.Name, o.ran.Version, o.ran.Placement = runtime.Name(), runtime.Version(), session.Placement()
 	if gpu := adapterOf(session); gpu != "" {

@@ -6,13 +6,14 @@ import (
 	"os"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/urfave/cli/v2"
+
+	"mnet-edge/atomicfile"
 )
 
 // page is a report on its way to a file, which is whole or not there. It is begun before the work that it reports on, so
 // that a folder that cannot be written to is known at once. A nil page takes everything and writes nothing.
-type page struct{ *renameio.PendingFile }
+type page struct{ atomicfile.File }
 
 // newPage begins the file; nil for no path.
 func newPage(path string) (*page, error) {
@@ -22,7 +23,7 @@ func newPage(path string) (*page, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, usagef("%s: it is there, and not a regular file", path)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := atomicfile.New(path)
 	if err != nil {
 		return nil, err
 	}
@@ -41,13 +42,13 @@ func (p *page) write(content func(io.Writer) error) error {
 	if err := b.Flush(); err != nil {
 		return err
 	}
-	return p.CloseAtomicallyReplace()
+	return p.Replace()
 }
 
 // abandon leaves nothing behind of a page that was not written.
 func (p *page) abandon() {
 	if p != nil {
-		p.Cleanup()
+		p.Abandon()
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *process) waitFor(text string) bool {
 	return false
 }
 
-// end waits for the process and returns its exit code, -1 for one that a signal ended, and its standard error.
+// end waits for the process and returns its exit code, -1 for one that was killed, and its standard error.
 func (p *process) end() (code int, stderr string) {
 	p.t.Helper()
 	p.waitFor("\n") // no line holds one: this reads to the end
@@ -86,7 +86,11 @@ func (p *process) end() (code int, stderr string) {
 	if err != nil && !errors.As(err, &exit) {
 		p.t.Fatal(err)
 	}
-	return p.cmd.ProcessState.ExitCode(), strings.Join(p.said, "\n")
+	code, stderr = p.cmd.ProcessState.ExitCode(), strings.Join(p.said, "\n")
+	if runtime.GOOS == "windows" && code == 1 && !strings.Contains(stderr, "mnet-edge: ") { // killed: by itself it says why
+		code = -1
+	}
+	return code, stderr
 }
 
 // short is a training run of epochs of four steps, a step some tens of milliseconds, that stores a checkpoint after each.

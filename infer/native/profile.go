@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"mnet-edge/clock"
 	"mnet-edge/graph"
 	"mnet-edge/infer"
 )
@@ -44,7 +45,7 @@ func (p *plan) watch(tell func(step int, took time.Duration)) {
 	}
 	stretch := 0
 	for i, s := range p.steps {
-		began := time.Now()
+		began := clock.Now()
 		for range s.stretches {
 			if p.team != nil {
 				p.team.stretch(p.phases[stretch])
@@ -53,6 +54,6 @@ func (p *plan) watch(tell func(step int, took time.Duration)) {
 			}
 			stretch++
 		}
-		tell(i, time.Since(began))
+		tell(i, clock.Since(began))
 	}
 }

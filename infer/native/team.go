@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"mnet-edge/clock"
 )
 
 // A team runs a plan by several threads: the caller, which is thread 0, and helpers. Each has the same part of a phase in
@@ -123,15 +125,15 @@ func (t *team) close() {
 
 // watch is run, without help where that has not been worth it of late. It is worth it if it saves a tenth of the time.
 func (t *team) watch() {
-	start := time.Now()
+	start := clock.Now()
 	if t.rest > 0 {
 		t.runAlone()
 		t.rest--
-		t.alone = max(min(t.alone, time.Since(start)), 1)
+		t.alone = max(min(t.alone, clock.Since(start)), 1)
 		return
 	}
 	t.run()
-	t.balance = min(t.balance+t.alone/10*9-time.Since(start), savings)
+	t.balance = min(t.balance+t.alone/10*9-clock.Since(start), savings)
 	if t.trial = max(t.trial-1, 0); t.trial == 0 && t.balance < 0 && !t.always {
 		t.rest, t.trial, t.balance = int(-t.balance*amends/t.alone)+1, t.fair(), 0
 	}

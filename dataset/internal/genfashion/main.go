@@ -20,8 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
+	"mnet-edge/atomicfile"
 	"mnet-edge/dataset"
 )
 
@@ -69,7 +68,7 @@ func run(from, out string) error {
 		if err != nil {
 			return err
 		}
-		if err := renameio.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(out, name), b); err != nil {
 			return err
 		}
 	}
