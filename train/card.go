@@ -14,7 +14,7 @@ func (r *run) card(res *Result) []byte {
 	p("| | |\n|---|---|")
 	enlarged := ""
 	if spec.Enlarge > 1 {
-		enlarged = fmt.Sprintf(" enlarged to %d x %d", spec.Inner(), spec.Inner())
+		enlarged = fmt.Sprintf(", enlarged to %d x %d", spec.Inner(), spec.Inner())
 	}
 	p("| net | %s, width %g, %d x %d x 3 input%s, %d classes, padding %s |", spec.Net, spec.Width, spec.Size, spec.Size, enlarged, spec.Classes, spec.Padding)
 	p("| parameters | %d (%d trainable), %.2f million multiply-accumulates an image |", counts.Total, counts.Trainable, float64(counts.MACs)/1e6)
@@ -32,6 +32,9 @@ func (r *run) card(res *Result) []byte {
 	if r.recipe.Grow > 0 {
 		p("| | the first %d epochs on images at half their size |", r.smallEpochs())
 	}
+	if r.recipe.SAM > 0 {
+		p("| | the last %d epochs by sharpness-aware minimization, rho %g |", r.uphillEpochs(), r.recipe.SAM)
+	}
 	if r.recipe.Cutout > 0 {
 		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)
 	}
@@ -45,7 +48,7 @@ func (r *run) card(res *Result) []byte {
 		p("| teacher | net %s (weights' sha256 `%.12s`…) |", t.Net.Name(), t.SHA256)
 	}
 	if r.teachers != nil {
-		p("| | its answers, softmax at temperature %g, are %g of what was learnt |", r.recipe.temperature(), r.recipe.Distill)
+		p("| | answers, softmax at temperature %g, are %g of what was learnt |", r.recipe.temperature(), r.recipe.Distill)
 		if r.recipe.Mix > 0 {
 			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
 		}

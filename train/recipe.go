@@ -65,6 +65,9 @@ type Recipe struct {
 
 	Grow float64 `json:"grow,omitempty"` // share of the epochs, the first ones, whose steps see images at half their size, 0..1; see step.go
 
+	SAM     float64 `json:"sam,omitempty"`      // length of the step uphill behind which the gradient is taken, 0: none; see sam.go
+	SAMLast float64 `json:"sam_last,omitempty"` // share of the epochs, the last ones, in which it is, 0..1
+
 	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels of one of 32x32: see inPixels
 	Flip Flip `json:"flip"` // which images are mirrored left to right
 
@@ -129,7 +132,7 @@ func (r Recipe) check() error {
 		v    float64
 	}{
 		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity}, {"distill", r.Distill},
-		{"mix", r.Mix}, {"grow", r.Grow}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
+		{"mix", r.Mix}, {"grow", r.Grow}, {"sam_last", r.SAMLast}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
 	} {
 		if !(share.v >= 0 && share.v <= 1) {
 			return refuse("%s %v: want 0 to 1", share.name, share.v)
@@ -144,6 +147,12 @@ func (r Recipe) check() error {
 		return refuse("temperature %v: want more than 0", r.Temperature)
 	case r.Mix > 0 && r.Distill < 1:
 		return refuse("mix %v: a mixed image has no label; want distill 1, or mix 0", r.Mix)
+	case !(r.SAM >= 0) || math.IsInf(r.SAM, 0):
+		return refuse("sam %v: want 0 or more", r.SAM)
+	case (r.SAM > 0) != (r.SAMLast > 0):
+		return refuse("sam %v, sam_last %v: want both or neither", r.SAM, r.SAMLast)
+	case r.Grow+r.SAMLast > 1:
+		return refuse("grow %v, sam_last %v: they overlap", r.Grow, r.SAMLast)
 	case r.Schedule != ScheduleSteps && r.Schedule != ScheduleTriangle:
 		return refuse("schedule %q: want %s or %s", r.Schedule, ScheduleSteps, ScheduleTriangle)
 	case r.Crop < 0 || r.Crop > 1024:

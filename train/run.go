@@ -291,10 +291,16 @@ func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()
 // smallEpochs is the number of epochs that see images at half their size.
 func (r *run) smallEpochs() int { return int(math.Round(r.recipe.Grow * float64(r.c.Epochs))) }
 
+// uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.
+func (r *run) uphillEpochs() int { return int(math.Round(r.recipe.SAMLast * float64(r.c.Epochs))) }
+
 // program is what makes the steps of the epoch under way.
 func (r *run) program() *program {
-	if r.epoch < r.smallEpochs() {
+	switch {
+	case r.epoch < r.smallEpochs():
 		return r.t.halfStep
+	case r.epoch >= r.c.Epochs-r.uphillEpochs():
+		return r.t.samStep
 	}
 	return r.t.step
 }

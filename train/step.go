@@ -32,6 +32,7 @@ type trainer struct {
 
 	step, eval *program
 	halfStep   *program // the step for images at half their size; nil where Recipe.Grow asks for none
+	samStep    *program // the step by the gradient uphill; nil where Recipe.SAM asks for none
 }
 
 // program is a compiled graph with its batch size and the number of devices that share it.
@@ -71,6 +72,11 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 	}
 	if t.recipe.Grow > 0 {
 		if t.halfStep, err = t.compileFor(devices, "step at half size", t.recipe.Batch, t.half().buildStep); err != nil {
+			return err
+		}
+	}
+	if t.recipe.SAM > 0 {
+		if t.samStep, err = t.compileFor(devices, "step uphill", t.recipe.Batch, t.buildSAMStep); err != nil {
 			return err
 		}
 	}
@@ -119,7 +125,7 @@ func (t *trainer) close() {
 	for _, teacher := range t.teachers {
 		release(teacher.state)
 	}
-	for _, p := range []*program{t.step, t.halfStep, t.eval} {
+	for _, p := range []*program{t.step, t.halfStep, t.samStep, t.eval} {
 		if p != nil {
 			p.graph.Finalize()
 		}
@@ -176,9 +182,19 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 // Inputs: pixels, labels, of several devices their number, rate, the teachers' weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
 // weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
+	return t.buildStepBy(t.gradients, g, pixels, labels)
+}
+
+// buildSAMStep is buildStep by the gradient uphill.
+func (t *trainer) buildSAMStep(g *Graph, pixels, labels *Node) []*Node {
+	return t.buildStepBy(t.gradientsUphill, g, pixels, labels)
+}
+
+// buildStepBy is buildStep with the gradients that are given.
+func (t *trainer) buildStepBy(gradients gradientsOf, g *Graph, pixels, labels *Node) []*Node {
 	rate := Parameter(g, "rate", shapes.Make(dtypes.Float32))
 	q := t.goal(pixels, labels, dtypes.Float32) // before the net: inputs are in the order in which the graph meets them
-	n, loss, correct, grads := t.gradients(t.parameters(g, dtypes.Float32), sized(pixels, t.spec.Size), labels, q)
+	n, loss, correct, grads := gradients(t.parameters(g, dtypes.Float32), sized(pixels, t.spec.Size), labels, q)
 
 	weights, directions, momenta := map[string]*Node{}, map[string]*Node{}, []*Node{}
 	var matrices []string
@@ -214,6 +230,9 @@ func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	}
 	return append(outputs, momenta...)
 }
+
+// gradientsOf are the gradients of a batch; see gradients.
+type gradientsOf func(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node, grads map[string]*Node)
 
 // gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
 // Net C and quantization-aware runs are differentiated by GoMLX.
