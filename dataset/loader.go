@@ -25,6 +25,7 @@ type LoaderOptions struct {
 	Batch   int     // images a batch, 1..N
 	Pad     int     // pixels put round the image before a crop of its own size is taken from it at random; 4 is usual for 32x32
 	Fill    [3]byte // R, G, B of those pixels: the mean pixel, so that they are zero once normalized
+	Mirror  bool    // those pixels are the image's own instead, mirrored at its edges
 	Flip    Flip
 	Cutout  int     // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
 	Mix     float64 // share of the batches in which each image has up to half of the next one mixed into it, 0..1; its label stays
@@ -52,6 +53,8 @@ func NewLoader(s *Split, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("dataset: a split of %d images is more than a loader can count", s.N)
 	case o.Pad < 0 || o.Pad > max(s.H, s.W):
 		return nil, fmt.Errorf("dataset: padding of %d pixels for images of %dx%d", o.Pad, s.W, s.H)
+	case o.Mirror && o.Pad > min(s.H, s.W):
+		return nil, fmt.Errorf("dataset: %d mirrored pixels around images of %dx%d", o.Pad, s.W, s.H)
 	case o.Cutout < 0:
 		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels", o.Cutout)
 	case !(o.Mix >= 0 && o.Mix <= 1):
@@ -156,7 +159,7 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 	size := l.split.H * l.split.W * 3
 	for k, i := range order[index*l.o.Batch : (index+1)*l.o.Batch] {
 		dy, dx, flip := l.o.augment(epoch, int(i))
-		cropFlip(b.Pixels[k*size:(k+1)*size], l.split.Image(int(i)), l.split.H, l.split.W, dy, dx, flip, l.o.Fill)
+		cropFlip(b.Pixels[k*size:(k+1)*size], l.split.Image(int(i)), l.split.H, l.split.W, dy, dx, flip, l.o.edge())
 		if l.o.Cutout > 0 {
 			l.cut(b.Pixels[k*size:(k+1)*size], epoch, int(i))
 		}
@@ -203,25 +206,62 @@ func (o *LoaderOptions) augment(epoch, image int) (dy, dx int, flip bool) {
 	return dy, dx, flip
 }
 
+// edge is what lies around an image: a color, or nil for the image itself, mirrored.
+func (o *LoaderOptions) edge() *[3]byte {
+	if o.Mirror {
+		return nil
+	}
+	return &o.Fill
+}
+
 // cropFlip writes to dst the window of src that lies dy down and dx right of src's own place, both (h, w, 3), then mirrors it left
-// to right if flip is set. What lies outside src is fill.
-func cropFlip(dst, src []byte, h, w, dy, dx int, flip bool, fill [3]byte) {
+// to right if flip is set. What lies outside src is fill, or without one src itself, mirrored at its edges.
+func cropFlip(dst, src []byte, h, w, dy, dx int, flip bool, fill *[3]byte) {
 	left, right := min(max(0, -dx), w), max(min(w, w-dx), 0) // columns of dst, before the flip, that lie in src
 	for y := range h {
-		row := dst[y*w*3 : (y+1)*w*3]
-		if y+dy < 0 || y+dy >= h || left >= right {
-			paint(row, fill)
+		row, from := dst[y*w*3:(y+1)*w*3], y+dy
+		if fill == nil {
+			from = mirrored(from, h)
+		}
+		if from < 0 || from >= h {
+			paint(row, *fill)
 			continue
 		}
-		paint(row[:left*3], fill)
-		paint(row[right*3:], fill)
-		copy(row[left*3:right*3], src[((y+dy)*w+left+dx)*3:])
+		line := src[from*w*3 : (from+1)*w*3]
+		if left < right {
+			copy(row[left*3:right*3], line[(left+dx)*3:])
+		}
+		if fill != nil {
+			paint(row[:left*3], *fill)
+			paint(row[right*3:], *fill)
+		} else {
+			reflect(row[:left*3], line, dx)
+			reflect(row[right*3:], line, right+dx)
+		}
 		if flip {
 			for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
 				row[a], row[a+1], row[a+2], row[b], row[b+1], row[b+2] = row[b], row[b+1], row[b+2], row[a], row[a+1], row[a+2]
 			}
 		}
 	}
+}
+
+// reflect fills part of a row with the pixels of line from column x on, which lie outside it.
+func reflect(part, line []byte, x int) {
+	for i := range len(part) / 3 {
+		copy(part[i*3:(i+1)*3], line[mirrored(x+i, len(line)/3)*3:])
+	}
+}
+
+// mirrored is where i, -n..2n-1, comes to lie among 0..n-1 when what is outside is mirrored at the edges.
+func mirrored(i, n int) int {
+	switch {
+	case i < 0:
+		return -1 - i
+	case i >= n:
+		return 2*n - 1 - i
+	}
+	return i
 }
 
 // cut lays the square over pixels, an augmented image: DeVries and Taylor, "Improved regularization of convolutional neural networks

@@ -167,11 +167,40 @@ func TestNewLoaderRefuses(t *testing.T) {
 		"unknown flip":     {Batch: 1, Flip: 9},
 		"negative cut":     {Batch: 1, Cutout: -1},
 		"negative mix":     {Batch: 1, Mix: -0.1},
+		"no such mirror":   {Batch: 1, Mirror: true, Pad: min(s.H, s.W) + 1},
 		"more than all":    {Batch: 1, Mix: 1.1},
 		"no number":        {Batch: 1, Mix: math.NaN()},
 	} {
 		if _, err := NewLoader(&s, o); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// The same with mirrored edges: of a row 0 1 2 3 the window from -4 on is 3 2 1 0, that from 2 on 2 3 3 2.
+func TestCropMirrored(t *testing.T) {
+	const h, w = 3, 4
+	s := numbered(1, h, w, 1)
+	rows := []int{2, 1, 0, 0, 1, 2, 2, 1, 0}
+	columns := []int{3, 2, 1, 0, 0, 1, 2, 3, 3, 2, 1, 0}
+	for dy := -h; dy <= h; dy++ {
+		for dx := -w; dx <= w; dx++ {
+			for _, flip := range []bool{false, true} {
+				got := bytes.Repeat([]byte{99}, h*w*3)
+				cropFlip(got, s.Pixels, h, w, dy, dx, flip, nil)
+				for y := range h {
+					for x := range w {
+						at := x
+						if flip {
+							at = w - 1 - x
+						}
+						want := s.Pixels[(rows[h+dy+y]*w+columns[w+dx+x])*3:][:3]
+						if !bytes.Equal(got[(y*w+at)*3:][:3], want) {
+							t.Fatalf("dy=%d dx=%d flip=%v: pixel %d,%d is %v, want %v", dy, dx, flip, y, at, got[(y*w+at)*3:][:3], want)
+						}
+					}
+				}
+			}
 		}
 	}
 }
@@ -185,7 +214,7 @@ func TestCropFlip(t *testing.T) {
 		for dx := -w - 1; dx <= w+1; dx++ {
 			for _, flip := range []bool{false, true} {
 				got := bytes.Repeat([]byte{99}, h*w*3)
-				cropFlip(got, s.Pixels, h, w, dy, dx, flip, fill)
+				cropFlip(got, s.Pixels, h, w, dy, dx, flip, &fill)
 				for y := range h {
 					for x := range w {
 						want := fill[:]

@@ -26,9 +26,9 @@ func (r *run) card(res *Result) []byte {
 		p("| | %s |", rec.Data.Note)
 	}
 	p("| trained on | %d images, %d epochs, batch %d |", rec.Data.Train, res.Epochs, r.c.Batch)
-	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d, flip %s |",
+	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d%s, flip %s |",
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
-		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, r.recipe.Flip)
+		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)
 	if r.recipe.Grow > 0 {
 		p("| | the first %d epochs on images at half their size |", r.smallEpochs())
 	}

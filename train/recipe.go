@@ -68,8 +68,9 @@ type Recipe struct {
 	SAM     float64 `json:"sam,omitempty"`      // length of the step uphill behind which the gradient is taken, 0: none; see sam.go
 	SAMLast float64 `json:"sam_last,omitempty"` // share of the epochs, the last ones, in which it is, 0..1
 
-	Crop int  `json:"crop"` // zeros around the image of which a random window of the image's size is cut, pixels of one of 32x32: see inPixels
-	Flip Flip `json:"flip"` // which images are mirrored left to right
+	Crop         int  `json:"crop"`                    // zeros around the image of which a random window of the image's size is cut, pixels of one of 32x32: see inPixels
+	CropMirrored bool `json:"crop_mirrored,omitempty"` // the image goes on there as in a mirror, in place of zeros
+	Flip         Flip `json:"flip"`                    // which images are mirrored left to right
 
 	Cutout int `json:"cutout,omitempty"` // side of a square of each image that is covered, in the same pixels; 0: none
 }

@@ -3,7 +3,9 @@ package train
 import (
 	"errors"
 	"math"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"mnet-edge/model"
@@ -112,5 +114,33 @@ func TestChanges(t *testing.T) {
 func TestPresetUnknown(t *testing.T) {
 	if _, err := Preset("best"); !errors.Is(err, ErrConfig) {
 		t.Errorf("error %v, want ErrConfig", err)
+	}
+}
+
+// Mirrored edges are other images, and the card says so.
+func TestRunMirrorsEdges(t *testing.T) {
+	set := patterns(40, 8)
+	run := func(changes string) (losses history, card string) {
+		c := tinyConfig(t)
+		c.Epochs, c.Changes = 1, []byte(changes)
+		if _, err := Run(t.Context(), c, set); err != nil {
+			t.Fatal(err)
+		}
+		checkpoint, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if losses, err = decodeHistory(checkpoint.State["history"]); err != nil {
+			t.Fatal(err)
+		}
+		return losses, string(mustRead(t, c.Out, cardFile))
+	}
+	gray, card := run(`{}`)
+	if strings.Contains(card, "(mirrored)") {
+		t.Error("card.md says that gray edges are mirrored")
+	}
+	edges, card := run(`{"crop_mirrored": true}`)
+	if edges[0].TrainLoss == gray[0].TrainLoss || !strings.Contains(card, "crop 4 (mirrored)") {
+		t.Errorf("training loss %v, with gray edges %v; card.md:\n%s", edges[0].TrainLoss, gray[0].TrainLoss, card)
 	}
 }
