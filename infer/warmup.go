@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"mnet-edge/clock"
 )
 
 // Warmup is what was called before the timed calls.
@@ -22,8 +24,8 @@ const (
 
 // warmUp calls the session as the options say, and forgets the times but the first.
 func (c *stopwatch) warmUp(ctx context.Context, s Session, opts MeasureOptions) error {
-	start := time.Now()
-	left := func() time.Duration { return seconds(opts.WarmupMaxSecs) - time.Since(start) }
+	start := clock.Now()
+	left := func() time.Duration { return seconds(opts.WarmupMaxSecs) - clock.Since(start) }
 	if err := c.repeat(ctx, s, bounds{opts.WarmupRuns, seconds(opts.WarmupMinSecs), seconds(opts.MaxSecs)}); err != nil {
 		return err
 	}

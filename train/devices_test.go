@@ -3,9 +3,9 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -43,16 +43,7 @@ func TestDevicesShareTheBatch(t *testing.T) {
 		return gradients[float64](t, tr, w, pixels, labels)
 	}
 	one, shared := on(1), on(devices)
-	for name, g := range one {
-		var diff, size float64
-		for i, v := range g {
-			diff += (v - shared[name][i]) * (v - shared[name][i])
-			size += v * v
-		}
-		if !(math.Sqrt(diff) <= 1e-9*(math.Sqrt(size)+1e-3)) {
-			t.Errorf("gradient of %s on %d devices differs by %.1e, its norm is %.1e", name, devices, math.Sqrt(diff), math.Sqrt(size))
-		}
-	}
+	sameGradients(t, fmt.Sprint(devices, " devices"), shared, one, 1e-9, 1e-3)
 
 	r.Distill = 0.5 // each device asks a teacher of its own about its part
 	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, taughtBy(checkpointOf(spec, 4)))
@@ -161,19 +152,16 @@ func TestDevicesOfTheirOwnAccord(t *testing.T) {
 	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
 	}
-	want, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := loadLast(t, c)
 	c.Out += "-broken"
 	interrupt(t, c, set)
 	c.Resume = true
 	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-	if err != nil || got.Step != want.Step || !reflect.DeepEqual(got.Weights, want.Weights) || !reflect.DeepEqual(got.Optimizer, want.Optimizer) {
-		t.Errorf("the broken run differs from the whole one at step %d and %d, error %v", got.Step, want.Step, err)
+	got := loadLast(t, c)
+	if got.Step != want.Step || !reflect.DeepEqual(got.Weights, want.Weights) || !reflect.DeepEqual(got.Optimizer, want.Optimizer) {
+		t.Errorf("the broken run differs from the whole one at step %d and %d", got.Step, want.Step)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -164,21 +163,14 @@ func TestRunGrows(t *testing.T) {
 			cancel()
 			c.Resume = true
 		}
-		last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return last.Weights
+		return loadLast(t, c).Weights
 	}
 	broken, whole, full := grown(t), grown(t), grown(t)
 	full.Changes = nil
 	if _, err := Run(context.Background(), whole, set); err != nil {
 		t.Fatal(err)
 	}
-	want, _, err := model.Load(filepath.Join(whole.Out, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := loadLast(t, whole)
 	if got := run(broken); !reflect.DeepEqual(got, want.Weights) {
 		t.Error("broken off and resumed it has other weights")
 	}

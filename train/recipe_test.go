@@ -3,7 +3,6 @@ package train
 import (
 	"errors"
 	"math"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -126,11 +125,8 @@ func TestRunMirrorsEdges(t *testing.T) {
 		if _, err := Run(t.Context(), c, set); err != nil {
 			t.Fatal(err)
 		}
-		checkpoint, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
+		losses, err := decodeHistory(loadLast(t, c).State["history"])
 		if err != nil {
-			t.Fatal(err)
-		}
-		if losses, err = decodeHistory(checkpoint.State["history"]); err != nil {
 			t.Fatal(err)
 		}
 		return losses, string(mustRead(t, c.Out, cardFile))

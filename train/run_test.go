@@ -228,16 +228,22 @@ func refused(t *testing.T, name string, c Config, set *dataset.Set, want error) 
 	}
 }
 
-// reload changes a run's checkpoint "last" as change says.
-func reload(t *testing.T, c Config, change func(*model.Checkpoint)) {
+// loadLast is the checkpoint "last" of c's run.
+func loadLast(t *testing.T, c Config) *model.Checkpoint {
 	t.Helper()
-	dir := filepath.Join(c.Out, "checkpoint")
-	last, _, err := model.Load(filepath.Join(dir, "last"))
+	last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return last
+}
+
+// reload changes a run's checkpoint "last" as change says.
+func reload(t *testing.T, c Config, change func(*model.Checkpoint)) {
+	t.Helper()
+	last := loadLast(t, c)
 	change(last)
-	if err := model.Save(dir, "last", last); err != nil {
+	if err := model.Save(filepath.Join(c.Out, "checkpoint"), "last", last); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -15,18 +15,13 @@ import (
 // those at w.
 func (t *trainer) gradientsUphill(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node, grads map[string]*Node) {
 	n, loss, correct, grads = t.gradients(weights, pixels, labels, q)
-	var squares *Node
+	var all []*Node
 	for _, p := range t.params {
-		if !p.Trainable {
-			continue
-		}
-		if s := ReduceAllSum(Mul(grads[p.Name], grads[p.Name])); squares == nil {
-			squares = s
-		} else {
-			squares = Add(squares, s)
+		if p.Trainable {
+			all = append(all, grads[p.Name])
 		}
 	}
-	scale := MulScalar(Reciprocal(AddScalar(Sqrt(squares), 1e-12)), t.recipe.SAM)
+	scale := MulScalar(Reciprocal(norm(all...)), t.recipe.SAM)
 	above := map[string]*Node{}
 	for _, p := range t.params {
 		if above[p.Name] = weights[p.Name]; p.Trainable {

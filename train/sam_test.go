@@ -1,9 +1,9 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -39,26 +39,15 @@ func TestGradientsUphill(t *testing.T) {
 			}
 		}
 		want := gradients[float64](t, tr, above, pixels, labels)
+		sameGradients(t, fmt.Sprint("net ", net), got, want, 1e-4, 1e-3) // above is rounded to float32
 		moved := 0.
 		for name := range want {
 			moved += apart(here[name], want[name]) * apart(here[name], want[name])
-			if off := apart(got[name], want[name]); !(off <= 1e-4*(frobenius(want[name])+1e-3)) { // above is rounded to float32
-				t.Errorf("net %s, %s: off by %.1e of %.1e", net, name, off, frobenius(want[name]))
-			}
 		}
 		if moved < 1e-4*squares {
 			t.Errorf("net %s: the gradients uphill are those below", net)
 		}
 	}
-}
-
-// apart is the norm of the difference of two vectors.
-func apart(a, b []float64) float64 {
-	d := make([]float64, len(b))
-	for i, v := range b {
-		d[i] = a[i] - v
-	}
-	return frobenius(d)
 }
 
 // Several devices take the same step uphill as one.
@@ -74,22 +63,16 @@ func TestDevicesGoUphill(t *testing.T) {
 			return grads
 		})
 	}
-	one, shared := on(1), on(2)
-	for name, g := range one {
-		if off := apart(shared[name], g); !(off <= 1e-9*(frobenius(g)+1e-3)) {
-			t.Errorf("gradient of %s on two devices differs by %.1e, its norm is %.1e", name, off, frobenius(g))
-		}
-	}
+	sameGradients(t, "two devices", on(2), on(1), 1e-9, 1e-3)
 }
 
 // The last epochs of a run go uphill, those before are the epochs of a run that never does, and a run broken off in between ends as a whole one.
 func TestRunGoesUphill(t *testing.T) {
 	set := patterns(48, 8)
+	const plainly, changes = `{}`, `{"name": "uphill", "sam": 0.2, "sam_last": 0.5}`
 	last := func(changes string, breakOff bool) (epochs history, weights model.Weights) {
 		c := tinyConfig(t)
-		if changes != "" {
-			c.Changes = []byte(changes)
-		}
+		c.Changes = []byte(changes)
 		if breakOff {
 			interrupt(t, c, set)
 			c.Resume = true
@@ -97,21 +80,17 @@ func TestRunGoesUphill(t *testing.T) {
 		if _, err := Run(t.Context(), c, set); err != nil {
 			t.Fatal(err)
 		}
-		if changes != "" && !strings.Contains(string(mustRead(t, c.Out, cardFile)), "the last 1 epochs by sharpness-aware minimization, rho 0.2") {
+		if changes != plainly && !strings.Contains(string(mustRead(t, c.Out, cardFile)), "the last 1 epochs by sharpness-aware minimization, rho 0.2") {
 			t.Error("card.md does not say so")
 		}
-		checkpoint, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		epochs, err = decodeHistory(checkpoint.State["history"])
+		checkpoint := loadLast(t, c)
+		epochs, err := decodeHistory(checkpoint.State["history"])
 		if err != nil {
 			t.Fatal(err)
 		}
 		return epochs, checkpoint.Weights
 	}
-	const changes = `{"name": "uphill", "sam": 0.2, "sam_last": 0.5}`
-	plain, low := last("", false)
+	plain, low := last(plainly, false)
 	epochs, whole := last(changes, false)
 	_, broken := last(changes, true)
 	if epochs[0].ValLoss != plain[0].ValLoss || epochs[1].ValLoss == plain[1].ValLoss || reflect.DeepEqual(whole, low) {

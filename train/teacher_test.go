@@ -160,10 +160,7 @@ func TestRunTaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	last := loadLast(t, c)
 	tr := testTrainer(t, goBackend(t), c.Spec, Recipe{Batch: 16}, 40)
 	tr.input = last.Input
 	if tr.eval, err = tr.compile("evaluation", 40, tr.buildEval); err != nil { // anew, with that normalization
@@ -200,9 +197,9 @@ func TestRunTaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resumed, _, err := model.Load(filepath.Join(broken.Out, "checkpoint", "last"))
-	if err != nil || again.TestCorrect != whole.TestCorrect || !reflect.DeepEqual(resumed.Weights, last.Weights) {
-		t.Errorf("resumed: %d right, %d in one go, error %v", again.TestCorrect, whole.TestCorrect, err)
+	resumed := loadLast(t, broken)
+	if again.TestCorrect != whole.TestCorrect || !reflect.DeepEqual(resumed.Weights, last.Weights) {
+		t.Errorf("resumed: %d right, %d in one go", again.TestCorrect, whole.TestCorrect)
 	}
 }
 

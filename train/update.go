@@ -44,8 +44,14 @@ func (r Recipe) moved(p param, w, direction, rate *Node) *Node {
 // mixes three colors, is left to SGD with the rest.
 func (p param) isMatrix() bool { return len(p.Shape) == 4 && p.Shape[1] > 3 }
 
-// norm is the root of the sum of squares of all of x, kept from zero.
-func norm(x *Node) *Node { return AddScalar(Sqrt(ReduceAllSum(Mul(x, x))), 1e-7) }
+// norm is the root of the sum of squares of all of xs, kept from zero.
+func norm(xs ...*Node) *Node {
+	squares := ReduceAllSum(Mul(xs[0], xs[0]))
+	for _, x := range xs[1:] {
+		squares = Add(squares, ReduceAllSum(Mul(x, x)))
+	}
+	return AddScalar(Sqrt(squares), 1e-7)
+}
 
 // A matrix of norm 1 has no singular value above 1. Muon's polynomial 3.4445 s - 4.775 s^3 + 2.0315 s^5, repeated, takes any singular
 // value s in (0, 1] to around 1, so that a step moves the rare directions as far as the common ones: between about 0.7 and 1.2 after five
