@@ -29,6 +29,8 @@ type LoaderOptions struct {
 	Flip    Flip
 	Cutout  int     // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
 	Mix     float64 // share of the batches in which each image has up to half of the next one mixed into it, 0..1; its label stays
+	Patch   float64 // share of the batches, others than those, in which a rectangle of the next image lies over up to half of each one; the label stays
+	From    int     // first epoch with such batches
 	Seed    uint64
 	Workers int // goroutines that make batches; 0 stands for up to 4, never more than the processors
 }
@@ -59,6 +61,8 @@ func NewLoader(s *Split, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels", o.Cutout)
 	case !(o.Mix >= 0 && o.Mix <= 1):
 		return nil, fmt.Errorf("dataset: images mixed in a share of %v of the batches", o.Mix)
+	case !(o.Patch >= 0 && o.Mix+o.Patch <= 1):
+		return nil, fmt.Errorf("dataset: patches in a share of %v of the batches, mixtures in %v", o.Patch, o.Mix)
 	case o.Flip > FlipAlternating:
 		return nil, fmt.Errorf("dataset: flip mode %d", o.Flip)
 	}
@@ -165,14 +169,16 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 		}
 		b.Labels[k] = int32(l.split.Labels[i])
 	}
-	if chance(mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), 0), l.o.Mix) {
-		l.blend(b, epoch, index)
+	switch coin := mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), 0); {
+	case chance(coin, l.o.Mix):
+		l.withNext(b, epoch, index, blend)
+	case epoch >= l.o.From && chance(coin, l.o.Mix+l.o.Patch):
+		l.withNext(b, epoch, index, l.patch)
 	}
 }
 
-// blend mixes into each image of the batch a share of the next one, the first one after the last: Zhang et al., "mixup: beyond empirical risk
-// minimization", 2018, without the labels. Shares are in units of 1/256, uniform below a half.
-func (l *Loader) blend(b *Batch, epoch, index int) {
+// withNext changes each image of the batch by what lies next to it, the first one after the last, and by a hash of its own.
+func (l *Loader) withNext(b *Batch, epoch, index int, change func(own, next []byte, h uint64)) {
 	size := len(b.Pixels) / b.N
 	first := slices.Clone(b.Pixels[:size])
 	for k := range b.N {
@@ -180,11 +186,28 @@ func (l *Loader) blend(b *Batch, epoch, index int) {
 		if k+1 < b.N {
 			next = b.Pixels[(k+1)*size : (k+2)*size]
 		}
-		share := below(mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), uint64(k)+1), 128)
-		own := b.Pixels[k*size : (k+1)*size]
-		for i, p := range own {
-			own[i] = byte((int(p)*(256-share) + int(next[i])*share + 128) >> 8)
-		}
+		change(b.Pixels[k*size:(k+1)*size], next, mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), uint64(k)+1))
+	}
+}
+
+// blend mixes a share of next into own: Zhang et al., "mixup: beyond empirical risk minimization", 2018, without the labels. Shares are in
+// units of 1/256, uniform below a half.
+func blend(own, next []byte, h uint64) {
+	share := below(h, 128)
+	for i, p := range own {
+		own[i] = byte((int(p)*(256-share) + int(next[i])*share + 128) >> 8)
+	}
+}
+
+// patch lays a rectangle of next over own, anywhere in it: Yun et al., "CutMix: regularization strategy to train strong classifiers with
+// localizable features", 2019, without the labels. It has the image's shape and a share of its area, in units of 1/256, uniform below a half.
+func (l *Loader) patch(own, next []byte, h uint64) {
+	side := math.Sqrt(float64(below(h, 128)) / 256)
+	rows, columns := int(math.Round(side*float64(l.split.H))), int(math.Round(side*float64(l.split.W)))
+	top, left := below(mix(h, 0), l.split.H-rows+1), below(mix(h, 1), l.split.W-columns+1)
+	for y := top; y < top+rows; y++ {
+		from, to := (y*l.split.W+left)*3, (y*l.split.W+left+columns)*3
+		copy(own[from:to], next[from:to])
 	}
 }
 

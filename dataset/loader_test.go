@@ -40,7 +40,7 @@ func newLoader(t *testing.T, s *Split, o LoaderOptions) *Loader {
 
 func TestLoaderOrderIndependentOfWorkers(t *testing.T) {
 	s := numbered(230, 8, 8, 10)
-	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Cutout: 3, Mix: 0.5, Seed: 3, Workers: 1}
+	o := LoaderOptions{Batch: 16, Pad: 2, Fill: [3]byte{9, 8, 7}, Flip: FlipRandom, Cutout: 3, Mix: 0.5, Patch: 0.3, Seed: 3, Workers: 1}
 	want := epoch(t, newLoader(t, &s, o), 5, 0)
 	if len(want) != 14 {
 		t.Fatalf("%d batches of 16 from 230 images", len(want))
@@ -160,16 +160,19 @@ func TestLoaderWait(t *testing.T) {
 func TestNewLoaderRefuses(t *testing.T) {
 	s := numbered(8, 2, 2, 2)
 	for name, o := range map[string]LoaderOptions{
-		"no batch":         {},
-		"batch too large":  {Batch: 9},
-		"negative padding": {Batch: 1, Pad: -1},
-		"huge padding":     {Batch: 1, Pad: 3},
-		"unknown flip":     {Batch: 1, Flip: 9},
-		"negative cut":     {Batch: 1, Cutout: -1},
-		"negative mix":     {Batch: 1, Mix: -0.1},
-		"no such mirror":   {Batch: 1, Mirror: true, Pad: min(s.H, s.W) + 1},
-		"more than all":    {Batch: 1, Mix: 1.1},
-		"no number":        {Batch: 1, Mix: math.NaN()},
+		"no batch":          {},
+		"batch too large":   {Batch: 9},
+		"negative padding":  {Batch: 1, Pad: -1},
+		"huge padding":      {Batch: 1, Pad: 3},
+		"unknown flip":      {Batch: 1, Flip: 9},
+		"negative cut":      {Batch: 1, Cutout: -1},
+		"negative mix":      {Batch: 1, Mix: -0.1},
+		"no such mirror":    {Batch: 1, Mirror: true, Pad: min(s.H, s.W) + 1},
+		"more than all":     {Batch: 1, Mix: 1.1},
+		"no number":         {Batch: 1, Mix: math.NaN()},
+		"negative patch":    {Batch: 1, Patch: -0.1},
+		"together too many": {Batch: 1, Mix: 0.5, Patch: 0.6},
+		"no patch's number": {Batch: 1, Patch: math.NaN()},
 	} {
 		if _, err := NewLoader(&s, o); err == nil {
 			t.Errorf("%s: no error", name)
@@ -275,6 +278,74 @@ func TestMix(t *testing.T) {
 	}
 	if len(shares) < 64 {
 		t.Errorf("only %d shares occur", len(shares))
+	}
+}
+
+// A patched batch has in each image one rectangle of the next one, at its own place there, of less than half its area and the image's shape, in
+// any corner now and then. Such batches begin with an epoch, are as many as are to be, and never the mixed ones.
+func TestPatch(t *testing.T) {
+	const n, batch, h, w = 1600, 8, 8, 6
+	const size = h * w * 3
+	s := Split{N: n, H: h, W: w, Pixels: make([]byte, n*size), Labels: make([]uint16, n)}
+	for i := range n { // neighbors in a batch differ in every pixel
+		for j := range h * w {
+			copy(s.Pixels[(i*h*w+j)*3:], []byte{byte(i), byte(i >> 8), byte(j)})
+		}
+	}
+	o := LoaderOptions{Batch: batch, Seed: 5, Mix: 0.3}
+	before := epoch(t, newLoader(t, &s, o), 3, 0)
+	o.Mix = 0
+	plain := epoch(t, newLoader(t, &s, o), 3, 0)
+	o.Mix, o.Patch, o.From = 0.3, 0.4, 4
+	if !sameBatches(epoch(t, newLoader(t, &s, o), 3, 0), before) {
+		t.Error("patches before their first epoch")
+	}
+	o.From = 3
+	count, areas, corners := 0, map[int]bool{}, [2][2]bool{}
+	for i, b := range epoch(t, newLoader(t, &s, o), 3, 0) {
+		mixed := !bytes.Equal(before[i].Pixels, plain[i].Pixels)
+		if mixed && !bytes.Equal(before[i].Pixels, b.Pixels) {
+			t.Fatalf("batch %d: mixed, and patched too", i)
+		}
+		if mixed || bytes.Equal(b.Pixels, plain[i].Pixels) {
+			continue
+		}
+		count++
+		image := func(b Batch, k int) []byte { return b.Pixels[k%batch*size : (k%batch+1)*size] }
+		for k := range batch {
+			got, own, next := image(b, k), image(plain[i], k), image(plain[i], k+1)
+			top, left, bottom, right, covered := h, w, -1, -1, 0
+			for j := 0; j < size; j += 3 {
+				switch pixel := got[j : j+3]; {
+				case bytes.Equal(pixel, own[j:j+3]):
+				case bytes.Equal(pixel, next[j:j+3]):
+					y, x := j/3/w, j/3%w
+					top, left, bottom, right = min(top, y), min(left, x), max(bottom, y), max(right, x)
+					covered++
+				default:
+					t.Fatalf("batch %d: pixel %d of image %d is neither its own nor the next one's", i, j/3, k)
+				}
+			}
+			if covered == 0 {
+				continue // a share that rounds to nothing
+			}
+			rows, columns := bottom-top+1, right-left+1
+			if covered != rows*columns || math.Abs(float64(rows)/h-float64(columns)/w) > 0.5/h+0.5/w || float64(rows)-0.5 > h*math.Sqrt(0.5) {
+				t.Fatalf("batch %d, image %d: %d pixels of the next one in %d rows and %d columns", i, k, covered, rows, columns)
+			}
+			areas[covered] = true
+			for y, at := range []bool{top == 0, bottom == h-1} {
+				for x, at2 := range []bool{left == 0, right == w-1} {
+					corners[y][x] = corners[y][x] || at && at2
+				}
+			}
+		}
+	}
+	if share := float64(count) / float64(len(before)); share < 0.3 || share > 0.5 {
+		t.Errorf("%d of %d batches are patched, want four of ten", count, len(before))
+	}
+	if len(areas) < 5 || corners != [2][2]bool{{true, true}, {true, true}} {
+		t.Errorf("areas %v, corners reached %v", areas, corners)
 	}
 }
 

@@ -52,6 +52,9 @@ func (r *run) card(res *Result) []byte {
 		if r.recipe.Mix > 0 {
 			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
 		}
+		if r.recipe.Patch > 0 {
+			p("| | a rectangle of another image over each one in %g of the batches, full-size epochs only |", r.recipe.Patch)
+		}
 	}
 	p("| seed | %d |", r.c.Seed)
 	p("| machine | backend %s on %s, %.0f s |", res.Backend, rec.Platform, res.Seconds)

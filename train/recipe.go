@@ -60,6 +60,7 @@ type Recipe struct {
 	Distill     float64 `json:"distill,omitempty"`     // share of the loss that is about a teacher's answers instead of the labels, 0..1; see teacher.go
 	Temperature float64 `json:"temperature,omitempty"` // of both nets' softmaxes there; 0: 1
 	Mix         float64 `json:"mix,omitempty"`         // share of the batches whose images are mixed, each with the next; wants Distill 1: half an image has no label
+	Patch       float64 `json:"patch,omitempty"`       // share of the batches, others than those, with a rectangle of the next image over each; full-size epochs only
 
 	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
 
@@ -133,7 +134,7 @@ func (r Recipe) check() error {
 		v    float64
 	}{
 		{"momentum", r.Momentum}, {"weight_decay", r.WeightDecay}, {"label_smoothing", r.LabelSmoothing}, {"identity", r.Identity}, {"distill", r.Distill},
-		{"mix", r.Mix}, {"grow", r.Grow}, {"sam_last", r.SAMLast}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
+		{"mix", r.Mix}, {"patch", r.Patch}, {"grow", r.Grow}, {"sam_last", r.SAMLast}, {"warmup", r.Warmup}, {"step_factor", r.StepFactor},
 	} {
 		if !(share.v >= 0 && share.v <= 1) {
 			return refuse("%s %v: want 0 to 1", share.name, share.v)
@@ -148,6 +149,10 @@ func (r Recipe) check() error {
 		return refuse("temperature %v: want more than 0", r.Temperature)
 	case r.Mix > 0 && r.Distill < 1:
 		return refuse("mix %v: a mixed image has no label; want distill 1, or mix 0", r.Mix)
+	case r.Patch > 0 && r.Distill < 1:
+		return refuse("patch %v: a patched image has no label; want distill 1, or patch 0", r.Patch)
+	case r.Mix+r.Patch > 1:
+		return refuse("mix %v, patch %v: more than all batches", r.Mix, r.Patch)
 	case !(r.SAM >= 0) || math.IsInf(r.SAM, 0):
 		return refuse("sam %v: want 0 or more", r.SAM)
 	case (r.SAM > 0) != (r.SAMLast > 0):

@@ -203,6 +203,39 @@ func TestRunTaught(t *testing.T) {
 	}
 }
 
+// Patches are other images from the first epoch at full size on, and the card says so.
+func TestRunPatches(t *testing.T) {
+	set := patterns(40, 8)
+	first := tinyConfig(t)
+	first.Epochs = 1
+	if _, err := Run(t.Context(), first, set); err != nil {
+		t.Fatal(err)
+	}
+	run := func(changes string) (losses history, card string) {
+		c := tinyConfig(t)
+		c.Spec.Enlarge, c.Epochs, c.Teachers, c.Changes = 2, 2, []string{first.Out}, []byte(changes)
+		if _, err := Run(t.Context(), c, set); err != nil {
+			t.Fatal(err)
+		}
+		losses, err := decodeHistory(loadLast(t, c).State["history"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return losses, string(mustRead(t, c.Out, cardFile))
+	}
+	whole, card := run(`{"mix": 0, "grow": 0.5}`)
+	if strings.Contains(card, "rectangle") {
+		t.Error("card.md says that images are patched")
+	}
+	patched, card := run(`{"mix": 0, "grow": 0.5, "patch": 1}`)
+	if patched[0].TrainLoss != whole[0].TrainLoss || patched[1].TrainLoss == whole[1].TrainLoss {
+		t.Errorf("training loss %v and %v, without patches %v and %v", patched[0].TrainLoss, patched[1].TrainLoss, whole[0].TrainLoss, whole[1].TrainLoss)
+	}
+	if !strings.Contains(card, "a rectangle of another image over each one in 1 of the batches, full-size epochs only") {
+		t.Errorf("card.md:\n%s", card)
+	}
+}
+
 // A teacher that can't teach this is refused before there is a run folder.
 func TestTeacherRefused(t *testing.T) {
 	set := patterns(40, 8)
@@ -223,6 +256,8 @@ func TestTeacherRefused(t *testing.T) {
 		{"no teacher", func(c *Config) { c.Teachers, c.Changes = nil, []byte(`{"distill": 0.5}`) }, ErrConfig},
 		{"nothing learnt from it", func(c *Config) { c.Changes = []byte(`{"distill": 0, "mix": 0}`) }, ErrConfig},
 		{"mixed images have no label", func(c *Config) { c.Changes = []byte(`{"distill": 0.9}`) }, ErrConfig},
+		{"nor have patched ones", func(c *Config) { c.Changes = []byte(`{"distill": 0.9, "mix": 0, "patch": 0.1}`) }, ErrConfig},
+		{"more than all", func(c *Config) { c.Changes = []byte(`{"patch": 0.6}`) }, ErrConfig},
 	} {
 		config := tinyConfig(t)
 		config.Teachers = []string{first.Out}
