@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -57,12 +58,19 @@ type Spec struct {
 	// The network enlarges its image so many times, bilinearly, before the first layer: 2 or 4; 0: not at all. It is the resolution
 	// multiplier of Howard et al., "MobileNets", 2017, for images that have no more pixels to give.
 	Enlarge int `json:"enlarge,omitempty"`
+
+	// How many pixels of what the first layer sees, along one side, stand behind one of the last feature map's: 8, 4 or 2, where the first 1, 2
+	// or 3 of the blocks that halve keep their input's size; 0: the source's 16.
+	OutputStride int `json:"output_stride,omitempty"`
 }
 
 // DefaultSpec is the source's net n at width 1 for 10 classes of 32x32 images, padded as TFLite pads.
 func DefaultSpec(n Net) Spec {
 	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: SourceSize}
 }
+
+// SourceStride is the source's output stride: four of its blocks halve.
+const SourceStride = 16
 
 // Check reports the first field outside its range.
 func (s Spec) Check() error {
@@ -81,11 +89,13 @@ func (s Spec) Check() error {
 		return fmt.Errorf("model: input size %d: want a multiple of 16, at most %d", s.Size, maxSize)
 	case s.Enlarge != 0 && s.Enlarge != 2 && s.Enlarge != 4 || s.Inner() > maxSize:
 		return fmt.Errorf("model: images of %d pixels enlarged %d times: want 2 or 4 times, and at most %d pixels", s.Size, s.Enlarge, maxSize)
+	case !slices.Contains([]int{0, 2, 4, 8}, s.OutputStride):
+		return fmt.Errorf("model: output stride %d: want 2, 4, 8 or %d", s.OutputStride, SourceStride)
 	}
 	return nil
 }
 
-// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid", "D-w0.5-64px", "D-w0.5-x2".
+// Name is a short identifier of the spec, fit for file names: "D-w0.25", "D-w1-nomid", "D-w0.5-64px", "D-w0.5-x2", "D-w0.5-os8".
 func (s Spec) Name() string {
 	n := string(s.Net) + "-w" + strconv.FormatFloat(s.Width, 'g', -1, 64)
 	if s.Net == NetD && !s.MidReLU {
@@ -100,6 +110,9 @@ func (s Spec) Name() string {
 	if s.Enlarge != 0 {
 		n += fmt.Sprintf("-x%d", s.Enlarge)
 	}
+	if s.OutputStride != 0 {
+		n += fmt.Sprintf("-os%d", s.OutputStride)
+	}
 	return n
 }
 
@@ -110,6 +123,13 @@ func (s Spec) channels(base int) int {
 
 // Inner is the height and width of what the first layer sees, in pixels.
 func (s Spec) Inner() int { return s.Size * max(1, s.Enlarge) }
+
+func (s Spec) outputStride() int {
+	if s.OutputStride == 0 {
+		return SourceStride
+	}
+	return s.OutputStride
+}
 
 // Kind is what a Layer computes.
 type Kind uint8
@@ -138,9 +158,12 @@ type Layer struct {
 func (s Spec) Layers() []Layer {
 	size := s.Inner()
 	ls := []Layer{{Name: "conv1", BN: "bn1", Kind: Conv, In: 3, Out: stemChannels, Kernel: 3, Stride: 1, ReLU: true, InSize: size, OutSize: size}}
-	in := stemChannels
+	in, whole := stemChannels, SourceStride/s.outputStride() // whole is how much of the source's halving is yet to be left out
 	for i, b := range blocks {
 		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", i, part) }
+		if b.stride <= whole {
+			b.stride, whole = 1, whole/b.stride
+		}
 		out, small := s.channels(b.channels), size/b.stride
 		if s.Net == NetD {
 			ls = append(ls,

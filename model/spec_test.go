@@ -2,6 +2,8 @@ package model
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,6 +61,45 @@ func TestSourceListing(t *testing.T) {
 	}
 }
 
+// Halvings are left out from the first on, whatever the net and the size, and nothing but the sizes and strides changes.
+func TestOutputStride(t *testing.T) {
+	for _, c := range []struct {
+		stride, enlarge int
+		sizes           []int // of each block's output
+	}{
+		{0, 0, []int{32, 16, 16, 8, 8, 4, 4, 4, 4, 4, 4, 2, 2}},
+		{8, 0, []int{32, 32, 32, 16, 16, 8, 8, 8, 8, 8, 8, 4, 4}},
+		{4, 0, []int{32, 32, 32, 32, 32, 16, 16, 16, 16, 16, 16, 8, 8}},
+		{2, 0, []int{32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 16, 16}},
+		{8, 2, []int{64, 64, 64, 32, 32, 16, 16, 16, 16, 16, 16, 8, 8}},
+	} {
+		for _, net := range []Net{NetC, NetD} {
+			s := DefaultSpec(net)
+			s.OutputStride, s.Enlarge = c.stride, c.enlarge
+			if err := s.Check(); err != nil {
+				t.Errorf("%s: %v", s.Name(), err)
+			}
+			var sizes []int
+			last := s.Inner()
+			for _, l := range s.Layers() {
+				if l.InSize != last && l.Kind != Linear || l.OutSize*l.Stride != l.InSize {
+					t.Errorf("%s, %s: from %d to %d pixels at stride %d, behind %d pixels", s.Name(), l.Name, l.InSize, l.OutSize, l.Stride, last)
+				}
+				last = l.OutSize
+				if strings.HasPrefix(l.Name, "layers.") && (net == NetC || l.Kind == Conv) {
+					sizes = append(sizes, l.OutSize)
+				}
+			}
+			if !slices.Equal(sizes, c.sizes) {
+				t.Errorf("%s: outputs of %v pixels, want %v", s.Name(), sizes, c.sizes)
+			}
+			if !reflect.DeepEqual(s.Params(), DefaultSpec(net).Params()) {
+				t.Errorf("%s: other parameters", s.Name())
+			}
+		}
+	}
+}
+
 func TestSpecCheck(t *testing.T) {
 	for _, bad := range []func(*Spec){
 		func(s *Spec) { s.Net = "E" },
@@ -68,6 +109,9 @@ func TestSpecCheck(t *testing.T) {
 		func(s *Spec) { s.Padding = "valid" },
 		func(s *Spec) { s.Classes = 1 },
 		func(s *Spec) { s.Size = 30 },
+		func(s *Spec) { s.OutputStride = 16 }, // which is written as none, so that equal nets have equal specs
+		func(s *Spec) { s.OutputStride = 1 },
+		func(s *Spec) { s.OutputStride = -8 },
 	} {
 		s := DefaultSpec(NetD)
 		bad(&s)

@@ -16,6 +16,9 @@ func (r *run) card(res *Result) []byte {
 	if spec.Enlarge > 1 {
 		enlarged = fmt.Sprintf(", enlarged to %d x %d", spec.Inner(), spec.Inner())
 	}
+	if spec.OutputStride != 0 {
+		enlarged += fmt.Sprintf(", output stride %d", spec.OutputStride)
+	}
 	p("| net | %s, width %g, %d x %d x 3 input%s, %d classes, padding %s |", spec.Net, spec.Width, spec.Size, spec.Size, enlarged, spec.Classes, spec.Padding)
 	p("| parameters | %d (%d trainable), %.2f million multiply-accumulates an image |", counts.Total, counts.Trainable, float64(counts.MACs)/1e6)
 	p("| input | (pixel - %g) / %g, pixel 0..255, the same for every channel |", rec.Input.Mean, rec.Input.Std)
@@ -30,7 +33,7 @@ func (r *run) card(res *Result) []byte {
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)
 	if r.recipe.Grow > 0 {
-		p("| | the first %d epochs on images at half their size |", r.smallEpochs())
+		p("| | the first %d epochs at half the resolution |", r.smallEpochs())
 	}
 	if r.recipe.SAM > 0 {
 		p("| | the last %d epochs by sharpness-aware minimization, rho %g |", r.uphillEpochs(), r.recipe.SAM)
@@ -53,7 +56,7 @@ func (r *run) card(res *Result) []byte {
 			p("| | images mixed in %g of the batches, each with another one |", r.recipe.Mix)
 		}
 		if r.recipe.Patch > 0 {
-			p("| | a rectangle of another image over each one in %g of the batches, full-size epochs only |", r.recipe.Patch)
+			p("| | a rectangle of another image over each one in %g of the batches%s |", r.recipe.Patch, map[bool]string{true: ", after the epochs at half the resolution"}[r.recipe.Grow > 0])
 		}
 	}
 	p("| seed | %d |", r.c.Seed)

@@ -130,8 +130,8 @@ func (c Config) check(r Recipe) error {
 		return refuse("learning rate %v: want more than 0", c.LR)
 	case !(c.ValFraction > 0 && c.ValFraction <= 0.5):
 		return refuse("validation fraction %v: want more than 0 and at most 0.5", c.ValFraction)
-	case r.Grow > 0 && c.Spec.Enlarge == 0 && c.Spec.Size%32 != 0:
-		return refuse("the recipe begins with images at half their size, and half of %d is no multiple of 16", c.Spec.Size)
+	case r.Grow > 0 && c.Spec.Enlarge == 0 && c.Spec.OutputStride == 0 && c.Spec.Size%32 != 0:
+		return refuse("the recipe begins at half the resolution, and half of %d pixels is no multiple of 16", c.Spec.Size)
 	case c.SaveEvery < 0:
 		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)
 	case c.Out == "":

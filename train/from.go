@@ -18,7 +18,7 @@ func (r *run) loadFrom() error {
 		return err
 	}
 	alike := c.Spec
-	alike.Size, alike.Enlarge, alike.Classes = r.c.Spec.Size, r.c.Spec.Enlarge, r.c.Spec.Classes
+	alike.Size, alike.Enlarge, alike.OutputStride, alike.Classes = r.c.Spec.Size, r.c.Spec.Enlarge, r.c.Spec.OutputStride, r.c.Spec.Classes
 	if alike != r.c.Spec {
 		return fmt.Errorf("train: %s holds net %s, whose weights are no beginning for %s: %w", r.c.From, c.Spec.Name(), r.c.Spec.Name(), model.ErrCheckpoint)
 	}

@@ -37,7 +37,7 @@ func doubledSet(set *dataset.Set) *dataset.Set {
 	return &big
 }
 
-// grown is a configuration for doubled patterns whose first epoch of two is at half their size.
+// grown is a configuration for doubled patterns whose first epoch of two is at half the resolution.
 func grown(t *testing.T) Config {
 	c := tinyConfig(t)
 	c.Spec.Size, c.Changes = 32, []byte(`{"name": "grown", "grow": 0.5}`)
@@ -100,18 +100,20 @@ func TestEnlargedIsConverted(t *testing.T) {
 	near(t, "logits", got[0], want, 1e-3, 1e-3)
 }
 
-// A step at half size is the step of a net for images of that size, or of one that does not enlarge them, taught by the same teacher, on the
-// same images.
+// A step at half the resolution is the step of a net for images of half the size, or of one that does not enlarge them, or that halves them once
+// more, taught by the same teacher, on the same images.
 func TestHalfStep(t *testing.T) {
 	for _, net := range []model.Net{model.NetD, model.NetC} {
-		for _, enlarge := range []int{0, 2} {
+		for _, c := range []struct{ size, enlarge, outputStride, halfEnlarge, halfStride int }{
+			{size: 32}, {enlarge: 2}, {enlarge: 4, halfEnlarge: 2}, {outputStride: 8}, {outputStride: 4, halfStride: 8}, {enlarge: 2, outputStride: 8, halfStride: 8},
+		} {
 			small := tinySpec(net)
 			large := small
+			large.Enlarge, large.OutputStride, small.Enlarge, small.OutputStride = c.enlarge, c.outputStride, c.halfEnlarge, c.halfStride
 			pixels, labels := randomBatch(rand.New(rand.NewPCG(7, 7)), 4, small)
 			largePixels := pixels
-			if large.Enlarge = enlarge; enlarge == 0 {
-				large.Size *= 2
-				largePixels = doubled(pixels, small.Size)
+			if c.size != 0 {
+				large.Size, largePixels = c.size, doubled(pixels, small.Size)
 			}
 			weights := initialWeights(small, 0.5, rand.New(rand.NewPCG(5, 5)))
 			step := func(spec model.Spec, pixels []byte, program func(*trainer) *program) (float64, model.Weights) {
@@ -137,16 +139,16 @@ func TestHalfStep(t *testing.T) {
 			wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.step })
 			gotLoss, got := step(large, largePixels, func(t *trainer) *program { return t.halfStep })
 			if gotLoss != wantLoss || !reflect.DeepEqual(got, want) {
-				t.Errorf("net %s, enlarged %d: loss %v and weights at half size, want %v and equal weights", net, enlarge, gotLoss, wantLoss)
+				t.Errorf("%s: loss %v and weights at half the resolution, want %v and equal weights", large.Name(), gotLoss, wantLoss)
 			}
 			if fullLoss, _ := step(large, largePixels, func(t *trainer) *program { return t.step }); fullLoss == wantLoss {
-				t.Errorf("net %s, enlarged %d: the step at full size has the same loss", net, enlarge)
+				t.Errorf("%s: the step at the whole resolution has the same loss", large.Name())
 			}
 		}
 	}
 }
 
-// A run that grows, broken off in each of its parts, ends as a whole one does, and not as one at full size throughout.
+// A run that grows, broken off in each of its parts, ends as a whole one does, and not as one at the whole resolution throughout.
 func TestRunGrows(t *testing.T) {
 	set := doubledSet(patterns(48, 8))
 	run := func(c Config) model.Weights {
@@ -175,9 +177,9 @@ func TestRunGrows(t *testing.T) {
 		t.Error("broken off and resumed it has other weights")
 	}
 	if got := run(full); reflect.DeepEqual(got, want.Weights) {
-		t.Error("at full size throughout it has the same weights")
+		t.Error("at the whole resolution throughout it has the same weights")
 	}
-	if card := string(mustRead(t, whole.Out, cardFile)); !strings.Contains(card, "the first 1 epochs on images at half their size") {
+	if card := string(mustRead(t, whole.Out, cardFile)); !strings.Contains(card, "the first 1 epochs at half the resolution") {
 		t.Errorf("card.md does not say so:\n%s", card)
 	}
 }

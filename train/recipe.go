@@ -60,11 +60,11 @@ type Recipe struct {
 	Distill     float64 `json:"distill,omitempty"`     // share of the loss that is about a teacher's answers instead of the labels, 0..1; see teacher.go
 	Temperature float64 `json:"temperature,omitempty"` // of both nets' softmaxes there; 0: 1
 	Mix         float64 `json:"mix,omitempty"`         // share of the batches whose images are mixed, each with the next; wants Distill 1: half an image has no label
-	Patch       float64 `json:"patch,omitempty"`       // share of the batches, others than those, with a rectangle of the next image over each; full-size epochs only
+	Patch       float64 `json:"patch,omitempty"`       // share of the batches, others than those, with a rectangle of the next image over each, after the epochs of Grow
 
 	Identity float64 `json:"identity"` // share of the identity in the initial weights, 0..1; see initialWeights
 
-	Grow float64 `json:"grow,omitempty"` // share of the epochs, the first ones, whose steps see images at half their size, 0..1; see step.go
+	Grow float64 `json:"grow,omitempty"` // share of the epochs, the first ones, at half the resolution, 0..1; see trainer.half
 
 	SAM     float64 `json:"sam,omitempty"`      // length of the step uphill behind which the gradient is taken, 0: none; see sam.go
 	SAMLast float64 `json:"sam_last,omitempty"` // share of the epochs, the last ones, in which it is, 0..1

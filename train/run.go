@@ -101,7 +101,7 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		return nil, err
 	}
 	if small := r.smallEpochs(); r.epoch < small {
-		r.note(fmt.Sprintf("the first %d epochs see images at half their size; until they are over, validation, at full size, says little", small))
+		r.note(fmt.Sprintf("the first %d epochs are at half the resolution; until they are over, validation, at the whole, says little", small))
 	}
 	r.report(PhaseCompile)
 	if r.t, err = r.compile(ctx, be, start); err != nil {
@@ -127,7 +127,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	}
 	recipe := r.recipe
 	if r.epoch >= r.smallEpochs() {
-		recipe.Grow = 0 // the run is past it: no step at half size is to be compiled
+		recipe.Grow = 0 // the run is past it: no step at half the resolution is to be compiled
 	}
 	done := make(chan error, 1)
 	var t *trainer
@@ -289,7 +289,7 @@ func (r *run) epochs(ctx context.Context) error {
 func (r *run) perEpoch() int64         { return int64(r.loader.Batches()) }
 func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()) }
 
-// smallEpochs is the number of epochs that see images at half their size.
+// smallEpochs is the number of epochs at half the resolution.
 func (r *run) smallEpochs() int { return int(math.Round(r.recipe.Grow * float64(r.c.Epochs))) }
 
 // uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.

@@ -31,7 +31,7 @@ type trainer struct {
 	state [][]compute.Buffer // on each device the same: the weights, one a param, then the momenta, one a trainable param
 
 	step, eval *program
-	halfStep   *program // the step for images at half their size; nil where Recipe.Grow asks for none
+	halfStep   *program // the step at half the resolution; nil where Recipe.Grow asks for none
 	samStep    *program // the step by the gradient uphill; nil where Recipe.SAM asks for none
 }
 
@@ -71,7 +71,7 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 		return err
 	}
 	if t.recipe.Grow > 0 {
-		if t.halfStep, err = t.compileFor(devices, "step at half size", t.recipe.Batch, t.half().buildStep); err != nil {
+		if t.halfStep, err = t.compileFor(devices, "step at half the resolution", t.recipe.Batch, t.half().buildStep); err != nil {
 			return err
 		}
 	}
@@ -84,18 +84,22 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 	return err
 }
 
-// half is t for building graphs in which the net sees the same images at half the size: enlarged half as often, or else averaged. All its
-// layers work on a quarter of the pixels. A run may begin so, and learn in few epochs at full size what is left to learn (Howard, "Training
+// half is t for building graphs in which the last layers look half as finely at the same images: these are enlarged half as often, or halved by
+// a block that else leaves it out, or else averaged. Those layers work on a quarter of the pixels. A run may begin so, and learn in few epochs at the whole resolution what is left to learn (Howard, "Training
 // ImageNet in 3 hours for 25 minutes", 2018; Tan and Le, "EfficientNetV2", 2021, section 4).
 func (t *trainer) half() *trainer {
 	small := *t
-	switch t.spec.Enlarge {
-	case 0:
-		small.spec.Size, small.given = t.spec.Size/2, t.spec.Size
-	case 2:
-		small.spec.Enlarge = 0
+	switch s := &small.spec; {
+	case s.Enlarge == 2:
+		s.Enlarge = 0
+	case s.Enlarge != 0:
+		s.Enlarge /= 2
+	case s.OutputStride == model.SourceStride/2:
+		s.OutputStride = 0
+	case s.OutputStride != 0:
+		s.OutputStride *= 2
 	default:
-		small.spec.Enlarge /= 2
+		s.Size, small.given = t.spec.Size/2, t.spec.Size
 	}
 	return &small
 }

@@ -203,7 +203,7 @@ func TestRunTaught(t *testing.T) {
 	}
 }
 
-// Patches are other images from the first epoch at full size on, and the card says so.
+// Patches are other images from the first epoch at the whole resolution on, and the card says so.
 func TestRunPatches(t *testing.T) {
 	set := patterns(40, 8)
 	first := tinyConfig(t)
@@ -231,7 +231,7 @@ func TestRunPatches(t *testing.T) {
 	if patched[0].TrainLoss != whole[0].TrainLoss || patched[1].TrainLoss == whole[1].TrainLoss {
 		t.Errorf("training loss %v and %v, without patches %v and %v", patched[0].TrainLoss, patched[1].TrainLoss, whole[0].TrainLoss, whole[1].TrainLoss)
 	}
-	if !strings.Contains(card, "a rectangle of another image over each one in 1 of the batches, full-size epochs only") {
+	if !strings.Contains(card, "a rectangle of another image over each one in 1 of the batches, after the epochs at half the resolution") {
 		t.Errorf("card.md:\n%s", card)
 	}
 }

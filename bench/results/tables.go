@@ -49,6 +49,9 @@ func (g group) file(seed uint64) string {
 	if g.spec.Enlarge != 0 {
 		variant += fmt.Sprintf("-x%d", g.spec.Enlarge)
 	}
+	if g.spec.OutputStride != 0 {
+		variant += fmt.Sprintf("-os%d", g.spec.OutputStride)
+	}
 	recipe := g.recipe
 	if g.teacher != "" {
 		recipe += "-by-" + g.teacher
@@ -74,6 +77,9 @@ func (g group) name() string {
 	}
 	if g.spec.Enlarge != 0 {
 		name += fmt.Sprintf(", image enlarged to %d x %d", g.spec.Inner(), g.spec.Inner())
+	}
+	if g.spec.OutputStride != 0 {
+		name += fmt.Sprintf(", output stride %d", g.spec.OutputStride)
 	}
 	return name
 }

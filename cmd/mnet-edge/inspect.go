@@ -27,6 +27,7 @@ func specFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "no-mid-relu", Usage: "net D without the ReLU between the depthwise and the pointwise convolution"},
 		&cli.IntFlag{Name: "size", Value: model.SourceSize, Usage: "images of `N` x N pixels, a multiple of 16"},
 		&cli.IntFlag{Name: "enlarge", Value: 1, Usage: "the net enlarges its image `N` times, 2 or 4: as many parameters, N^2 times the work"},
+		&cli.IntFlag{Name: "output-stride", Value: model.SourceStride, Usage: "`N` x N pixels stand behind each of the last feature map's: 8, 4 or 2 leave the first halvings out, for about 4, 13 or 44 times the work"},
 		&cli.StringFlag{Name: "padding", Value: string(model.PadSame), Usage: "`same` (TFLite's) or symmetric (the source's)"},
 	}
 }
@@ -38,7 +39,7 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s.MidReLU = !c.Bool("no-mid-relu")
 	s.Padding = model.Padding(c.String("padding"))
 	s.Size = c.Int("size")
-	s.Enlarge = enlargement(c)
+	s.Enlarge, s.OutputStride = enlargement(c), outputStride(c)
 	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}
@@ -48,6 +49,14 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 // enlargement is the flag's as a spec has it, where a net that does not enlarge its image has 0.
 func enlargement(c *cli.Context) int {
 	if n := c.Int("enlarge"); n != 1 {
+		return n
+	}
+	return 0
+}
+
+// outputStride is the flag's as a spec has it, where the source's is 0.
+func outputStride(c *cli.Context) int {
+	if n := c.Int("output-stride"); n != model.SourceStride {
 		return n
 	}
 	return 0

@@ -44,7 +44,7 @@ func trainCommand() *cli.Command {
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
-			&cli.StringFlag{Name: "from", Usage: "begin with `RUN`'s best weights, its last layer anew if the classes are others: the net is that run's, but for --size and --enlarge"},
+			&cli.StringFlag{Name: "from", Usage: "begin with `RUN`'s best weights, its last layer anew if the classes are others: the net is that run's, but for --size, --enlarge and --output-stride"},
 			&cli.StringSliceFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch. Again, for another one: each then has its share of the batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
@@ -164,6 +164,9 @@ func trainSpec(c *cli.Context) (model.Spec, error) {
 	}
 	if c.IsSet("enlarge") {
 		spec.Enlarge = enlargement(c)
+	}
+	if c.IsSet("output-stride") {
+		spec.OutputStride = outputStride(c)
 	}
 	if err := spec.Check(); err != nil {
 		return spec, usageError{err}
