@@ -85,8 +85,9 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 }
 
 // half is t for building graphs in which the last layers look half as finely at the same images: these are enlarged half as often, or halved by
-// a block that else leaves it out, or else averaged. Those layers work on a quarter of the pixels. A run may begin so, and learn in few epochs at the whole resolution what is left to learn (Howard, "Training
-// ImageNet in 3 hours for 25 minutes", 2018; Tan and Le, "EfficientNetV2", 2021, section 4).
+// a block that else leaves it out, or else averaged. Those layers work on a quarter of the pixels. A run may begin so, and learn in few epochs
+// at the whole resolution what is left to learn (Howard, "Training ImageNet in 3 hours for 25 minutes", 2018; Tan and Le, "EfficientNetV2",
+// 2021, section 4).
 func (t *trainer) half() *trainer {
 	small := *t
 	switch s := &small.spec; {
@@ -183,8 +184,8 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, of several devices their number, rate, the teachers' weights, the weights, the momenta. Outputs: the mean loss, the number of hits, then the new
-// weights and the new momenta in the inputs' order.
+// Inputs: pixels, labels, of several devices their number, rate, the teachers' weights, the weights, the momenta. Outputs: the mean loss, the
+// number of hits, then the new weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	return t.buildStepBy(t.gradients, g, pixels, labels)
 }
