@@ -57,11 +57,19 @@ func (n *net) logits(pixels *Node) *Node {
 func (n *net) convolve(x, w *Node, l model.Layer) *Node {
 	switch {
 	case l.Kind == model.Depthwise:
-		return depthwise(x, w, n.spec.Padding, l)
+		return weighted(n.taps(x, l), w)
 	case l.Kernel == 1:
 		return rowsTimes(x, w)
 	}
-	return rowsTimes(Concatenate(taps(x, n.spec.Padding, l), 3), w)
+	return rowsTimes(Concatenate(n.taps(x, l), 3), w)
+}
+
+// taps is the function of that name, from an image that is stored with its zeros where nothing will be differentiated: see pass.
+func (n *net) taps(x *Node, l model.Layer) []*Node {
+	if n.train {
+		return taps(x, n.spec.Padding, l)
+	}
+	return windows(keep(padded(x, n.spec.Padding, l)), l.OutSize, l.Stride)
 }
 
 // pixels normalizes the pixels (N, H, W, 3), uint8 or averages of them, to the weights' type, and enlarges the images as the spec says.
@@ -121,20 +129,6 @@ func rowsTimes(x, w *Node) *Node {
 	d := x.Shape().Dimensions
 	y := Dot(Reshape(x, d[0]*d[1]*d[2], d[3]), w).Product()
 	return Reshape(y, d[0], d[1], d[2], w.Shape().Dimensions[1])
-}
-
-// depthwise filters each channel of x (N, H, W, C) with its own 3x3 kernel, w (9, C), as nine shifted products.
-func depthwise(x, w *Node, p model.Padding, l model.Layer) *Node {
-	var sum *Node
-	for i, tap := range taps(x, p, l) {
-		term := Mul(tap, Reshape(Slice(w, AxisElem(i)), 1, 1, 1, l.In))
-		if sum == nil {
-			sum = term
-		} else {
-			sum = Add(sum, term)
-		}
-	}
-	return sum
 }
 
 // taps returns the nine images that the weights of a 3x3 window see, row by row: tap 3*dy+dx holds at each output

@@ -117,7 +117,7 @@ func TestConvolutions(t *testing.T) {
 
 				got := evaluate(t, func(in []*Node) []*Node {
 					x, wd, wf, vd, vf := in[0], in[1], in[2], in[3], in[4]
-					yd := depthwise(x, wd, p, l)
+					yd := weighted(taps(x, p, l), wd)
 					yf := rowsTimes(Concatenate(taps(x, p, l), 3), wf)
 					sum := Add(ReduceAllSum(Mul(yd, vd)), ReduceAllSum(Mul(yf, vf)))
 					return append([]*Node{yd, yf}, Gradient(sum, x, wd, wf)...)
