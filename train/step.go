@@ -309,7 +309,7 @@ func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float6
 	return t.stepBy(t.step, pixels, labels, rate)
 }
 
-// stepBy is Step by one of the trainer's two programs for it.
+// stepBy is Step by one of the trainer's programs for it.
 func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
 	defer recovered(&err)
 	batch, err := t.batch(p, pixels, labels)
