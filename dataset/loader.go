@@ -22,17 +22,17 @@ const (
 
 // LoaderOptions says how a Loader makes batches. The zero value of everything but Batch leaves the images as they are.
 type LoaderOptions struct {
-	Batch   int     // images a batch, 1..N
-	Pad     int     // pixels put round the image before a crop of its own size is taken from it at random; 4 is usual for 32x32
-	Fill    [3]byte // R, G, B of those pixels: the mean pixel, so that they are zero once normalized
-	Mirror  bool    // those pixels are the image's own instead, mirrored at its edges
-	Flip    Flip
-	Cutout  int     // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
-	Mix     float64 // share of the batches in which each image has up to half of the next one mixed into it, 0..1; its label stays
-	Patch   float64 // share of the batches, others than those, in which a rectangle of the next image lies over up to half of each one; the label stays
-	From    int     // first epoch with such batches
-	Seed    uint64
-	Workers int // goroutines that make batches; 0 stands for up to 4, never more than the processors
+	Batch     int     // images a batch, 1..N
+	Pad       int     // pixels put round the image before a crop of its own size is taken from it at random; 4 is usual for 32x32
+	Fill      [3]byte // R, G, B of those pixels: the mean pixel, so that they are zero once normalized
+	Mirror    bool    // those pixels are the image's own instead, mirrored at its edges
+	Flip      Flip
+	Cutout    int     // side of a square of Fill laid over each image, pixels: its middle is any pixel, what lies outside is lost; 0: none
+	Mix       float64 // share of the batches in which each image has up to half of the next one mixed into it, 0..1; its label stays
+	Patch     float64 // share of the batches, others than those, in which a rectangle of the next image lies over up to half of each one; the label stays
+	PatchFrom int     // first epoch with such batches
+	Seed      uint64
+	Workers   int // goroutines that make batches; 0 stands for up to 4, never more than the processors
 }
 
 // A Loader makes shuffled, augmented batches of a split on goroutines of its own while the training step runs. The order of the
@@ -172,7 +172,7 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 	switch coin := mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), 0); {
 	case chance(coin, l.o.Mix):
 		l.withNext(b, epoch, index, blend)
-	case epoch >= l.o.From && chance(coin, l.o.Mix+l.o.Patch):
+	case epoch >= l.o.PatchFrom && chance(coin, l.o.Mix+l.o.Patch):
 		l.withNext(b, epoch, index, l.patch)
 	}
 }

@@ -296,11 +296,11 @@ func TestPatch(t *testing.T) {
 	before := epoch(t, newLoader(t, &s, o), 3, 0)
 	o.Mix = 0
 	plain := epoch(t, newLoader(t, &s, o), 3, 0)
-	o.Mix, o.Patch, o.From = 0.3, 0.4, 4
+	o.Mix, o.Patch, o.PatchFrom = 0.3, 0.4, 4
 	if !sameBatches(epoch(t, newLoader(t, &s, o), 3, 0), before) {
 		t.Error("patches before their first epoch")
 	}
-	o.From = 3
+	o.PatchFrom = 3
 	count, areas, corners := 0, map[int]bool{}, [2][2]bool{}
 	for i, b := range epoch(t, newLoader(t, &s, o), 3, 0) {
 		mixed := !bytes.Equal(before[i].Pixels, plain[i].Pixels)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,6 +34,9 @@ const stemChannels = 32
 
 // SourceSize is the height and width of the source's images, in pixels.
 const SourceSize = 32
+
+// SourceStride is the source's output stride: four of its blocks halve.
+const SourceStride = 16
 
 // maxSize bounds the height and width of what the first layer sees, in pixels.
 const maxSize = 512
@@ -68,9 +72,6 @@ type Spec struct {
 func DefaultSpec(n Net) Spec {
 	return Spec{Net: n, Width: 1, MidReLU: true, Padding: PadSame, Classes: 10, Size: SourceSize}
 }
-
-// SourceStride is the source's output stride: four of its blocks halve.
-const SourceStride = 16
 
 // Check reports the first field outside its range.
 func (s Spec) Check() error {
@@ -124,13 +125,6 @@ func (s Spec) channels(base int) int {
 // Inner is the height and width of what the first layer sees, in pixels.
 func (s Spec) Inner() int { return s.Size * max(1, s.Enlarge) }
 
-func (s Spec) outputStride() int {
-	if s.OutputStride == 0 {
-		return SourceStride
-	}
-	return s.OutputStride
-}
-
 // Kind is what a Layer computes.
 type Kind uint8
 
@@ -158,7 +152,7 @@ type Layer struct {
 func (s Spec) Layers() []Layer {
 	size := s.Inner()
 	ls := []Layer{{Name: "conv1", BN: "bn1", Kind: Conv, In: 3, Out: stemChannels, Kernel: 3, Stride: 1, ReLU: true, InSize: size, OutSize: size}}
-	in, whole := stemChannels, SourceStride/s.outputStride() // whole is how much of the source's halving is yet to be left out
+	in, whole := stemChannels, SourceStride/cmp.Or(s.OutputStride, SourceStride) // whole is how much of the source's halving is yet to be left out
 	for i, b := range blocks {
 		name := func(part string) string { return fmt.Sprintf("layers.%d.%s", i, part) }
 		if b.stride <= whole {

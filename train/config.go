@@ -130,7 +130,7 @@ func (c Config) check(r Recipe) error {
 		return refuse("learning rate %v: want more than 0", c.LR)
 	case !(c.ValFraction > 0 && c.ValFraction <= 0.5):
 		return refuse("validation fraction %v: want more than 0 and at most 0.5", c.ValFraction)
-	case r.Grow > 0 && c.Spec.Enlarge == 0 && c.Spec.OutputStride == 0 && c.Spec.Size%32 != 0:
+	case r.Grow > 0 && halved(c.Spec).Check() != nil:
 		return refuse("the recipe begins at half the resolution, and half of %d pixels is no multiple of 16", c.Spec.Size)
 	case c.SaveEvery < 0:
 		return refuse("time between checkpoints %v: want more than 0", c.SaveEvery)

@@ -95,11 +95,7 @@ func TestBeginOtherClasses(t *testing.T) {
 // What is no beginning for the net is refused before there is a run folder.
 func TestFromRefused(t *testing.T) {
 	set := patterns(40, 8)
-	first := tinyConfig(t)
-	first.Epochs = 1
-	if _, err := Run(context.Background(), first, set); err != nil {
-		t.Fatal(err)
-	}
+	first := brief(t, set)
 	for _, c := range []struct {
 		name   string
 		change func(*Config)
@@ -108,10 +104,10 @@ func TestFromRefused(t *testing.T) {
 		{"no run", func(c *Config) { c.From = t.TempDir() }, model.ErrCheckpoint},
 		{"another width", func(c *Config) { c.Spec.Width *= 2 }, model.ErrCheckpoint},
 		{"another net", func(c *Config) { c.Spec.Net = model.NetC }, model.ErrCheckpoint},
-		{"quantization in the step", func(c *Config) { c.Preset, c.QAT = PresetQAT, first.Out }, ErrConfig},
+		{"quantization in the step", func(c *Config) { c.Preset, c.QAT = PresetQAT, first }, ErrConfig},
 	} {
 		config := tinyConfig(t)
-		config.From = first.Out
+		config.From = first
 		c.change(&config)
 		refused(t, c.name, config, set, c.want)
 	}

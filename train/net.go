@@ -138,14 +138,7 @@ func taps(x *Node, p model.Padding, l model.Layer) []*Node {
 	for axis := 1; axis <= 2; axis++ {
 		x = padAxis(x, axis, before, after)
 	}
-	window := func(d int) SliceAxisSpec { return AxisRange(d, d+(l.OutSize-1)*l.Stride+1).Stride(l.Stride) }
-	var ts []*Node
-	for dy := range 3 {
-		for dx := range 3 {
-			ts = append(ts, Slice(x, AxisRange(), window(dy), window(dx), AxisRange()))
-		}
-	}
-	return ts
+	return windows(x, l.OutSize, l.Stride)
 }
 
 // padding is the number of zeros before and after the data that a 3x3 layer's windows reach, rows and columns alike.

@@ -147,10 +147,8 @@ func (r Recipe) check() error {
 		return refuse("muon %v: want 0 or more", r.Muon)
 	case !(r.Temperature >= 0) || math.IsInf(r.Temperature, 0):
 		return refuse("temperature %v: want more than 0", r.Temperature)
-	case r.Mix > 0 && r.Distill < 1:
-		return refuse("mix %v: a mixed image has no label; want distill 1, or mix 0", r.Mix)
-	case r.Patch > 0 && r.Distill < 1:
-		return refuse("patch %v: a patched image has no label; want distill 1, or patch 0", r.Patch)
+	case r.Mix+r.Patch > 0 && r.Distill < 1:
+		return refuse("mix %v, patch %v: such an image has no label; want distill 1, or neither", r.Mix, r.Patch)
 	case r.Mix+r.Patch > 1:
 		return refuse("mix %v, patch %v: more than all batches", r.Mix, r.Patch)
 	case !(r.SAM >= 0) || math.IsInf(r.SAM, 0):

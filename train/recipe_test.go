@@ -122,14 +122,7 @@ func TestRunMirrorsEdges(t *testing.T) {
 	run := func(changes string) (losses history, card string) {
 		c := tinyConfig(t)
 		c.Epochs, c.Changes = 1, []byte(changes)
-		if _, err := Run(t.Context(), c, set); err != nil {
-			t.Fatal(err)
-		}
-		losses, err := decodeHistory(loadLast(t, c).State["history"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return losses, string(mustRead(t, c.Out, cardFile))
+		return told(t, c, set)
 	}
 	gray, card := run(`{}`)
 	if strings.Contains(card, "(mirrored)") {

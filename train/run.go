@@ -183,7 +183,7 @@ func (r *run) prepareData() error {
 	var err error
 	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
 		Batch: r.c.Batch, Pad: inPixels(r.recipe.Crop, spec.Size), Fill: [3]byte{gray, gray, gray}, Mirror: r.recipe.CropMirrored, Flip: flips[r.recipe.Flip],
-		Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Patch: r.recipe.Patch, From: r.smallEpochs(), Seed: r.c.Seed,
+		Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Patch: r.recipe.Patch, PatchFrom: r.smallEpochs(), Seed: r.c.Seed,
 	})
 	if err != nil {
 		return fmt.Errorf("train: %w: %w", err, ErrConfig)

@@ -47,6 +47,28 @@ func tinyConfig(t *testing.T) Config {
 	return Config{Spec: tinySpec(model.NetD), Epochs: 2, Batch: 8, Seed: 1, Backend: BackendGo, Out: filepath.Join(t.TempDir(), "run")}
 }
 
+// brief is the folder of a run of one epoch.
+func brief(t *testing.T, set *dataset.Set) string {
+	t.Helper()
+	c := tinyConfig(t)
+	c.Epochs = 1
+	told(t, c, set)
+	return c.Out
+}
+
+// told is what a run leaves for its reader: its epochs and its card.
+func told(t *testing.T, c Config, set *dataset.Set) (epochs history, card string) {
+	t.Helper()
+	if _, err := Run(t.Context(), c, set); err != nil {
+		t.Fatal(err)
+	}
+	epochs, err := decodeHistory(loadLast(t, c).State["history"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return epochs, string(mustRead(t, c.Out, cardFile))
+}
+
 // A whole run: it learns, it chooses by validation, and its folder holds what it should.
 func TestRun(t *testing.T) {
 	set := patterns(160, 40)

@@ -90,7 +90,15 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 // 2021, section 4).
 func (t *trainer) half() *trainer {
 	small := *t
-	switch s := &small.spec; {
+	if small.spec = halved(t.spec); small.spec.Size != t.spec.Size {
+		small.given = t.spec.Size
+	}
+	return &small
+}
+
+// halved is the net of trainer.half; it passes its check where s can be halved.
+func halved(s model.Spec) model.Spec {
+	switch {
 	case s.Enlarge == 2:
 		s.Enlarge = 0
 	case s.Enlarge != 0:
@@ -100,9 +108,9 @@ func (t *trainer) half() *trainer {
 	case s.OutputStride != 0:
 		s.OutputStride *= 2
 	default:
-		s.Size, small.given = t.spec.Size/2, t.spec.Size
+		s.Size /= 2
 	}
-	return &small
+	return s
 }
 
 // size is the height and width of the images that the trainer is given, in pixels.

@@ -206,22 +206,11 @@ func TestRunTaught(t *testing.T) {
 // Patches are other images from the first epoch at the whole resolution on, and the card says so.
 func TestRunPatches(t *testing.T) {
 	set := patterns(40, 8)
-	first := tinyConfig(t)
-	first.Epochs = 1
-	if _, err := Run(t.Context(), first, set); err != nil {
-		t.Fatal(err)
-	}
+	first := brief(t, set)
 	run := func(changes string) (losses history, card string) {
 		c := tinyConfig(t)
-		c.Spec.Enlarge, c.Epochs, c.Teachers, c.Changes = 2, 2, []string{first.Out}, []byte(changes)
-		if _, err := Run(t.Context(), c, set); err != nil {
-			t.Fatal(err)
-		}
-		losses, err := decodeHistory(loadLast(t, c).State["history"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return losses, string(mustRead(t, c.Out, cardFile))
+		c.Spec.Enlarge, c.Epochs, c.Teachers, c.Changes = 2, 2, []string{first}, []byte(changes)
+		return told(t, c, set)
 	}
 	whole, card := run(`{"mix": 0, "grow": 0.5}`)
 	if strings.Contains(card, "rectangle") {
@@ -239,11 +228,7 @@ func TestRunPatches(t *testing.T) {
 // A teacher that can't teach this is refused before there is a run folder.
 func TestTeacherRefused(t *testing.T) {
 	set := patterns(40, 8)
-	first := tinyConfig(t)
-	first.Epochs = 1
-	if _, err := Run(context.Background(), first, set); err != nil {
-		t.Fatal(err)
-	}
+	first := brief(t, set)
 	renamed := *set
 	renamed.Classes = []string{"rows", "columns", "dark", "slants"}
 	for _, c := range []struct {
@@ -260,7 +245,7 @@ func TestTeacherRefused(t *testing.T) {
 		{"more than all", func(c *Config) { c.Changes = []byte(`{"patch": 0.6}`) }, ErrConfig},
 	} {
 		config := tinyConfig(t)
-		config.Teachers = []string{first.Out}
+		config.Teachers = []string{first}
 		c.change(&config)
 		refused(t, c.name, config, &renamed, c.want)
 	}

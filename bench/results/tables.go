@@ -39,24 +39,11 @@ func key(r run) group {
 }
 
 func (g group) file(seed uint64) string {
-	variant := ""
-	if g.spec.Net == model.NetD && !g.spec.MidReLU {
-		variant = "-no-mid-relu"
-	}
-	if g.spec.Size != model.SourceSize {
-		variant += fmt.Sprintf("-%dpx", g.spec.Size)
-	}
-	if g.spec.Enlarge != 0 {
-		variant += fmt.Sprintf("-x%d", g.spec.Enlarge)
-	}
-	if g.spec.OutputStride != 0 {
-		variant += fmt.Sprintf("-os%d", g.spec.OutputStride)
-	}
 	recipe := g.recipe
 	if g.teacher != "" {
 		recipe += "-by-" + g.teacher
 	}
-	return fmt.Sprintf("%s-w%g%s-%s-%s-%dx%d-lr%g-seed%d", g.spec.Net, g.spec.Width, variant, g.data, recipe, g.images, g.epochs, g.rate, seed)
+	return fmt.Sprintf("%s-%s-%s-%dx%d-lr%g-seed%d", g.spec.Name(), g.data, recipe, g.images, g.epochs, g.rate, seed)
 }
 
 // recipeName is the recipe's, with the teacher if there was one.

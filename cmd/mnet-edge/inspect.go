@@ -39,24 +39,16 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s.MidReLU = !c.Bool("no-mid-relu")
 	s.Padding = model.Padding(c.String("padding"))
 	s.Size = c.Int("size")
-	s.Enlarge, s.OutputStride = enlargement(c), outputStride(c)
+	s.Enlarge, s.OutputStride = unless(c, "enlarge", 1), unless(c, "output-stride", model.SourceStride)
 	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}
 	return s, nil
 }
 
-// enlargement is the flag's as a spec has it, where a net that does not enlarge its image has 0.
-func enlargement(c *cli.Context) int {
-	if n := c.Int("enlarge"); n != 1 {
-		return n
-	}
-	return 0
-}
-
-// outputStride is the flag's as a spec has it, where the source's is 0.
-func outputStride(c *cli.Context) int {
-	if n := c.Int("output-stride"); n != model.SourceStride {
+// unless is a flag's number as a spec has it, where a net that is as the source's in this has 0.
+func unless(c *cli.Context, flag string, source int) int {
+	if n := c.Int(flag); n != source {
 		return n
 	}
 	return 0

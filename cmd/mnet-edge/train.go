@@ -163,10 +163,10 @@ func trainSpec(c *cli.Context) (model.Spec, error) {
 		spec.Size = c.Int("size")
 	}
 	if c.IsSet("enlarge") {
-		spec.Enlarge = enlargement(c)
+		spec.Enlarge = unless(c, "enlarge", 1)
 	}
 	if c.IsSet("output-stride") {
-		spec.OutputStride = outputStride(c)
+		spec.OutputStride = unless(c, "output-stride", model.SourceStride)
 	}
 	if err := spec.Check(); err != nil {
 		return spec, usageError{err}
