@@ -139,16 +139,21 @@ func snr(want, got [][]float32) float64 {
 	return 10 * math.Log10(signal/noise)
 }
 
-// The text of the graph after each pass, for both paddings: what a pass does is read in the diff of these files.
+// The text of the graph after each pass, for both paddings and net P: what a pass does is read in the diff of these files.
 func TestGolden(t *testing.T) {
-	for _, padding := range []model.Padding{model.PadSame, model.PadSymmetric} {
-		c := checkpoint(func(s *model.Spec) { s.Padding = padding })
+	const first = "same"
+	for name, change := range map[string]func(*model.Spec){
+		first:       nil,
+		"symmetric": func(s *model.Spec) { s.Padding = model.PadSymmetric },
+		"pooled":    func(s *model.Spec) { s.Net, s.Width = model.NetP, 1./16 },
+	} {
+		c := checkpoint(change)
 		var b bytes.Buffer
 		g := lower(t, c)
 		b.WriteString(g.String())
 		_, err := Run(context.Background(), g, Recipe{FloatIO: true}, images(c, 4), func(pass string, g *graph.Graph) {
-			// Of the second padding, the end is enough: the passes are the same.
-			if padding == model.PadSame || pass == "float-io" {
+			// Of the others, the end is enough: the passes are the same.
+			if name == first || pass == "float-io" {
 				b.WriteString("\nafter " + pass + ":\n")
 				graph.Fprint(&b, g)
 			}
@@ -156,7 +161,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", string(padding)+".golden")
+		path := filepath.Join("testdata", name+".golden")
 		if *update {
 			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 				t.Fatal(err)
@@ -178,6 +183,7 @@ func TestFoldingKeepsTheFunction(t *testing.T) {
 		"D":           nil,
 		"D no mid":    func(s *model.Spec) { s.MidReLU = false },
 		"C":           func(s *model.Spec) { s.Net = model.NetC },
+		"P":           func(s *model.Spec) { s.Net = model.NetP },
 		"D symmetric": func(s *model.Spec) { s.Padding = model.PadSymmetric },
 	} {
 		c := checkpoint(change)
@@ -202,6 +208,7 @@ func TestInt8NearFloat(t *testing.T) {
 	for name, change := range map[string]func(*model.Spec){
 		"D":           nil,
 		"C":           func(s *model.Spec) { s.Net = model.NetC },
+		"P":           func(s *model.Spec) { s.Net = model.NetP },
 		"D symmetric": func(s *model.Spec) { s.Padding = model.PadSymmetric },
 	} {
 		c := checkpoint(change)

@@ -15,8 +15,8 @@ func Lower(c *model.Checkpoint) (*graph.Graph, error) {
 	}
 	l := lowering{g: graph.New(c.Spec.Name()), c: c}
 	l.g.Meta = graph.Meta{
-		Description: fmt.Sprintf("MobileNet, net %s, width %v: %d classes of %dx%d RGB images; the output is logits",
-			c.Spec.Net, c.Spec.Width, c.Spec.Classes, c.Spec.Size, c.Spec.Size),
+		Description: fmt.Sprintf("%s, width %v: %d classes of %dx%d RGB images; the output is logits",
+			title(c.Spec.Net), c.Spec.Width, c.Spec.Classes, c.Spec.Size, c.Spec.Size),
 		Labels: c.Labels,
 		Mean:   []float32{c.Input.Mean},
 		Std:    []float32{c.Input.Std},
@@ -40,6 +40,13 @@ func Lower(c *model.Checkpoint) (*graph.Graph, error) {
 	return l.g, nil
 }
 
+func title(n model.Net) string {
+	if n == model.NetP {
+		return "pooled net " + string(n)
+	}
+	return "MobileNet, net " + string(n)
+}
+
 type lowering struct {
 	g *graph.Graph
 	c *model.Checkpoint
@@ -49,7 +56,7 @@ func float32Type(shape ...int) graph.Type {
 	return graph.Type{DType: graph.Float32, Shape: shape}
 }
 
-// convolution is padding, the convolution, batch normalization and the activation, each a node.
+// convolution is padding, the convolution, batch normalization, the activation and pooling, each a node.
 func (l lowering) convolution(x *graph.Value, layer model.Layer) *graph.Value {
 	window := graph.Dense(layer.Stride, graph.Same)
 	if l.c.Spec.Padding == model.PadSymmetric && layer.Kernel == 3 {
@@ -66,6 +73,9 @@ func (l lowering) convolution(x *graph.Value, layer model.Layer) *graph.Value {
 		l.param(layer.BN+".weight"), l.param(layer.BN+".bias"), l.param(layer.BN+".running_mean"), l.param(layer.BN+".running_var"))
 	if layer.ReLU {
 		x = l.g.Apply(layer.Name+".relu", graph.Activate{Act: graph.ReLU}, x)
+	}
+	if k := layer.Pool; k > 1 {
+		x = l.g.Apply(layer.Name+".pool", graph.Pool{Fn: graph.Max, Window: graph.Dense(k, graph.Valid), Size: [2]int{k, k}}, x)
 	}
 	return x
 }

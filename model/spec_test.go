@@ -100,8 +100,34 @@ func TestOutputStride(t *testing.T) {
 	}
 }
 
+// Net P pools behind the first of each pair, which leaves an image of 32x32 as 4x4; only net P pools.
+func TestPooledNet(t *testing.T) {
+	type shape struct{ in, out, size, pool int }
+	var got []shape
+	s := DefaultSpec(NetP)
+	s.Width = 0.5
+	for _, l := range s.Layers() {
+		got = append(got, shape{l.In, l.Out, l.InSize, l.Pool})
+		if l.Stride != 1 || l.InSize != l.OutSize {
+			t.Errorf("%s: stride %d", l.Name, l.Stride)
+		}
+	}
+	want := []shape{{3, 32, 32, 1}, {32, 32, 32, 2}, {32, 32, 16, 1}, {32, 128, 16, 2}, {128, 128, 8, 1}, {128, 128, 8, 2}, {128, 128, 4, 1}, {128, 10, 1, 1}}
+	if !slices.Equal(got, want) {
+		t.Errorf("channels in, out, pixels, pooling:\n%v, want\n%v", got, want)
+	}
+	for _, net := range []Net{NetC, NetD} {
+		for _, l := range DefaultSpec(net).Layers() {
+			if l.Pool != 1 {
+				t.Errorf("net %s, %s pools", net, l.Name)
+			}
+		}
+	}
+}
+
 func TestSpecCheck(t *testing.T) {
 	for _, bad := range []func(*Spec){
+		func(s *Spec) { s.Net, s.OutputStride = NetP, 4 },
 		func(s *Spec) { s.Net = "E" },
 		func(s *Spec) { s.Width = 0 },
 		func(s *Spec) { s.Width = 0.001 },

@@ -7,7 +7,7 @@ import (
 	"mnet-edge/model"
 )
 
-// pass is a training pass over one batch of net D with its backward pass written out. It computes what forward and GoMLX's
+// pass is a training pass over one batch with its backward pass written out. It computes what forward and GoMLX's
 // differentiation compute, but says what is kept in memory and what is computed again where it is read. On a CPU that decides the
 // speed: a convolution apart, every operation here costs the time its tensors take through memory.
 //
@@ -22,7 +22,7 @@ type pass struct {
 // layerPass is what a layer's forward pass leaves for its backward pass.
 type layerPass struct {
 	model.Layer
-	read         *Node // what the convolution read: padded images (N, H, W, C) for a depthwise one, else rows (N*H*W, I)
+	read         *Node // what the convolution read: images (N, H, W, C), padded for a depthwise one, or rows (N*H*W, I), or columns (N*H*W, 9*I)
 	x            *Node // what it made, before BN (N, H, W, C)
 	scale, shift *Node // (C): the layer's output is scale*x + shift, through a ReLU if it has one
 	inverse      *Node // (C): 1/sqrt(variance+eps)
@@ -62,9 +62,12 @@ func (p *pass) forward(pixels *Node, q goal) (logits, dLogits, loss *Node) {
 		case l.Kernel == 1:
 			lp.read = keep(rows(x))
 			lp.x = imagesOf(Dot(lp.read, w).Product(), x)
-		default:
+		case byColumns(l):
 			lp.read = keep(rows(Concatenate(taps(x, p.spec.Padding, l), 3)))
-			lp.x = imagesOf(Dot(lp.read, w).Product(), x)
+			lp.x = Reshape(Dot(lp.read, w).Product(), x.Shape().Dim(0), l.OutSize, l.OutSize, l.Out)
+		default:
+			lp.read = keep(x)
+			lp.x = dense(lp.read, w, p.spec.Padding, l)
 		}
 		lp.moments = p.sumMoments(lp.x)
 		p.batch[l.BN] = lp.moments
@@ -76,6 +79,7 @@ func (p *pass) forward(pixels *Node, q goal) (logits, dLogits, loss *Node) {
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
+		x = pooled(x, l)
 	}
 	share := 1 / float64(max(1, p.devices))
 	dLogits = MulScalar(q.gradient(logits), share/float64(logits.Shape().Dimensions[0]))
@@ -95,17 +99,25 @@ func (p *pass) backward(d *Node) {
 			d = BroadcastToDims(ExpandAxes(pooled, 1, 2), s...)
 			continue
 		}
-		d = p.normalizeGradient(l, d)
+		d = p.normalizeGradient(l, pooledGradient(l, d))
 		switch {
 		case l.Kind == model.Depthwise:
 			d = keep(spread(d, p.spec.Padding, l.Layer))
 			p.grads[l.Name+".weight"] = depthwiseWeightGradient(l, d, p.spec.Padding)
 			d = weighted(windows(d, l.InSize, 1), Reverse(w, 0))
-		default:
+		case l.Kernel == 1:
 			d = keep(rows(d))
 			p.grads[l.Name+".weight"] = transposedTimes(l.read, d)
+			d = imagesOf(timesTransposed(d, w), l.x)
+		default:
+			d = keep(d)
+			if byColumns(l.Layer) {
+				p.grads[l.Name+".weight"] = transposedTimes(l.read, rows(d))
+			} else {
+				p.grads[l.Name+".weight"] = denseWeightGradient(l, d, p.spec.Padding, largeKernel)
+			}
 			if i > 0 {
-				d = imagesOf(timesTransposed(d, w), l.x)
+				d = denseInputGradient(l, d, w, p.spec.Padding)
 			}
 		}
 	}
@@ -132,12 +144,111 @@ func (p *pass) normalizeGradient(l layerPass, d *Node) *Node {
 	return Add(Mul(g, channels(l.scale)), affine(l.x, a, b))
 }
 
+// pooledGradient takes the gradient d of what pooling made of a layer's output to that output: it goes to the greatest value of a window, in
+// equal shares to those that are equally great.
+func pooledGradient(l layerPass, d *Node) *Node {
+	if l.Pool < 2 {
+		return d
+	}
+	x := affine(l.x, l.scale, l.shift)
+	greatest := pooled(x, l.Layer)
+	count := ZerosLike(greatest)
+	for _, part := range parts(x, l.Pool) {
+		count = Add(count, ConvertDType(Equal(part, greatest), d.DType()))
+	}
+	return Where(Equal(x, repeated(keep(greatest), l.Pool)), repeated(keep(Div(d, count)), l.Pool), ZerosLike(x))
+}
+
+// repeated has each pixel of x (N, H, W, C) k times in each direction.
+func repeated(x *Node, k int) *Node {
+	d := x.Shape().Dimensions
+	wide := BroadcastToDims(Reshape(x, d[0], d[1], 1, d[2], 1, d[3]), d[0], d[1], k, d[2], k, d[3])
+	return Reshape(wide, d[0], d[1]*k, d[2]*k, d[3])
+}
+
+// sliding is the axes of a convolution of images (N, H, W, C) with a kernel (H, W, I, O).
+var sliding = compute.ConvolveAxesConfig{
+	InputBatch: 0, InputSpatial: []int{1, 2}, InputChannels: 3,
+	KernelSpatial: []int{0, 1}, KernelInputChannels: 2, KernelOutputChannels: 3,
+	OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
+}
+
+// dense is the dense 3x3 convolution of layer l on x (N, H, W, I) with w (9*I, O), by XLA's own.
+func dense(x, w *Node, p model.Padding, l model.Layer) *Node {
+	before, after := padding(p, l)
+	around := [2]int{before, after}
+	return ConvGeneral(x, Reshape(w, l.Kernel, l.Kernel, l.In, l.Out), sliding, []int{l.Stride, l.Stride}, [][2]int{around, around}, nil, nil, 1, 1)
+}
+
+// denseInputGradient is the gradient of a dense 3x3 layer's input for the gradient d of its output (N, H, W, O): a convolution with the kernel
+// turned by half a circle or, by columns, the gradient of each column added to the pixel that it was.
+func denseInputGradient(l layerPass, d, w *Node, p model.Padding) *Node {
+	if l.Stride == 1 && !byColumns(l.Layer) {
+		start, end := spreading(p, l.Layer)
+		around := [2]int{start, end}
+		turned := Transpose(Reverse(Reshape(w, l.Kernel, l.Kernel, l.In, l.Out), 0, 1), 2, 3)
+		return ConvGeneral(d, turned, sliding, []int{1, 1}, [][2]int{around, around}, nil, nil, 1, 1)
+	}
+	columns := imagesOf(timesTransposed(rows(d), w), d)
+	before, after := padding(p, l.Layer)
+	reach := (l.OutSize-1)*l.Stride + 1
+	whole := before + l.InSize + after
+	var sum *Node
+	for tap := range l.Kernel * l.Kernel {
+		along := func(d int) compute.PadAxis {
+			return compute.PadAxis{Start: d, End: whole - reach - d, Interior: l.Stride - 1}
+		}
+		column := Slice(columns, AxisRange(), AxisRange(), AxisRange(), AxisRange(tap*l.In, (tap+1)*l.In))
+		placed := Pad(column, ScalarZero(d.Graph(), d.DType()), compute.PadAxis{}, along(tap/3), along(tap%3), compute.PadAxis{})
+		if sum == nil {
+			sum = placed
+		} else {
+			sum = Add(sum, placed)
+		}
+	}
+	image := AxisRange(before, before+l.InSize)
+	return Slice(sum, AxisRange(), image, image, AxisRange())
+}
+
+// denseWeightGradient is the gradient (9*I, O) of a dense 3x3 layer's weight for the gradient d of its output (N, H, W, O): a convolution too,
+// in which images and channels change places and d is the kernel. It is made of so many images at a time that this has at most largest values,
+// and added up.
+func denseWeightGradient(l layerPass, d *Node, p model.Padding, largest int) *Node {
+	before, after := padding(p, l.Layer)
+	around := [2]int{before, after}
+	var sum *Node
+	images := d.Shape().Dim(0)
+	step := divisor(images, min(images, max(1, largest/(l.OutSize*l.OutSize*l.Out))))
+	for from := 0; from < images; from += step {
+		some := AxisRange(from, from+step)
+		w := ConvGeneral(Slice(l.read, some), Slice(d, some), compute.ConvolveAxesConfig{
+			InputBatch: 3, InputSpatial: []int{1, 2}, InputChannels: 0,
+			KernelSpatial: []int{1, 2}, KernelInputChannels: 0, KernelOutputChannels: 3,
+			OutputBatch: 2, OutputSpatial: []int{0, 1}, OutputChannels: 3,
+		}, []int{1, 1}, [][2]int{around, around}, nil, []int{l.Stride, l.Stride}, 1, 1)
+		if sum == nil {
+			sum = w
+		} else {
+			sum = Add(sum, w)
+		}
+	}
+	return Reshape(sum, l.Kernel*l.Kernel*l.In, l.Out)
+}
+
+// largeKernel is the number of float32 values, 8 MiB of them, above which XLA's convolution on a CPU takes up to twice as long a value.
+const largeKernel = 1 << 21
+
+// spreading is the number of zeros before and after that spread puts around a gradient.
+func spreading(p model.Padding, l model.Layer) (start, end int) {
+	before, _ := padding(p, l)
+	start = l.Kernel - 1 - before
+	return start, l.InSize + l.Kernel - 1 - start - ((l.OutSize-1)*l.Stride + 1)
+}
+
 // spread lays the gradient d of a depthwise layer's output (N, H, W, C) out so that windows of stride 1 over it, with the kernel
 // turned by half a circle, give the gradient of the layer's input: stride-1 zeros between the values, and zeros around them.
 func spread(d *Node, p model.Padding, l model.Layer) *Node {
-	before, _ := padding(p, l)
-	start := l.Kernel - 1 - before
-	end := l.InSize + l.Kernel - 1 - start - ((l.OutSize-1)*l.Stride + 1)
+	start, end := spreading(p, l)
 	return pad(d, start, end, l.Stride-1)
 }
 
@@ -147,8 +258,7 @@ func spread(d *Node, p model.Padding, l model.Layer) *Node {
 // The sums begin as partial sums of some eight products. They are a loop for each row of taps that reads both tensors once and
 // writes an eighth of them; what is left is a sum over rows.
 func depthwiseWeightGradient(l layerPass, spreadGradient *Node, p model.Padding) *Node {
-	before, _ := padding(p, l.Layer)
-	start := l.Kernel - 1 - before
+	start, _ := spreading(p, l.Layer)
 	images, channels := l.read.Shape().Dimensions[0], l.Out
 	across := divisor(l.OutSize, 8)
 	blocks := divisor(images, 8/across)

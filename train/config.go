@@ -190,7 +190,7 @@ type Progress struct {
 // Result is what a finished run reports. Accuracies are shares, 0..1.
 type Result struct {
 	Run         string  `json:"run"` // the run folder
-	Net         string  `json:"net"` // "C" or "D"
+	Net         string  `json:"net"` // one of model.Nets
 	Width       float64 `json:"width"`
 	Params      int     `json:"params"` // counted as the source does, four values a channel for each BN
 	Epochs      int     `json:"epochs"`

@@ -26,7 +26,7 @@ func (c Config) sharing(backend string) int {
 	switch {
 	case c.Devices > 0:
 		return c.Devices
-	case backend == onCPU && c.Spec.Net == model.NetD && c.QAT == "" && c.Batch%2 == 0:
+	case backend == onCPU && c.QAT == "" && c.Batch%2 == 0:
 		return 2
 	}
 	return 1
@@ -168,8 +168,8 @@ func (c Config) checkDevices() error {
 		return fmt.Errorf("train: batch %d does not divide among %d devices: %w", c.Batch, c.Devices, ErrConfig)
 	case c.Backend == BackendGo:
 		return fmt.Errorf("train: backend %s has one device, not %d: %w", BackendGo, c.Devices, ErrConfig)
-	case c.Spec.Net != model.NetD || c.QAT != "":
-		return fmt.Errorf("train: several devices train net D, and not with quantization in the step: %w", ErrConfig)
+	case c.QAT != "":
+		return fmt.Errorf("train: several devices do not train with quantization in the step: %w", ErrConfig)
 	}
 	return nil
 }

@@ -30,7 +30,12 @@ func xlaDevices(t *testing.T, n int) compute.Backend {
 func TestDevicesShareTheBatch(t *testing.T) {
 	const devices = 2
 	be := xlaDevices(t, devices)
-	spec := tinySpec(model.NetD)
+	for _, net := range model.Nets {
+		t.Run(string(net), func(t *testing.T) { testDevicesShareTheBatch(t, be, devices, tinySpec(net)) })
+	}
+}
+
+func testDevicesShareTheBatch(t *testing.T, be compute.Backend, devices int, spec model.Spec) {
 	r, err := Preset(PresetSeed)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@
 //
 //	recipe.go    Recipe: the presets and their learning rate schedules
 //	net.go       the network as graph operations, for training and for evaluation
-//	backward.go  net D's training pass with the backward pass written out, which the step takes
+//	backward.go  the training pass with the backward pass written out, which the step takes
 //	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
 //	devices.go   a step that several devices share
 //	teacher.go   trained networks whose answers are learnt; qat.go: training with int8's rounding in the step
@@ -20,13 +20,13 @@
 //	tunables.go  what the process should have in its environment for XLA to be fast
 //
 // The step is one pure function, (weights, momenta, batch, rate) -> (weights, momenta, loss, hits), whose gradient is written
-// out for net D and GoMLX's for the rest. Weights and momenta stay on the device from step to step; the loss is read after
-// each, so that a run that diverges stops at once. Everything random (initial weights, split, order, augmentation) is a function of the seed and of what it is
+// out but with int8's rounding in the step, where it is GoMLX's. Weights and momenta stay on the device from step to step; the loss is read
+// after each, so that a run that diverges stops at once. Everything random (initial weights, split, order, augmentation) is a function of the seed and of what it is
 // for, so a checkpoint needs no generator's state: the number of steps done says where a run goes on.
 //
 // What is lowered how, and why: a depthwise convolution is nine shifted products, since the gradient of a grouped convolution
-// falls into thousands of small ones; dense convolutions are one matrix product over the nine taps side by side. The backward
-// pass of net D is written for what XLA on a CPU does well; docs/decisions/0004-training-step.md has the measurements.
+// falls into thousands of small ones; a dense one is one matrix product over the nine taps side by side, or XLA's own where that is quicker. The
+// backward pass is written for what XLA on a CPU does well; docs/decisions/0004-training-step.md has the measurements.
 //
 // No function prints. Panics of the graph builder, its way of reporting errors, become errors at the edge.
 package train

@@ -63,8 +63,8 @@ func permute[T any](data []T, shape []int, direction func(model, device int) (fr
 //
 // identity, 0..1, is how much of the identity is mixed into it. These nets are two dozen layers deep with no way around any of
 // them; one that begins by handing its input on learns from the first step (Zagoruyko and Komodakis, "DiracNets", 2017). A depthwise
-// filter becomes (1-identity) times the draw with identity added to its middle tap; a pointwise convolution keeps its draw and
-// output o has identity added at input o, modulo their number.
+// filter becomes (1-identity) times the draw with identity added to its middle tap; a convolution that mixes channels keeps its draw and
+// output o has identity added at input o, modulo their number, of its middle tap. The stem, of three colors, is as drawn.
 func initialWeights(spec model.Spec, identity float64, rng *rand.Rand) model.Weights {
 	w := model.Weights{}
 	for _, p := range deviceParams(spec) {
@@ -91,7 +91,7 @@ func initialWeights(spec model.Spec, identity float64, rng *rand.Rand) model.Wei
 	return w
 }
 
-// mixIdentity mixes the identity into a depthwise or pointwise weight (O, I, H, W) as initialWeights says, and leaves others alone.
+// mixIdentity mixes the identity into a convolution's weight (O, I, H, W) as initialWeights says, and leaves others alone.
 func (p param) mixIdentity(data []float32, identity float32) {
 	if len(p.Shape) != 4 || identity == 0 {
 		return
@@ -105,9 +105,9 @@ func (p param) mixIdentity(data []float32, identity float32) {
 				data[i] += identity
 			}
 		}
-	case taps == 1:
+	case taps == 1 || p.isMatrix():
 		for o := range outs {
-			data[o*ins+o%ins] += identity
+			data[(o*ins+o%ins)*taps+taps/2] += identity
 		}
 	}
 }

@@ -49,6 +49,7 @@ func (n *net) logits(pixels *Node) *Node {
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
+		x = pooled(x, l)
 	}
 	return x
 }
@@ -61,8 +62,16 @@ func (n *net) convolve(x, w *Node, l model.Layer) *Node {
 	case l.Kernel == 1:
 		return rowsTimes(x, w)
 	}
-	return rowsTimes(Concatenate(n.taps(x, l), 3), w)
+	if n.train || byColumns(l) {
+		return rowsTimes(Concatenate(n.taps(x, l), 3), w)
+	}
+	return dense(x, w, n.spec.Padding, l)
 }
+
+// byColumns says whether a dense 3x3 layer is quicker as a product with its windows' pixels, stored side by side, than as XLA's own convolution,
+// which on a CPU is three times as quick on large images, no good for the stem's three channels, and a hundred times as slow on 2x2 pixels of 1024
+// channels (docs/decisions/0004-training-step.md).
+func byColumns(l model.Layer) bool { return l.In < 8 || l.OutSize < 8 }
 
 // taps is the function of that name, from an image that is stored with its zeros where nothing will be differentiated: see pass.
 func (n *net) taps(x *Node, l model.Layer) []*Node {
@@ -139,6 +148,31 @@ func taps(x *Node, p model.Padding, l model.Layer) []*Node {
 		x = padAxis(x, axis, before, after)
 	}
 	return windows(x, l.OutSize, l.Stride)
+}
+
+// pooled is what of x (N, H, W, C), the output of layer l, goes on.
+func pooled(x *Node, l model.Layer) *Node {
+	if l.Pool < 2 {
+		return x
+	}
+	var greatest *Node
+	for _, part := range parts(x, l.Pool) {
+		if greatest == nil {
+			greatest = part
+		} else {
+			greatest = Max(greatest, part)
+		}
+	}
+	return greatest
+}
+
+// parts are the k*k images (N, H/k, W/k, C) that have the first, the second and so on of the pixels in each window of k x k of x, row by row.
+func parts(x *Node, k int) []*Node {
+	var images []*Node
+	for at := range k * k {
+		images = append(images, Slice(x, AxisRange(), AxisRange(at/k).Stride(k), AxisRange(at%k).Stride(k), AxisRange()))
+	}
+	return images
 }
 
 // padding is the number of zeros before and after the data that a 3x3 layer's windows reach, rows and columns alike.

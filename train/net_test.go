@@ -83,7 +83,7 @@ func TestConvolutions(t *testing.T) {
 					continue // no Spec has it
 				}
 				out, before := window(p, size, stride)
-				l := model.Layer{Kernel: 3, Stride: stride, In: c, InSize: size, OutSize: out}
+				l := model.Layer{Kernel: 3, Stride: stride, In: c, Out: o, InSize: size, OutSize: out}
 				x, wd, wf := randoms(rng, n*size*size*c), randoms(rng, 9*c), randoms(rng, 9*c*o)
 				vd, vf := randoms(rng, n*out*out*c), randoms(rng, n*out*out*o) // weights of the outputs in the scalar that is differentiated
 
@@ -118,9 +118,10 @@ func TestConvolutions(t *testing.T) {
 				got := evaluate(t, func(in []*Node) []*Node {
 					x, wd, wf, vd, vf := in[0], in[1], in[2], in[3], in[4]
 					yd := weighted(taps(x, p, l), wd)
-					yf := rowsTimes(Concatenate(taps(x, p, l), 3), wf)
+					yf := dense(x, wf, p, l)
 					sum := Add(ReduceAllSum(Mul(yd, vd)), ReduceAllSum(Mul(yf, vf)))
-					return append([]*Node{yd, yf}, Gradient(sum, x, wd, wf)...)
+					written := func(largest int) *Node { return denseWeightGradient(layerPass{Layer: l, read: x}, vf, p, largest) }
+					return append(append([]*Node{yd, yf}, Gradient(sum, x, wd, wf)...), written(n*out*out*o), written(1))
 				}, tensors.FromFlatDataAndDimensions(x, n, size, size, c), tensors.FromFlatDataAndDimensions(wd, 9, c),
 					tensors.FromFlatDataAndDimensions(wf, 9*c, o), tensors.FromFlatDataAndDimensions(vd, n, out, out, c),
 					tensors.FromFlatDataAndDimensions(vf, n, out, out, o))
@@ -128,12 +129,56 @@ func TestConvolutions(t *testing.T) {
 				for i, want := range []struct {
 					what   string
 					values []float64
-				}{{"depthwise", yd}, {"dense", yf}, {"d/dx", gx}, {"d/d depthwise weight", gd}, {"d/d dense weight", gf}} {
+				}{{"depthwise", yd}, {"dense", yf}, {"d/dx", gx}, {"d/d depthwise weight", gd}, {"d/d dense weight", gf},
+					{"d/d dense weight, written out", gf}, {"d/d dense weight, image by image", gf}} {
 					near(t, name+want.what, got[i], want.values, 1e-4, 1e-5)
 				}
 			}
 		}
 	}
+}
+
+// The greatest of each window goes on, and its gradient to all that are as great.
+func TestPooled(t *testing.T) {
+	const n, size, c, k = 2, 6, 3, 2
+	rng := rand.New(rand.NewPCG(4, 4))
+	x, v := make([]float32, n*size*size*c), randoms(rng, n*size/k*size/k*c)
+	for i := range x {
+		x[i] = float32(rng.IntN(4)) // so that most windows have equals
+	}
+	want, gradient := make([]float64, len(v)), make([]float64, len(x))
+	for i := range want {
+		channel, at := i%c, i/c
+		column, row, image := at%(size/k), at/(size/k)%(size/k), at/(size/k)/(size/k)
+		var members []int
+		for part := range k * k {
+			members = append(members, ((image*size+row*k+part/k)*size+column*k+part%k)*c+channel)
+		}
+		want[i] = math.Inf(-1)
+		count := 0.0
+		for _, m := range members {
+			switch g := float64(x[m]); {
+			case g > want[i]:
+				want[i], count = g, 1
+			case g == want[i]:
+				count++
+			}
+		}
+		for _, m := range members {
+			if float64(x[m]) == want[i] {
+				gradient[m] = float64(v[i]) / count
+			}
+		}
+	}
+	l := layerPass{Layer: model.Layer{Pool: k}}
+	got := evaluate(t, func(in []*Node) []*Node {
+		l := l
+		l.x, l.scale, l.shift = in[0], in[2], in[3]
+		return []*Node{pooled(in[0], l.Layer), pooledGradient(l, in[1])}
+	}, tensors.FromFlatDataAndDimensions(x, n, size, size, c), tensors.FromFlatDataAndDimensions(v, n, size/k, size/k, c),
+		tensors.FromValue([]float32{1, 1, 1}), tensors.FromValue([]float32{0, 0, 0}))
+	near(t, "pooled", got[0], want, 0, 0)
+	near(t, "gradient", got[1], gradient, 1e-6, 1e-7)
 }
 
 // Every layer of every spec gets windows that fit: the sizes of Spec are those of the padding used.

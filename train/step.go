@@ -247,10 +247,10 @@ func (t *trainer) buildStepBy(gradients gradientsOf, g *Graph, pixels, labels *N
 // gradientsOf are the gradients of a batch; see gradients.
 type gradientsOf func(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node, grads map[string]*Node)
 
-// gradients is a training pass over one batch with the loss's gradients by the weights' names. Net D's is written out; see pass.
-// Net C and quantization-aware runs are differentiated by GoMLX.
+// gradients is a training pass over one batch with the loss's gradients by the weights' names. It is written out, see pass, but for
+// quantization-aware runs, which GoMLX differentiates.
 func (t *trainer) gradients(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node, grads map[string]*Node) {
-	if t.spec.Net == model.NetD && t.ranges == nil {
+	if t.ranges == nil {
 		n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}, devices: t.devices}
 		loss, correct, grads = n.gradients(pixels, labels, q)
 		return n, loss, correct, grads

@@ -307,7 +307,7 @@ func TestBackendsAgree(t *testing.T) {
 	for _, c := range []struct {
 		net     model.Net
 		padding model.Padding
-	}{{model.NetD, model.PadSame}, {model.NetC, model.PadSymmetric}} {
+	}{{model.NetD, model.PadSame}, {model.NetC, model.PadSymmetric}, {model.NetC, model.PadSame}, {model.NetP, model.PadSame}} {
 		spec := tinySpec(c.net)
 		spec.Padding, spec.Width = c.padding, 1.0/16
 		pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), 8, spec)
@@ -328,12 +328,14 @@ func TestGradientsAreDerivatives(t *testing.T) {
 	same := tinySpec(model.NetD)
 	symmetric, noMid := same, same
 	symmetric.Padding, noMid.MidReLU, noMid.Width = model.PadSymmetric, false, 1.0/16
+	plain, plainSymmetric, pooled := tinySpec(model.NetC), tinySpec(model.NetC), tinySpec(model.NetP)
+	plainSymmetric.Padding, plainSymmetric.Width, pooled.Width = model.PadSymmetric, 1.0/8, 1.0/8 // so that some layers are by columns, some not
 	be := goBackend(t)
 	for _, c := range []struct {
 		spec      model.Spec
 		batch     int
 		smoothing float64
-	}{{same, 4, 0.1}, {symmetric, 3, 0}, {noMid, 2, 0.1}} {
+	}{{same, 4, 0.1}, {symmetric, 3, 0}, {noMid, 2, 0.1}, {plain, 2, 0}, {plainSymmetric, 2, 0}, {pooled, 3, 0}} {
 		tr := &trainer{backend: be, spec: c.spec, input: testInput, recipe: Recipe{LabelSmoothing: c.smoothing}, params: deviceParams(c.spec)}
 		pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), c.batch, c.spec)
 		w := initialWeights(c.spec, 0.5, rand.New(rand.NewPCG(5, 5)))
@@ -354,7 +356,7 @@ func TestGradientsAreDerivatives(t *testing.T) {
 	}
 }
 
-// On XLA, whose sums over pixels are shared among threads, a step gives the same bits every time.
+// On XLA, whose sums over pixels and convolutions are shared among threads, a step gives the same bits every time.
 func TestStepRepeats(t *testing.T) {
 	xla, err := openPlugin(BackendXLA, "", 0)
 	if err != nil {
@@ -366,8 +368,14 @@ func TestStepRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Batch = 64
-	spec := model.DefaultSpec(model.NetD)
-	spec.Width = 0.125
+	for _, net := range []model.Net{model.NetD, model.NetP} {
+		spec := model.DefaultSpec(net)
+		spec.Width = 0.125
+		t.Run(spec.Name(), func(t *testing.T) { testStepRepeats(t, xla, spec, r) })
+	}
+}
+
+func testStepRepeats(t *testing.T, xla compute.Backend, spec model.Spec, r Recipe) {
 	w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(5, 5)))
 	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), r.Batch, spec)
 	tr := testTrainer(t, xla, spec, r, 2)
@@ -565,10 +573,15 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// The identity in the initial weights: a depthwise filter's middle tap, a pointwise weight's input of the same number; nothing else
-// moves, and with none of it the draw stays as it was.
+// The identity in the initial weights: a depthwise filter's middle tap, a pointwise or dense weight's input of the same number, at a dense one's
+// middle tap; nothing else moves, and with none of it the draw stays as it was.
 func TestInitialIdentity(t *testing.T) {
-	spec := tinySpec(model.NetD)
+	for _, net := range model.Nets {
+		t.Run(string(net), func(t *testing.T) { testInitialIdentity(t, tinySpec(net)) })
+	}
+}
+
+func testInitialIdentity(t *testing.T, spec model.Spec) {
 	draw := func(identity float64) model.Weights {
 		return initialWeights(spec, identity, rand.New(rand.NewPCG(3, 3)))
 	}
@@ -585,6 +598,10 @@ func TestInitialIdentity(t *testing.T) {
 				}
 			case len(p.Shape) == 4 && p.Shape[2] == 1: // (O, I, 1, 1)
 				if o, in := i/p.Shape[1], i%p.Shape[1]; in == o%p.Shape[1] {
+					want += 0.25
+				}
+			case len(p.Shape) == 4 && p.Shape[1] > 3: // (O, I, 3, 3)
+				if tap, in, o := i%9, i/9%p.Shape[1], i/9/p.Shape[1]; tap == 4 && in == o%p.Shape[1] {
 					want += 0.25
 				}
 			}

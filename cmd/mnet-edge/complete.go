@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/infer"
+	"mnet-edge/model"
 	"mnet-edge/train"
 )
 
@@ -88,13 +89,20 @@ func completions(app *cli.App, words []string) []string {
 	default:
 		offered = flagValues(command, before[len(before)-1])
 		if offered == nil && command.Name == "inspect" {
-			offered = []string{"C", "D"}
+			offered = netNames()
 		}
 		if offered == nil && command.Name == "completion" {
 			offered = sortedKeys(completionScripts)
 		}
 	}
 	return slices.DeleteFunc(offered, func(s string) bool { return !strings.HasPrefix(s, last) })
+}
+
+func netNames() (names []string) {
+	for _, n := range model.Nets {
+		names = append(names, string(n))
+	}
+	return names
 }
 
 func first(words []string) string {
@@ -126,7 +134,7 @@ func flagValues(command *cli.Command, word string) []string {
 	case "split":
 		return []string{"test", "train"}
 	case "net":
-		return []string{"C", "D"}
+		return netNames()
 	case "preset":
 		return []string{train.PresetFast, train.PresetSeed}
 	case "backend":

@@ -68,11 +68,11 @@ func inspectCommand() *cli.Command {
 		Flags: append(specFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return usagef("inspect takes one argument: C, D, a run or a .tflite file")
+				return usagef("inspect takes one argument: C, D, P, a run or a .tflite file")
 			}
 			what := c.Args().First()
 			switch {
-			case slices.Contains([]string{"C", "c", "D", "d"}, what):
+			case slices.Contains(model.Nets, model.Net(strings.ToUpper(what))):
 				spec, err := specFromFlags(c, what)
 				if err != nil {
 					return err

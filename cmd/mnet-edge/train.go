@@ -29,7 +29,7 @@ func trainCommand() *cli.Command {
                                              mnet-edge train --from runs/D-w0.5-1 --data photos.zip --epochs 5`,
 		Flags: append([]cli.Flag{
 			dataFlag("images to train on (default: fashion-mini, built in)"),
-			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable) or C (plain)"},
+			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable), C (plain) or P (plain, short and pooled: quick to train, a teacher)"},
 		}, append(specFlags(),
 			&cli.StringFlag{Name: "preset", Value: train.PresetFast, Usage: "`NAME` of the recipe: fast, or seed (the source's 200 epochs)"},
 			&cli.PathFlag{Name: "recipe", Usage: "`FILE` of JSON with what to change of the preset: {\"name\": \"mine\", \"momentum\": 0.95}, named as in a run's config.json"},
@@ -40,7 +40,7 @@ func trainCommand() *cli.Command {
 			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
 			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
-			&cli.IntFlag{Name: "devices", DefaultText: "2 of a CPU's for net D, else 1", Usage: "`N` of the backend's devices that share each batch; it must divide --batch"},
+			&cli.IntFlag{Name: "devices", DefaultText: "2 of a CPU's, 1 of any other and with --qat", Usage: "`N` of the backend's devices that share each batch; it must divide --batch"},
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},

@@ -110,7 +110,8 @@ func rescaler(r quant.Rounding, from, to *quant.Params) func(q int32) int32 {
 //
 // TFLite: the multiplier m of in/out takes up the division: with the largest k <= log2(count) that keeps the shift
 // within -31, m' = m*2^k / count, truncated, and the mean is requant(sum - zero*count) by m' * 2^(shift-k-31).
-// XNNPACK: round half to even(sum * f + z) in float32, f = in/out * (1/count) and z = zeroOut - zeroIn*count * f.
+// XNNPACK: round half to even(sum * f + z) in float32, f = in/out * (1/count) and z = zeroOut - zeroIn*count * f. That is LiteRT 2.3's; TFLite 2.20's
+// rounds half away from zero, which is the same but where f makes ties.
 //
 // T is int8 or int16; XNNPACK takes int8 only.
 func meanRequant[T int8 | int16](r quant.Rounding, count int, in, out *quant.Params) func(sum int32) T {

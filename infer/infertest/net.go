@@ -44,11 +44,11 @@ func Net(spec model.Spec, kind Kind, seed uint64) (*graph.Graph, error) {
 			pool := b.g.Apply("pool", graph.Mean{Axes: []int{1, 2}}, x)
 			if kind != Float {
 				scale, zero := x.Type.Quant.At(0)
-				b.quantize(pool, scale/2, zero)
+				b.quantize(pool, 0.53*scale, zero) // no mean is half way between two steps, about which XNNPACK's versions differ
 			}
 			x = pool
 		}
-		x = b.layer(l, spec.Padding, x)
+		x = b.pooled(l, b.layer(l, spec.Padding, x))
 	}
 	if kind == Int8Float {
 		x = b.g.Apply("scores", graph.Dequantize{}, x)
@@ -96,6 +96,16 @@ func (b *builder) quantize(x *graph.Value, scale float32, zero int32) {
 	if b.kind != Float {
 		x.Type.Quant = quant.PerTensor(scale, zero)
 	}
+}
+
+// pooled is what of the layer's output y goes on, on the same grid.
+func (b *builder) pooled(l model.Layer, y *graph.Value) *graph.Value {
+	if l.Pool < 2 {
+		return y
+	}
+	pool := b.g.Apply(l.Name+"/pool", graph.Pool{Fn: graph.Max, Window: graph.Dense(l.Pool, graph.Valid), Size: [2]int{l.Pool, l.Pool}}, y)
+	pool.Type.Quant = y.Type.Quant
+	return pool
 }
 
 func (b *builder) layer(l model.Layer, padding model.Padding, x *graph.Value) *graph.Value {

@@ -85,6 +85,8 @@ var nets = []struct {
 	{"D int8 padded", model.NetD, model.PadSymmetric, Int8},
 	{"C int8", model.NetC, model.PadSame, Int8},
 	{"D int8 between floats", model.NetD, model.PadSame, Int8Float},
+	{"P float", model.NetP, model.PadSame, Float},
+	{"P int8", model.NetP, model.PadSame, Int8},
 }
 
 func (s suite) times(n int) int {
