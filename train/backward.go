@@ -79,7 +79,7 @@ func (p *pass) forward(pixels *Node, q goal) (logits, dLogits, loss *Node) {
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
-		x = pooled(x, l)
+		x = maxPooled(x, l)
 	}
 	share := 1 / float64(max(1, p.devices))
 	dLogits = MulScalar(q.gradient(logits), share/float64(logits.Shape().Dimensions[0]))
@@ -99,7 +99,7 @@ func (p *pass) backward(d *Node) {
 			d = BroadcastToDims(ExpandAxes(pooled, 1, 2), s...)
 			continue
 		}
-		d = p.normalizeGradient(l, pooledGradient(l, d))
+		d = p.normalizeGradient(l, maxPooledGradient(l, d))
 		switch {
 		case l.Kind == model.Depthwise:
 			d = keep(spread(d, p.spec.Padding, l.Layer))
@@ -144,19 +144,20 @@ func (p *pass) normalizeGradient(l layerPass, d *Node) *Node {
 	return Add(Mul(g, channels(l.scale)), affine(l.x, a, b))
 }
 
-// pooledGradient takes the gradient d of what pooling made of a layer's output to that output: it goes to the greatest value of a window, in
+// maxPooledGradient takes the gradient d of what pooling made of a layer's output to that output: it goes to the greatest value of a window, in
 // equal shares to those that are equally great.
-func pooledGradient(l layerPass, d *Node) *Node {
+func maxPooledGradient(l layerPass, d *Node) *Node {
 	if l.Pool < 2 {
 		return d
 	}
 	x := affine(l.x, l.scale, l.shift)
-	greatest := pooled(x, l.Layer)
-	count := ZerosLike(greatest)
+	greatest := maxPooled(x, l.Layer)
+	var equal []*Node
 	for _, part := range parts(x, l.Pool) {
-		count = Add(count, ConvertDType(Equal(part, greatest), d.DType()))
+		equal = append(equal, ConvertDType(Equal(part, greatest), d.DType()))
 	}
-	return Where(Equal(x, repeated(keep(greatest), l.Pool)), repeated(keep(Div(d, count)), l.Pool), ZerosLike(x))
+	share := Div(d, combined(Add, equal))
+	return Where(Equal(x, repeated(keep(greatest), l.Pool)), repeated(keep(share), l.Pool), ZerosLike(x))
 }
 
 // repeated has each pixel of x (N, H, W, C) k times in each direction.
@@ -193,21 +194,16 @@ func denseInputGradient(l layerPass, d, w *Node, p model.Padding) *Node {
 	before, after := padding(p, l.Layer)
 	reach := (l.OutSize-1)*l.Stride + 1
 	whole := before + l.InSize + after
-	var sum *Node
+	var placed []*Node
 	for tap := range l.Kernel * l.Kernel {
 		along := func(d int) compute.PadAxis {
 			return compute.PadAxis{Start: d, End: whole - reach - d, Interior: l.Stride - 1}
 		}
 		column := Slice(columns, AxisRange(), AxisRange(), AxisRange(), AxisRange(tap*l.In, (tap+1)*l.In))
-		placed := Pad(column, ScalarZero(d.Graph(), d.DType()), compute.PadAxis{}, along(tap/3), along(tap%3), compute.PadAxis{})
-		if sum == nil {
-			sum = placed
-		} else {
-			sum = Add(sum, placed)
-		}
+		placed = append(placed, Pad(column, ScalarZero(d.Graph(), d.DType()), compute.PadAxis{}, along(tap/3), along(tap%3), compute.PadAxis{}))
 	}
 	image := AxisRange(before, before+l.InSize)
-	return Slice(sum, AxisRange(), image, image, AxisRange())
+	return Slice(combined(Add, placed), AxisRange(), image, image, AxisRange())
 }
 
 // denseWeightGradient is the gradient (9*I, O) of a dense 3x3 layer's weight for the gradient d of its output (N, H, W, O): a convolution too,
@@ -216,23 +212,18 @@ func denseInputGradient(l layerPass, d, w *Node, p model.Padding) *Node {
 func denseWeightGradient(l layerPass, d *Node, p model.Padding, largest int) *Node {
 	before, after := padding(p, l.Layer)
 	around := [2]int{before, after}
-	var sum *Node
+	var sums []*Node
 	images := d.Shape().Dim(0)
 	step := divisor(images, min(images, max(1, largest/(l.OutSize*l.OutSize*l.Out))))
 	for from := 0; from < images; from += step {
 		some := AxisRange(from, from+step)
-		w := ConvGeneral(Slice(l.read, some), Slice(d, some), compute.ConvolveAxesConfig{
+		sums = append(sums, ConvGeneral(Slice(l.read, some), Slice(d, some), compute.ConvolveAxesConfig{
 			InputBatch: 3, InputSpatial: []int{1, 2}, InputChannels: 0,
 			KernelSpatial: []int{1, 2}, KernelInputChannels: 0, KernelOutputChannels: 3,
 			OutputBatch: 2, OutputSpatial: []int{0, 1}, OutputChannels: 3,
-		}, []int{1, 1}, [][2]int{around, around}, nil, []int{l.Stride, l.Stride}, 1, 1)
-		if sum == nil {
-			sum = w
-		} else {
-			sum = Add(sum, w)
-		}
+		}, []int{1, 1}, [][2]int{around, around}, nil, []int{l.Stride, l.Stride}, 1, 1))
 	}
-	return Reshape(sum, l.Kernel*l.Kernel*l.In, l.Out)
+	return Reshape(combined(Add, sums), l.Kernel*l.Kernel*l.In, l.Out)
 }
 
 // largeKernel is the number of float32 values, 8 MiB of them, above which XLA's convolution on a CPU takes up to twice as long a value.
@@ -266,7 +257,7 @@ func depthwiseWeightGradient(l layerPass, spreadGradient *Node, p model.Padding)
 	for dy := range l.Kernel {
 		var row []*Node
 		for dx := range l.Kernel {
-			var sum *Node
+			var products []*Node
 			for part := range across * blocks {
 				block, column := part/across*(images/blocks), part%across
 				at := func(x *Node, y, x0, stride int) *Node { // every across-th column of one block of images
@@ -274,14 +265,9 @@ func depthwiseWeightGradient(l layerPass, spreadGradient *Node, p model.Padding)
 						AxisRange(y, y+(l.OutSize-1)*stride+1).Stride(stride),
 						AxisRange(x0+column*stride, x0+(l.OutSize-1)*stride+1).Stride(stride*across), AxisRange())
 				}
-				product := Mul(at(l.read, dy, dx, l.Stride), at(spreadGradient, start, start, l.Stride))
-				if sum == nil {
-					sum = product
-				} else {
-					sum = Add(sum, product)
-				}
+				products = append(products, Mul(at(l.read, dy, dx, l.Stride), at(spreadGradient, start, start, l.Stride)))
 			}
-			row = append(row, ExpandAxes(sum, 3))
+			row = append(row, ExpandAxes(combined(Add, products), 3))
 		}
 		r := Concatenate(row, 3) // (images/blocks, H, W/across, 3, C)
 		sums = append(sums, ReduceSum(Reshape(r, r.Shape().Size()/(l.Kernel*channels), l.Kernel*channels), 0))
@@ -318,16 +304,11 @@ func windows(x *Node, size, stride int) []*Node {
 
 // weighted sums the images (N, H, W, C) with a weight (taps, C) each.
 func weighted(images []*Node, w *Node) *Node {
-	var sum *Node
+	var terms []*Node
 	for i, x := range images {
-		term := Mul(x, channels(Reshape(Slice(w, AxisElem(i)), w.Shape().Dimensions[1])))
-		if sum == nil {
-			sum = term
-		} else {
-			sum = Add(sum, term)
-		}
+		terms = append(terms, Mul(x, channels(Reshape(Slice(w, AxisElem(i)), w.Shape().Dimensions[1]))))
 	}
-	return sum
+	return combined(Add, terms)
 }
 
 // padded puts the zeros around x (N, H, W, C) that the layer's windows reach.

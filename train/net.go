@@ -49,7 +49,7 @@ func (n *net) logits(pixels *Node) *Node {
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
-		x = pooled(x, l)
+		x = maxPooled(x, l)
 	}
 	return x
 }
@@ -150,20 +150,21 @@ func taps(x *Node, p model.Padding, l model.Layer) []*Node {
 	return windows(x, l.OutSize, l.Stride)
 }
 
-// pooled is what of x (N, H, W, C), the output of layer l, goes on.
-func pooled(x *Node, l model.Layer) *Node {
+// maxPooled is what of x (N, H, W, C), the output of layer l, goes on.
+func maxPooled(x *Node, l model.Layer) *Node {
 	if l.Pool < 2 {
 		return x
 	}
-	var greatest *Node
-	for _, part := range parts(x, l.Pool) {
-		if greatest == nil {
-			greatest = part
-		} else {
-			greatest = Max(greatest, part)
-		}
+	return combined(Max, parts(x, l.Pool))
+}
+
+// combined is f of all of xs, one after the other: their sum, or their maximum.
+func combined(f func(a, b *Node) *Node, xs []*Node) *Node {
+	all := xs[0]
+	for _, x := range xs[1:] {
+		all = f(all, x)
 	}
-	return greatest
+	return all
 }
 
 // parts are the k*k images (N, H/k, W/k, C) that have the first, the second and so on of the pixels in each window of k x k of x, row by row.

@@ -174,7 +174,7 @@ func TestPooled(t *testing.T) {
 	got := evaluate(t, func(in []*Node) []*Node {
 		l := l
 		l.x, l.scale, l.shift = in[0], in[2], in[3]
-		return []*Node{pooled(in[0], l.Layer), pooledGradient(l, in[1])}
+		return []*Node{maxPooled(in[0], l.Layer), maxPooledGradient(l, in[1])}
 	}, tensors.FromFlatDataAndDimensions(x, n, size, size, c), tensors.FromFlatDataAndDimensions(v, n, size/k, size/k, c),
 		tensors.FromValue([]float32{1, 1, 1}), tensors.FromValue([]float32{0, 0, 0}))
 	near(t, "pooled", got[0], want, 0, 0)

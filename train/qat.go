@@ -36,7 +36,7 @@ func (n *net) foldedLogits(x *Node, see func(name string, x *Node) *Node, round 
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
-		x = pooled(see(l.Name, x), l) // the greatest of numbers on a grid is on it
+		x = maxPooled(see(l.Name, x), l) // the greatest of numbers on a grid is on it
 	}
 	return x
 }
