@@ -84,7 +84,7 @@ var source = []struct {
 	{"D, w = 1, no intermediate ReLU", 89.86, "--net D --no-mid-relu"},
 }
 
-// sourceTable shows every row of the source's table beside ours of the same net by any recipe, then our other nets by a preset. A row that was
+// sourceTable shows every row of the source's table beside ours of the same net by any recipe, then our other nets by a preset, and net P by any. A row that was
 // not run says so, with the command that runs it. Nets that were taught by others are not in it.
 func sourceTable(runs []run) string {
 	var b strings.Builder
@@ -105,7 +105,7 @@ func sourceTable(runs []run) string {
 		done[s.name] = true
 	}
 	for _, g := range groups {
-		if !done[g.key.name()] && g.key.preset {
+		if !done[g.key.name()] && (g.key.preset || g.key.spec.Net == model.NetP) {
 			g.row(&b, "–")
 		}
 	}
