@@ -41,7 +41,12 @@ func TestRoundedWeight(t *testing.T) {
 
 // Folded and not rounded, the network is the one that evaluation runs.
 func TestFoldedLogits(t *testing.T) {
-	spec := tinySpec(model.NetD)
+	for _, net := range model.Nets {
+		t.Run(string(net), func(t *testing.T) { testFoldedLogits(t, tinySpec(net)) })
+	}
+}
+
+func testFoldedLogits(t *testing.T, spec model.Spec) {
 	w := initialWeights(spec, 0.5, rand.New(rand.NewPCG(2, 2)))
 	for name, p := range w { // statistics as a trained network has them
 		if len(p.Shape) == 1 {
