@@ -127,7 +127,7 @@ func steps(t *testing.T, tr *trainer, n int, pixels []byte, labels []int32) {
 	}
 }
 
-// Two of a CPU's devices share net D's batches of their own accord, and a run of theirs that is broken off goes on to the same bits.
+// Two of a CPU's devices share each batch of their own accord, and a run of theirs that is broken off goes on to the same bits.
 func TestDevicesOfTheirOwnAccord(t *testing.T) {
 	for _, test := range []struct {
 		want    int
@@ -140,7 +140,7 @@ func TestDevicesOfTheirOwnAccord(t *testing.T) {
 		{1, onCPU, func(c *Config) { c.Devices = 1 }},
 		{4, onCPU, func(c *Config) { c.Devices = 4 }},
 		{1, onCPU, func(c *Config) { c.Batch = 9 }},
-		{1, onCPU, func(c *Config) { c.Spec.Net = model.NetC }},
+		{2, onCPU, func(c *Config) { c.Spec.Net = model.NetC }},
 		{1, onCPU, func(c *Config) { c.QAT = "run" }},
 	} {
 		c := Config{Spec: model.DefaultSpec(model.NetD), Batch: 8}
@@ -176,12 +176,12 @@ func TestDevicesRefused(t *testing.T) {
 		func(c *Config) { c.Devices = -1 },
 		func(c *Config) { c.Devices = 3 }, // batch 128
 		func(c *Config) { c.Backend, c.Devices = BackendGo, 2 },
-		func(c *Config) { c.Spec.Net, c.Devices = model.NetC, 2 },
+		func(c *Config) { c.QAT, c.Devices = "run", 2 },
 	} {
 		c := Config{Spec: model.DefaultSpec(model.NetD), Out: "none"}
 		change(&c)
 		if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
-			t.Errorf("net %s on %d devices of %q: error %v, want ErrConfig", c.Spec.Net, c.Devices, c.Backend, err)
+			t.Errorf("%d devices of %q, going on from %q: error %v, want ErrConfig", c.Devices, c.Backend, c.QAT, err)
 		}
 	}
 }
