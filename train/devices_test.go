@@ -176,7 +176,7 @@ func TestDevicesRefused(t *testing.T) {
 		func(c *Config) { c.Devices = -1 },
 		func(c *Config) { c.Devices = 3 }, // batch 128
 		func(c *Config) { c.Backend, c.Devices = BackendGo, 2 },
-		func(c *Config) { c.QAT, c.Devices = "run", 2 },
+		func(c *Config) { c.QAT, c.Preset, c.Devices = "run", PresetQAT, 2 },
 	} {
 		c := Config{Spec: model.DefaultSpec(model.NetD), Out: "none"}
 		change(&c)
