@@ -151,13 +151,13 @@ func maxPooledGradient(l layerPass, d *Node) *Node {
 		return d
 	}
 	x := affine(l.x, l.scale, l.shift)
-	greatest := maxPooled(x, l.Layer)
+	greatest := keep(maxPooled(x, l.Layer))
 	var equal []*Node
 	for _, part := range parts(x, l.Pool) {
 		equal = append(equal, ConvertDType(Equal(part, greatest), d.DType()))
 	}
 	share := Div(d, combined(Add, equal))
-	return Where(Equal(x, repeated(keep(greatest), l.Pool)), repeated(keep(share), l.Pool), ZerosLike(x))
+	return Where(Equal(x, repeated(greatest, l.Pool)), repeated(keep(share), l.Pool), ZerosLike(x))
 }
 
 // repeated has each pixel of x (N, H, W, C) k times in each direction.
@@ -174,7 +174,7 @@ var sliding = compute.ConvolveAxesConfig{
 	OutputBatch: 0, OutputSpatial: []int{1, 2}, OutputChannels: 3,
 }
 
-// dense is the dense 3x3 convolution of layer l on x (N, H, W, I) with w (9*I, O), by XLA's own.
+// dense is the dense 3x3 convolution of layer l on x (N, H, W, I) with w (9*I, O), or the same as (3, 3, I, O), by XLA's own.
 func dense(x, w *Node, p model.Padding, l model.Layer) *Node {
 	before, after := padding(p, l)
 	around := [2]int{before, after}
@@ -185,10 +185,9 @@ func dense(x, w *Node, p model.Padding, l model.Layer) *Node {
 // turned by half a circle or, by columns, the gradient of each column added to the pixel that it was.
 func denseInputGradient(l layerPass, d, w *Node, p model.Padding) *Node {
 	if l.Stride == 1 && !byColumns(l.Layer) {
-		start, end := spreading(p, l.Layer)
-		around := [2]int{start, end}
-		turned := Transpose(Reverse(Reshape(w, l.Kernel, l.Kernel, l.In, l.Out), 0, 1), 2, 3)
-		return ConvGeneral(d, turned, sliding, []int{1, 1}, [][2]int{around, around}, nil, nil, 1, 1)
+		back := l.Layer
+		back.In, back.Out = l.Out, l.In
+		return dense(d, Transpose(Reverse(Reshape(w, l.Kernel, l.Kernel, l.In, l.Out), 0, 1), 2, 3), p, back)
 	}
 	columns := imagesOf(timesTransposed(rows(d), w), d)
 	before, after := padding(p, l.Layer)
@@ -229,17 +228,12 @@ func denseWeightGradient(l layerPass, d *Node, p model.Padding, largest int) *No
 // largeKernel is the number of float32 values, 8 MiB of them, above which XLA's convolution on a CPU takes up to twice as long a value.
 const largeKernel = 1 << 21
 
-// spreading is the number of zeros before and after that spread puts around a gradient.
-func spreading(p model.Padding, l model.Layer) (start, end int) {
-	before, _ := padding(p, l)
-	start = l.Kernel - 1 - before
-	return start, l.InSize + l.Kernel - 1 - start - ((l.OutSize-1)*l.Stride + 1)
-}
-
 // spread lays the gradient d of a depthwise layer's output (N, H, W, C) out so that windows of stride 1 over it, with the kernel
 // turned by half a circle, give the gradient of the layer's input: stride-1 zeros between the values, and zeros around them.
 func spread(d *Node, p model.Padding, l model.Layer) *Node {
-	start, end := spreading(p, l)
+	before, _ := padding(p, l)
+	start := l.Kernel - 1 - before
+	end := l.InSize + l.Kernel - 1 - start - ((l.OutSize-1)*l.Stride + 1)
 	return pad(d, start, end, l.Stride-1)
 }
 
@@ -249,7 +243,8 @@ func spread(d *Node, p model.Padding, l model.Layer) *Node {
 // The sums begin as partial sums of some eight products. They are a loop for each row of taps that reads both tensors once and
 // writes an eighth of them; what is left is a sum over rows.
 func depthwiseWeightGradient(l layerPass, spreadGradient *Node, p model.Padding) *Node {
-	start, _ := spreading(p, l.Layer)
+	before, _ := padding(p, l.Layer)
+	start := l.Kernel - 1 - before
 	images, channels := l.read.Shape().Dimensions[0], l.Out
 	across := divisor(l.OutSize, 8)
 	blocks := divisor(images, 8/across)

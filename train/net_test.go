@@ -118,10 +118,10 @@ func TestConvolutions(t *testing.T) {
 				got := evaluate(t, func(in []*Node) []*Node {
 					x, wd, wf, vd, vf := in[0], in[1], in[2], in[3], in[4]
 					yd := weighted(taps(x, p, l), wd)
-					yf := dense(x, wf, p, l)
+					yf := rowsTimes(Concatenate(taps(x, p, l), 3), wf)
 					sum := Add(ReduceAllSum(Mul(yd, vd)), ReduceAllSum(Mul(yf, vf)))
 					written := func(largest int) *Node { return denseWeightGradient(layerPass{Layer: l, read: x}, vf, p, largest) }
-					return append(append([]*Node{yd, yf}, Gradient(sum, x, wd, wf)...), written(n*out*out*o), written(1))
+					return append(append([]*Node{yd, yf}, Gradient(sum, x, wd, wf)...), dense(x, wf, p, l), written(n*out*out*o), written(1))
 				}, tensors.FromFlatDataAndDimensions(x, n, size, size, c), tensors.FromFlatDataAndDimensions(wd, 9, c),
 					tensors.FromFlatDataAndDimensions(wf, 9*c, o), tensors.FromFlatDataAndDimensions(vd, n, out, out, c),
 					tensors.FromFlatDataAndDimensions(vf, n, out, out, o))
@@ -130,7 +130,7 @@ func TestConvolutions(t *testing.T) {
 					what   string
 					values []float64
 				}{{"depthwise", yd}, {"dense", yf}, {"d/dx", gx}, {"d/d depthwise weight", gd}, {"d/d dense weight", gf},
-					{"d/d dense weight, written out", gf}, {"d/d dense weight, image by image", gf}} {
+					{"dense, not by columns", yf}, {"d/d dense weight, written out", gf}, {"d/d dense weight, image by image", gf}} {
 					near(t, name+want.what, got[i], want.values, 1e-4, 1e-5)
 				}
 			}
