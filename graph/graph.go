@@ -152,6 +152,16 @@ func (g *Graph) Unread() *Value {
 	return nil
 }
 
+// RemoveUnread takes out the nodes whose values nobody reads, and then those that only they read.
+func (g *Graph) RemoveUnread() error {
+	for v := g.Unread(); v != nil; v = g.Unread() {
+		if err := g.Remove(v.Def); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Insert places a node that applies op to in right before next (at the end if next is nil) and returns its value.
 func (g *Graph) Insert(next *Node, name string, op Op, in ...*Value) *Value {
 	v := g.Apply(name, op, in...)

@@ -10,7 +10,8 @@ import (
 	"mnet-edge/graph"
 )
 
-// Scores turns the output tensor's bytes into real numbers, a logit a class, which it writes to scores: Classes of them.
+// Scores turns the output tensor's bytes into real numbers, a logit a class, or of a model that ends in a softmax a probability, which it writes to
+// scores: Classes of them.
 // A score that is not a finite number is an error wrapping ErrModel.
 func (m *Model) Scores(scores []float32, out []byte) error {
 	if err := m.Output.CheckSize(len(out)); err != nil {
@@ -49,7 +50,7 @@ func (m *Model) Scores(scores []float32, out []byte) error {
 type Prediction struct {
 	Label       string  `json:"label"` // "" of a model without labels
 	Index       int     `json:"index"`
-	Probability float64 `json:"probability"` // softmax of the scores
+	Probability float64 `json:"probability"` // softmax of the scores, or the score of a model that ends in one
 }
 
 // TopK returns the k classes of highest score, best first; of equal scores the lower index goes first.
@@ -69,7 +70,9 @@ func (m *Model) TopK(scores []float32, k int) []Prediction {
 	slices.SortStableFunc(ps, func(a, b Prediction) int { return cmp.Compare(scores[b.Index], scores[a.Index]) })
 	ps = ps[:min(max(k, 0), len(ps))]
 	for i := range ps {
-		ps[i].Probability /= sum
+		if ps[i].Probability /= sum; m.softmax != nil {
+			ps[i].Probability = float64(scores[ps[i].Index])
+		}
 	}
 	return ps
 }

@@ -185,10 +185,8 @@ func (o *openedModel) loadHead(c *cli.Context, known infer.Given, refusal error)
 	if given := tail.Given(); given > 0 {
 		g.Outputs = g.Outputs[:given]
 	}
-	for v := g.Unread(); v != nil; v = g.Unread() { // what was for the operators left out alone
-		if err := g.Remove(v.Def); err != nil {
-			return err
-		}
+	if err := g.RemoveUnread(); err != nil { // what was for the operators left out alone
+		return err
 	}
 	if o.bytes, err = tflite.Encode(g); err == nil {
 		o.Model, err = infer.Load(o.bytes, known)
