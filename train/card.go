@@ -48,7 +48,11 @@ func (r *run) card(res *Result) []byte {
 		p("| begun with | net %s (weights' sha256 `%.12s`…) |", from.Net.Name(), from.SHA256)
 	}
 	for _, t := range r.record.TaughtBy {
-		p("| teacher | net %s (weights' sha256 `%.12s`…) |", t.Net.Name(), t.SHA256)
+		if t.File != "" {
+			p("| teacher | %s (its sha256 `%.12s`…) |", t.File, t.SHA256)
+		} else {
+			p("| teacher | net %s (weights' sha256 `%.12s`…) |", t.Net.Name(), t.SHA256)
+		}
 	}
 	if r.teachers != nil {
 		p("| | answers, softmax at temperature %g, are %g of what was learnt |", r.recipe.temperature(), r.recipe.Distill)

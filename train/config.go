@@ -50,7 +50,8 @@ type Config struct {
 	// Run whose best weights this one begins with; of the net it may differ in the images' size and in the classes. "": it draws its own
 	From string `json:"from,omitempty"`
 
-	// Runs whose best weights teach this one: Recipe.Distill of the loss is about their answers to each batch. nil: no teacher
+	// Runs whose best weights teach this one, or models that OpenTeacher knows: Recipe.Distill of the loss is about their answers to each batch.
+	// nil: no teacher
 	Teachers []string `json:"teachers,omitempty"`
 
 	TestFlip bool `json:"test_flip,omitempty"` // also test with the logits of each image and of its mirror image averaged; see Result.FlipTop1
@@ -61,6 +62,9 @@ type Config struct {
 	Args      []string      `json:"args"`       // recorded only: the command line as typed
 
 	Progress func(Progress) `json:"-"` // called from Run's goroutine, for steps about ten times a second; nil: none
+
+	// Opens a teacher of that name if it is a model in a file; nil for a name that is a run's. nil: all are runs
+	OpenTeacher func(name string) (*Answers, error) `json:"-"`
 
 	files model.Files // where all but the lock is written; nil: the operating system's
 }

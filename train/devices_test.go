@@ -51,7 +51,7 @@ func testDevicesShareTheBatch(t *testing.T, be compute.Backend, devices int, spe
 	sameGradients(t, fmt.Sprint(devices, " devices"), shared, one, 1e-9, 1e-3)
 
 	r.Distill = 0.5 // each device asks a teacher of its own about its part
-	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, taughtBy(checkpointOf(spec, 4)))
+	tr, err := newTrainer(be, spec, testInput, r, devices, r.Batch, w, nil, taughtBy(&teacher{run: checkpointOf(spec, 4)}))
 	if err != nil {
 		t.Fatal(err)
 	}

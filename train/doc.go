@@ -7,7 +7,8 @@
 //	backward.go  the training pass with the backward pass written out, which the step takes
 //	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
 //	devices.go   a step that several devices share
-//	teacher.go   trained networks whose answers are learnt; qat.go: training with int8's rounding in the step
+//	teacher.go   trained networks whose answers are learnt; answers.go: those that are models in files
+//	qat.go       training with int8's rounding in the step
 //	from.go      the weights of another run, to begin with
 //	layout.go    PyTorch's layouts to the device's and back; the initial weights
 //	run.go       the loop: epochs, validation, the final test; progress.go: what it reports meanwhile

@@ -121,7 +121,7 @@ func TestHalfStep(t *testing.T) {
 				if spec == small {
 					r.Grow = 0
 				}
-				tr, err := newTrainer(goBackend(t), spec, testInput, r, 1, 4, weights, nil, taughtBy(checkpointOf(tinySpec(model.NetC), 3)))
+				tr, err := newTrainer(goBackend(t), spec, testInput, r, 1, 4, weights, nil, taughtBy(&teacher{run: checkpointOf(tinySpec(model.NetC), 3)}))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -33,8 +33,8 @@ type run struct {
 	loader *dataset.Loader
 	t      *trainer
 
-	from     *model.Checkpoint   // Config.From's; nil: none
-	teachers []*model.Checkpoint // Config.Teachers'
+	from     *model.Checkpoint // Config.From's; nil: none
+	teachers []*teacher        // Config.Teachers, in that order
 
 	// Where the run is. All of it is in checkpoint "last".
 	step    int64   // steps done
@@ -69,6 +69,7 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		return nil, err
 	}
 	r := &run{c: c, recipe: recipe, set: set, began: time.Now()}
+	defer r.closeTeachers()
 	if err := r.loadFrom(); err != nil {
 		return nil, err
 	}
@@ -206,7 +207,7 @@ func normalization(s *dataset.Split) model.Input {
 // start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	r.record.Device, r.record.TaughtBy = description, netRecords(r.teachers)
+	r.record.Device, r.record.TaughtBy = description, r.teacherRecords()
 	if r.from != nil {
 		from := netRecord(r.from)
 		r.record.BegunWith = &from

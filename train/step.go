@@ -192,7 +192,7 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, of several devices their number, rate, the teachers' weights, the weights, the momenta. Outputs: the mean loss, the
+// Inputs: pixels, labels, of several devices their number, rate, each teacher's weights or its logits, the weights, the momenta. Outputs: the mean loss, the
 // number of hits, then the new weights and the new momenta in the inputs' order.
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	return t.buildStepBy(t.gradients, g, pixels, labels)
@@ -338,8 +338,17 @@ func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64
 		}
 		give(true, batch[d]...)
 		give(true, lr)
-		for _, teacher := range t.teachers {
-			give(false, teacher.state[d]...)
+		part := len(pixels) / p.devices
+		for i, teacher := range t.teachers {
+			if teacher.asked == nil {
+				give(false, teacher.state[d]...)
+				continue
+			}
+			logits, err := t.askedOn(d, i, pixels[d*part:(d+1)*part])
+			if err != nil {
+				return 0, 0, err
+			}
+			give(true, logits)
 		}
 		give(true, state...)
 	}

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 see net.go
 
 	"mnet-edge/model"
@@ -18,27 +20,44 @@ import (
 // in a neural network", 2015). It is asked in the step about the very pixels that the student sees, cropped, mirrored and mixed as these
 // are (Beyer et al., "Knowledge distillation: a good teacher is patient and consistent", 2022).
 type teacher struct {
-	spec   model.Spec
-	input  model.Input
+	asked *Answers // a model in a file, asked before each step; nil: a run's network, asked in the step
+
+	run    *model.Checkpoint
 	params []param
 	state  [][]compute.Buffer // the weights, one a param, on each device the same
+}
+
+// share is the part of a device's images, the first of them and the one behind the last, that the teacher with number i is asked about, and how
+// many of these, the first ones, as in a mirror.
+func (t *trainer) share(i, images int) (from, to, mirrored int) {
+	k := len(t.teachers)
+	if from, to = i*images/k, (i+1)*images/k; t.recipe.Flip != FlipNone {
+		mirrored = (to - from) / 2
+	}
+	return from, to, mirrored
 }
 
 // taughtLogits are the teachers' (N, Classes) for pixels (N, H, W, 3), uint8, in dtype. Each of K teachers has an equal share of the images,
 // and where a run mirrors its images is asked about the first half of them as in a mirror. A batch has other images in other places in each
 // epoch, so that in time all teachers are asked about each image, both ways round: what is learnt is the mean of their 2K answers, which is right
-// more often than any of them, at the price of one. A teacher sees images at its own size. Its weights become inputs of the graph.
+// more often than any of them, at the price of one. A teacher sees images at its own size. Its weights become inputs of the graph, or what it
+// answered if it was asked before.
 func (t *trainer) taughtLogits(pixels *Node, dtype dtypes.DType) *Node {
-	images, k := pixels.Shape().Dimensions[0], len(t.teachers)
+	g := pixels.Graph()
 	var logits []*Node
 	for i, teacher := range t.teachers {
-		from, to := i*images/k, (i+1)*images/k
-		part := Slice(pixels, AxisRange(from, to))
-		if half := (to - from) / 2; half > 0 && t.recipe.Flip != FlipNone {
-			part = Concatenate([]*Node{Reverse(Slice(part, AxisRange(0, half)), 2), Slice(part, AxisRange(half))}, 0)
+		owner := fmt.Sprintf("teacher %d's ", i+1)
+		from, to, mirrored := t.share(i, pixels.Shape().Dimensions[0])
+		if teacher.asked != nil {
+			logits = append(logits, ConvertDType(Parameter(g, owner+"logits", shapes.Make(dtypes.Float32, to-from, t.spec.Classes)), dtype))
+			continue
 		}
-		n := &net{spec: teacher.spec, input: teacher.input, weights: parameters(pixels.Graph(), teacher.params, fmt.Sprintf("teacher %d's ", i+1), dtype)}
-		logits = append(logits, n.logits(sized(part, teacher.spec.Size)))
+		part := Slice(pixels, AxisRange(from, to))
+		if mirrored > 0 {
+			part = Concatenate([]*Node{Reverse(Slice(part, AxisRange(0, mirrored)), 2), Slice(part, AxisRange(mirrored))}, 0)
+		}
+		n := &net{spec: teacher.run.Spec, input: teacher.run.Input, weights: parameters(g, teacher.params, owner, dtype)}
+		logits = append(logits, n.logits(sized(part, teacher.run.Spec.Size)))
 	}
 	return StopGradient(Concatenate(logits, 0))
 }
@@ -86,14 +105,17 @@ func (q goal) gradient(logits *Node) *Node {
 	return Add(MulScalar(own, 1-q.share), MulScalar(taught, q.share*q.temperature))
 }
 
-// taughtBy is what newTrainer gives a trainer the teachers of checkpoints with.
-func taughtBy(checkpoints ...*model.Checkpoint) func(*trainer) error {
+// taughtBy is what newTrainer gives a trainer its teachers with.
+func taughtBy(teachers ...*teacher) func(*trainer) error {
 	return func(t *trainer) (err error) {
-		for _, c := range checkpoints {
-			one := &teacher{spec: c.Spec, input: c.Input, params: deviceParams(c.Spec), state: make([][]compute.Buffer, len(t.state))}
+		for _, one := range teachers {
 			t.teachers = append(t.teachers, one)
+			if one.asked != nil {
+				continue
+			}
+			one.params, one.state = deviceParams(one.run.Spec), make([][]compute.Buffer, len(t.state))
 			for d := range t.state {
-				if one.state[d], err = putWeights(t.backend, d, one.params, c.Weights); err != nil {
+				if one.state[d], err = putWeights(t.backend, d, one.params, one.run.Weights); err != nil {
 					return err
 				}
 			}
@@ -102,40 +124,69 @@ func taughtBy(checkpoints ...*model.Checkpoint) func(*trainer) error {
 	}
 }
 
-// loadTeachers reads the best checkpoints of the runs that are to teach this one.
+// loadTeachers finds those that are to teach this run: the best checkpoints of others, or models in files.
 func (r *run) loadTeachers() error {
-	for _, run := range r.c.Teachers {
-		if err := r.loadTeacher(run); err != nil {
+	for _, name := range r.c.Teachers {
+		one, err := r.loadTeacher(name)
+		if r.teachers = append(r.teachers, one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// loadTeacher reads that of a run. It must know the same classes, by images of the same size or of a whole fraction of it.
-func (r *run) loadTeacher(run string) error {
-	c, err := r.load(run)
+// loadTeacher finds the teacher of that name. It must know the same classes, by images of the same size; a run's, or of a whole fraction of it.
+func (r *run) loadTeacher(name string) (*teacher, error) {
+	if r.c.OpenTeacher != nil {
+		if a, err := r.c.OpenTeacher(name); err != nil {
+			return nil, err
+		} else if a != nil {
+			return &teacher{asked: a}, r.refuseTeacher(name, a.Size == r.c.Spec.Size, a.Size, a.Labels)
+		}
+	}
+	c, err := r.load(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch size := r.c.Spec.Size; {
-	case size%c.Spec.Size != 0:
-		err = fmt.Errorf("takes images of %dx%d, which those of %dx%d for the net to be taught can't be averaged to", c.Spec.Size, c.Spec.Size, size, size)
-	case !slices.Equal(c.Labels, r.set.Classes):
-		err = fmt.Errorf("knows the classes %q, %s has %q", c.Labels, r.set.Name, r.set.Classes)
+	return &teacher{run: c}, r.refuseTeacher(name, r.c.Spec.Size%c.Spec.Size == 0, c.Spec.Size, c.Labels)
+}
+
+// refuseTeacher says what keeps the teacher of that name from teaching this run: the size of its images doesn't fit, or it knows other classes.
+func (r *run) refuseTeacher(name string, fits bool, size int, labels []string) (err error) {
+	switch own := r.c.Spec.Size; {
+	case !fits:
+		err = fmt.Errorf("takes images of %dx%d, which those of %dx%d for the net to be taught can't be averaged to", size, size, own, own)
+	case !slices.Equal(labels, r.set.Classes):
+		err = fmt.Errorf("knows the classes %q, %s has %q", labels, r.set.Name, r.set.Classes)
+	default:
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("train: teacher %s %w: %w", run, err, model.ErrCheckpoint)
+	return fmt.Errorf("train: teacher %s %w: %w", name, err, model.ErrCheckpoint)
+}
+
+// closeTeachers lets go of those that are models in files.
+func (r *run) closeTeachers() {
+	for _, one := range r.teachers {
+		if one != nil && one.asked != nil {
+			one.asked.Close()
+		}
 	}
-	r.teachers = append(r.teachers, c)
-	return nil
 }
 
 // NetRecord is a trained network that a run made use of.
 type NetRecord struct {
-	Net      model.Spec `json:"spec"`
-	SHA256   string     `json:"sha256"`              // of its weights: float32, little-endian, in the order of Spec.Params
+	Net      model.Spec `json:"spec,omitzero"`
+	File     string     `json:"file,omitempty"`      // of a model in a file its name, in place of Net
+	SHA256   string     `json:"sha256"`              // of its weights: float32, little-endian, in the order of Spec.Params; or of the file
 	TestTop1 float64    `json:"test_top1,omitempty"` // as its checkpoint has it, 0..1
+}
+
+// Name is the net's, or the file's.
+func (n *NetRecord) Name() string {
+	if n.File != "" {
+		return n.File
+	}
+	return n.Net.Name()
 }
 
 // weights names the network's weights, as far as two runs must agree on them.
@@ -155,11 +206,15 @@ func weightsOf(nets []NetRecord) []string {
 	return sums
 }
 
-// netRecords are those of checkpoints.
-func netRecords(checkpoints []*model.Checkpoint) []NetRecord {
+// teacherRecords are those of the run's teachers.
+func (r *run) teacherRecords() []NetRecord {
 	var records []NetRecord
-	for _, c := range checkpoints {
-		records = append(records, netRecord(c))
+	for i, one := range r.teachers {
+		if one.asked != nil {
+			records = append(records, NetRecord{File: filepath.Base(r.c.Teachers[i]), SHA256: one.asked.SHA256})
+		} else {
+			records = append(records, netRecord(one.run))
+		}
 	}
 	return records
 }
@@ -169,5 +224,5 @@ func netRecord(c *model.Checkpoint) NetRecord {
 	for _, p := range c.Spec.Params() {
 		binary.Write(h, binary.LittleEndian, c.Weights[p.Name].Data) // neither the data's type nor a hash has an error to give
 	}
-	return NetRecord{c.Spec, hex.EncodeToString(h.Sum(nil)), c.Metrics["test_top1"]}
+	return NetRecord{Net: c.Spec, SHA256: hex.EncodeToString(h.Sum(nil)), TestTop1: c.Metrics["test_top1"]}
 }

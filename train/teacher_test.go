@@ -17,6 +17,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"mnet-edge/dataset"
 	"mnet-edge/model"
 )
 
@@ -35,7 +36,7 @@ func checkpointOf(spec model.Spec, seed uint64) *model.Checkpoint {
 }
 
 // What teachers say is each one's softmax at the recipe's temperature, by its own normalization and running statistics, about its share of the
-// batch; where a run mirrors images, about the first half of that mirrored.
+// batch; where a run mirrors images, about the first half of that mirrored. They are the same whether the step asks or it was done before.
 func TestAnswers(t *testing.T) {
 	be, spec := goBackend(t), tinySpec(model.NetD)
 	teachers := []*model.Checkpoint{checkpointOf(tinySpec(model.NetC), 3), checkpointOf(tinySpec(model.NetD), 4)}
@@ -52,19 +53,34 @@ func TestAnswers(t *testing.T) {
 			size := len(pixels) / len(labels)
 			want = append(want, shares(logitsOf(t, be, teachers[a.teacher], pixels[i*size:(i+1)*size], a.mirrored), 2)...)
 		}
-		student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2, Flip: flip}, state: make([][]compute.Buffer, 1)}
-		if err := taughtBy(teachers...)(student); err != nil {
-			t.Fatal(err)
+		for _, given := range [][]*teacher{
+			{{run: teachers[0]}, {run: teachers[1]}},
+			{{run: teachers[0]}, {asked: answersOf(t, be, teachers[1])}},
+			{{asked: answersOf(t, be, teachers[0])}, {run: teachers[1]}},
+		} {
+			student := &trainer{backend: be, spec: spec, recipe: Recipe{LabelSmoothing: 0.2, Distill: 0.7, Temperature: 2, Flip: flip}, state: make([][]compute.Buffer, 1)}
+			if err := taughtBy(given...)(student); err != nil {
+				t.Fatal(err)
+			}
+			var inputs []compute.Buffer
+			for i, teacher := range student.teachers {
+				if teacher.asked == nil {
+					defer release(teacher.state)
+					inputs = append(inputs, teacher.state[0]...)
+					continue
+				}
+				logits, err := student.askedOn(0, i, pixels)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer logits.Finalize()
+				inputs = append(inputs, logits)
+			}
+			got := results(t, student, pixels, labels, inputs, func(_ *Graph, pixels, labels *Node) []*Node {
+				return []*Node{student.goal(pixels, labels, dtypes.Float32).taught}
+			})[0]
+			near(t, fmt.Sprintf("answers, images mirrored: %s, the first asked before the step: %v", flip, given[0].asked != nil), got, want, 1e-5, 1e-5)
 		}
-		var weights []compute.Buffer
-		for _, teacher := range student.teachers {
-			defer release(teacher.state)
-			weights = append(weights, teacher.state[0]...)
-		}
-		got := results(t, student, pixels, labels, weights, func(_ *Graph, pixels, labels *Node) []*Node {
-			return []*Node{student.goal(pixels, labels, dtypes.Float32).taught}
-		})[0]
-		near(t, fmt.Sprintf("answers, images mirrored: %s", flip), got, want, 1e-5, 1e-5)
 	}
 }
 
@@ -74,11 +90,7 @@ func logitsOf(t *testing.T, be compute.Backend, c *model.Checkpoint, image []byt
 	if mirrored {
 		image = slices.Clone(image)
 		for row := range slices.Chunk(image, 3*c.Spec.Size) {
-			for left, right := 0, len(row)-3; left < right; left, right = left+3, right-3 {
-				for k := range 3 {
-					row[left+k], row[right+k] = row[right+k], row[left+k]
-				}
-			}
+			mirror(row)
 		}
 	}
 	asked := testTrainer(t, be, c.Spec, Recipe{Batch: 2}, 1)
@@ -89,6 +101,21 @@ func logitsOf(t *testing.T, be compute.Backend, c *model.Checkpoint, image []byt
 	return results(t, asked, image, []int32{0}, asked.weights(), func(g *Graph, pixels, _ *Node) []*Node {
 		return []*Node{(&net{spec: c.Spec, input: c.Input, weights: asked.parameters(g, dtypes.Float32)}).logits(pixels)}
 	})[0]
+}
+
+// answersOf are checkpoint c's as those of a model in a file.
+func answersOf(t *testing.T, be compute.Backend, c *model.Checkpoint) *Answers {
+	image := 3 * c.Spec.Size * c.Spec.Size
+	return &Answers{
+		Size: c.Spec.Size, Labels: c.Labels, SHA256: netRecord(c).SHA256,
+		Ask: func(logits []float32, pixels []byte) error {
+			for i := range len(pixels) / image {
+				copy(logits[i*c.Spec.Classes:], logitsOf(t, be, c, pixels[i*image:(i+1)*image], false))
+			}
+			return nil
+		},
+		Close: func() error { return nil },
+	}
 }
 
 // shares is the softmax of z at a temperature, by its definition.
@@ -149,32 +176,16 @@ func TestRunTaught(t *testing.T) {
 	if res, err := Run(context.Background(), first, set); err != nil || res.TestTop1 < 0.9 {
 		t.Fatalf("the teacher: %+v, error %v", res, err)
 	}
-	wrong := *set
-	wrong.Train.Labels = slices.Clone(set.Train.Labels)
-	for i, l := range wrong.Train.Labels {
-		wrong.Train.Labels[i] = (l + 1) % 4
-	}
+	wrong := mislabelled(set)
 	c := tinyConfig(t)
 	c.Spec, c.Epochs, c.Batch, c.LR, c.Teachers, c.Changes = tinySpec(model.NetC), 8, 16, 0.1, []string{first.Out}, []byte(`{"mix": 0}`)
-	whole, err := Run(context.Background(), c, &wrong)
+	whole, err := Run(context.Background(), c, wrong)
 	if err != nil {
 		t.Fatal(err)
 	}
 	last := loadLast(t, c)
-	tr := testTrainer(t, goBackend(t), c.Spec, Recipe{Batch: 16}, 40)
-	tr.input = last.Input
-	if tr.eval, err = tr.compile("evaluation", 40, tr.buildEval); err != nil { // anew, with that normalization
-		t.Fatal(err)
-	}
-	if err := tr.setWeights(last.Weights); err != nil {
-		t.Fatal(err)
-	}
-	labels := make([]int32, set.Test.N)
-	for i, l := range set.Test.Labels {
-		labels[i] = int32(l)
-	}
-	if _, correct, _, err := tr.Eval(set.Test.Pixels, labels); err != nil || correct < 36 {
-		t.Errorf("%d of 40 right after learning the teacher's answers, error %v", correct, err)
+	if correct := rightOf40(t, last, set); correct < 36 {
+		t.Errorf("%d of 40 right after learning the teacher's answers", correct)
 	}
 	record, err := LoadRecord(c.Out)
 	if err != nil || len(record.TaughtBy) != 1 || record.TaughtBy[0].Net != first.Spec || record.TaughtBy[0].TestTop1 < 0.9 {
@@ -186,20 +197,146 @@ func TestRunTaught(t *testing.T) {
 
 	broken := c
 	broken.Out = filepath.Join(t.TempDir(), "broken")
-	interrupt(t, broken, &wrong)
+	interrupt(t, broken, wrong)
 	broken.Resume = true
 	other := broken
 	other.Teachers = []string{c.Out}
-	if _, err := Run(context.Background(), other, &wrong); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "teacher") {
+	if _, err := Run(context.Background(), other, wrong); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "teacher") {
 		t.Errorf("resumed with another teacher: error %v", err)
 	}
-	again, err := Run(context.Background(), broken, &wrong)
+	again, err := Run(context.Background(), broken, wrong)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resumed := loadLast(t, broken)
 	if again.TestCorrect != whole.TestCorrect || !reflect.DeepEqual(resumed.Weights, last.Weights) {
 		t.Errorf("resumed: %d right, %d in one go", again.TestCorrect, whole.TestCorrect)
+	}
+}
+
+// mislabelled is set with every training image's label wrong.
+func mislabelled(set *dataset.Set) *dataset.Set {
+	wrong := *set
+	wrong.Train.Labels = slices.Clone(set.Train.Labels)
+	for i, l := range wrong.Train.Labels {
+		wrong.Train.Labels[i] = (l + 1) % 4
+	}
+	return &wrong
+}
+
+// rightOf40 is how many of set's 40 test images checkpoint c gets right.
+func rightOf40(t *testing.T, c *model.Checkpoint, set *dataset.Set) int {
+	t.Helper()
+	tr := testTrainer(t, goBackend(t), c.Spec, Recipe{Batch: 16}, 40)
+	tr.input = c.Input
+	var err error
+	if tr.eval, err = tr.compile("evaluation", 40, tr.buildEval); err != nil { // anew, with that normalization
+		t.Fatal(err)
+	}
+	if err := tr.setWeights(c.Weights); err != nil {
+		t.Fatal(err)
+	}
+	labels := make([]int32, set.Test.N)
+	for i, l := range set.Test.Labels {
+		labels[i] = int32(l)
+	}
+	_, correct, _, err := tr.Eval(set.Test.Pixels, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return correct
+}
+
+// patternRule tells the classes of patterns apart by where the brightness varies, and is a teacher that no one trained.
+func patternRule(classes []string, closed *int) *Answers {
+	const size = 16
+	sure := func(image []byte) int {
+		var rows, columns [size]float64
+		mean := 0.
+		for p := range size * size {
+			v := float64(image[3*p]) / size
+			rows[p/size] += v
+			columns[p%size] += v
+			mean += v / size
+		}
+		spread := func(means [size]float64) float64 { return slices.Max(means[:]) - slices.Min(means[:]) }
+		switch {
+		case max(spread(rows), spread(columns)) > 60 && spread(rows) > spread(columns):
+			return 0
+		case max(spread(rows), spread(columns)) > 60:
+			return 1
+		case mean > 80:
+			return 2
+		}
+		return 3
+	}
+	return &Answers{
+		Size: size, Labels: classes, SHA256: "a rule's",
+		Ask: func(logits []float32, pixels []byte) error {
+			clear(logits)
+			for i := range len(logits) / 4 {
+				logits[4*i+sure(pixels[i*3*size*size:])] = 20
+			}
+			return nil
+		},
+		Close: func() error { *closed++; return nil },
+	}
+}
+
+// A model in a file teaches as a run does: what it answers is learnt, a run that is resumed ends with the same weights and keeps to it, and it is closed in the end.
+func TestRunTaughtByFile(t *testing.T) {
+	set := patterns(160, 40)
+	wrong, opened, closed := mislabelled(set), 0, 0
+	c := tinyConfig(t)
+	c.Spec, c.Epochs, c.Batch, c.LR, c.Teachers, c.Changes = tinySpec(model.NetC), 8, 16, 0.1, []string{"models/rule.tflite"}, []byte(`{"mix": 0}`)
+	c.OpenTeacher = func(name string) (*Answers, error) {
+		if name != "models/rule.tflite" {
+			return nil, nil
+		}
+		opened++
+		return patternRule(set.Classes, &closed), nil
+	}
+	if _, err := Run(t.Context(), c, wrong); err != nil {
+		t.Fatal(err)
+	}
+	whole := loadLast(t, c)
+	if correct := rightOf40(t, whole, set); correct < 36 {
+		t.Errorf("%d of 40 right after learning the teacher's answers", correct)
+	}
+	record, err := LoadRecord(c.Out)
+	if want := []NetRecord{{File: "rule.tflite", SHA256: "a rule's"}}; err != nil || !reflect.DeepEqual(record.TaughtBy, want) {
+		t.Errorf("recorded teacher %+v, want %+v, error %v", record.TaughtBy, want, err)
+	}
+	if card := string(mustRead(t, c.Out, cardFile)); !strings.Contains(card, "| teacher | rule.tflite (its sha256 `a rule's`…) |") {
+		t.Errorf("card.md does not name the teacher:\n%s", card)
+	}
+	broken := c
+	broken.Out = filepath.Join(t.TempDir(), "broken")
+	interrupt(t, broken, wrong)
+	if broken.Resume = true; opened != closed {
+		t.Errorf("opened %d times, closed %d times", opened, closed)
+	}
+	if _, err := Run(t.Context(), broken, wrong); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(loadLast(t, broken).Weights, whole.Weights) {
+		t.Error("resumed, the run ends with other weights")
+	}
+	for name, change := range map[string]func(*Answers){
+		"other classes": func(a *Answers) { a.Labels = []string{"rows", "columns", "dark", "slants"} },
+		"another size":  func(a *Answers) { a.Size = 8 },
+	} {
+		other := c
+		other.Out = filepath.Join(t.TempDir(), "other")
+		other.OpenTeacher = func(name string) (*Answers, error) {
+			opened++
+			a := patternRule(set.Classes, &closed)
+			change(a)
+			return a, nil
+		}
+		if refused(t, name, other, wrong, model.ErrCheckpoint); opened != closed {
+			t.Errorf("%s: opened %d times, closed %d times", name, opened, closed)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type group struct {
 func key(r run) group {
 	var names []string
 	for _, t := range r.Record.TaughtBy {
-		names = append(names, t.Net.Name())
+		names = append(names, t.Name())
 	}
 	teacher := strings.Join(names, "+")
 	recipe, from := r.Record.Recipe.Name, r.Record.BegunWith
@@ -130,7 +130,11 @@ func teachers(runs []run) string {
 		r := g.runs[0].Record
 		var theirs []string
 		for _, t := range r.TaughtBy {
-			theirs = append(theirs, fmt.Sprintf("%.2f %%", 100*t.TestTop1))
+			top1 := "see there"
+			if t.File == "" {
+				top1 = fmt.Sprintf("%.2f %%", 100*t.TestTop1)
+			}
+			theirs = append(theirs, top1)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
 			strings.Join(theirs, ", "), figure, own, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)

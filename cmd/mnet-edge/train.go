@@ -45,7 +45,7 @@ func trainCommand() *cli.Command {
 			&cli.DurationFlag{Name: "save-every", Value: time.Minute, Usage: "longest `TIME` between two checkpoints"},
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "from", Usage: "begin with `RUN`'s best weights, its last layer anew if the classes are others: the net is that run's, but for --size, --enlarge and --output-stride"},
-			&cli.StringSliceFlag{Name: "teacher", Usage: "learn `RUN`'s answers instead of the labels: those of its best weights, trained on the same classes, to each batch. Again, for another one: each then has its share of the batch"},
+			&cli.StringSliceFlag{Name: "teacher", Usage: "learn the answers of `RUN|MODEL` to each batch instead of the labels: a run's best weights, a .tflite file, or builtin, which knows the same classes. Again, for another one: each then has its share of the batch"},
 			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
@@ -78,7 +78,7 @@ func trainAction(c *cli.Context) error {
 	}
 	say(c, "training %s on %s: %d images of %d classes; run folder %s", config.Spec.Name(), set.Name, set.Train.N, len(set.Classes), config.Out)
 	progress := trainProgress{c: c}
-	config.Progress = progress.show
+	config.Progress, config.OpenTeacher = progress.show, teacherOpener(c)
 	result, err := train.Run(c.Context, config, set)
 	progress.bar.finish()
 	switch {

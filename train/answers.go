@@ -1,0 +1,52 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+)
+
+// Answers are those of a teacher that no run of this program left, nor any net of package model: a model in a file, which whoever opens it
+// knows how to run. The step can't compute them; they are asked for before each one.
+type Answers struct {
+	Size   int      // of its images, in pixels
+	Labels []string // its classes, in the order of its logits
+	SHA256 string   // of the file
+
+	// Ask writes the logits (N, classes) for pixels (N, Size, Size, 3) to logits. The same pixels get the same logits.
+	Ask func(logits []float32, pixels []byte) error
+
+	Close func() error // no Ask may come after it
+}
+
+// askedOn puts the logits of the teacher with number i on device d, for its share of that device's pixels (N, H, W, 3).
+func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
+	size := t.size()
+	image := 3 * size * size
+	from, to, mirrored := t.share(i, len(pixels)/image)
+	part := slices.Clone(pixels[from*image : to*image])
+	for row := range slices.Chunk(part[:mirrored*image], 3*size) {
+		mirror(row)
+	}
+	logits := make([]float32, (to-from)*t.spec.Classes)
+	if err := t.teachers[i].asked.Ask(logits, part); err != nil {
+		return nil, fmt.Errorf("train: teacher %d: %w", i+1, err)
+	}
+	b, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), logits, shapes.Make(dtypes.Float32, to-from, t.spec.Classes))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return b, nil
+}
+
+// mirror turns a row of pixels (W, 3) round.
+func mirror(row []byte) {
+	for left, right := 0, len(row)-3; left < right; left, right = left+3, right-3 {
+		for c := range 3 {
+			row[left+c], row[right+c] = row[right+c], row[left+c]
+		}
+	}
+}
