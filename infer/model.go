@@ -31,8 +31,8 @@ type Model struct {
 	Labels        []string   // Classes names, or nil where neither the file nor Given has any
 	Mean, Std     [3]float32 // network input = (pixel - Mean) / Std, pixel 0..255, channels R, G, B
 
-	softmax *graph.Node    // that the scores come from, as probabilities; nil: they are logits
-	tables  [3][256][]byte // input bytes of a channel's pixel value
+	head   *graph.Node    // softmax or sigmoid, whose probabilities the scores are; nil: they are logits
+	tables [3][256][]byte // input bytes of a channel's pixel value
 }
 
 // Load reads a .tflite image classifier: float32, int8 or uint8 input (1, H, W, 3), output of as many scores as classes.
@@ -89,7 +89,7 @@ func (m *Model) scores(Given) error {
 	if m.Classes = t.Elements(); len(t.Shape) < 2 || t.Shape[len(t.Shape)-1] != m.Classes || m.Classes < 2 {
 		return fmt.Errorf("output %q is %v%v: want one score a class, (1, classes)", m.Output.Name, t.DType, t.Shape)
 	}
-	m.softmax = softmaxOf(m.Graph.Outputs[0])
+	m.head = headOf(m.Graph.Outputs[0])
 	return m.Output.checkNumbers("output")
 }
 

@@ -10,7 +10,7 @@ import (
 	"mnet-edge/graph"
 )
 
-// Scores turns the output tensor's bytes into real numbers, a logit a class, or of a model that ends in a softmax a probability, which it writes to
+// Scores turns the output tensor's bytes into real numbers, a logit a class, or of a model that ends in a softmax or a sigmoid a probability, which it writes to
 // scores: Classes of them.
 // A score that is not a finite number is an error wrapping ErrModel.
 func (m *Model) Scores(scores []float32, out []byte) error {
@@ -70,7 +70,7 @@ func (m *Model) TopK(scores []float32, k int) []Prediction {
 	slices.SortStableFunc(ps, func(a, b Prediction) int { return cmp.Compare(scores[b.Index], scores[a.Index]) })
 	ps = ps[:min(max(k, 0), len(ps))]
 	for i := range ps {
-		if ps[i].Probability /= sum; m.softmax != nil {
+		if ps[i].Probability /= sum; m.head != nil {
 			ps[i].Probability = float64(scores[ps[i].Index])
 		}
 	}

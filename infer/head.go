@@ -7,12 +7,18 @@ import (
 	"mnet-edge/graph/tflite"
 )
 
-// softmaxOf is the softmax that v has the result of, be it in another number format or shape; nil: v has none's.
-func softmaxOf(v *graph.Value) *graph.Node {
+// headOf is the softmax, or the sigmoid of classes that don't exclude each other, that v has the result of, be it in another number format or
+// shape; nil: v has neither's.
+func headOf(v *graph.Value) *graph.Node {
 	for v.Def != nil {
-		switch v.Def.Op.(type) {
+		switch op := v.Def.Op.(type) {
 		case graph.Softmax:
 			return v.Def
+		case graph.Unary:
+			if op.Fn == graph.Logistic {
+				return v.Def
+			}
+			return nil
 		case graph.Quantize, graph.Dequantize, graph.Reshape:
 			v = v.Def.In[0]
 		default:
@@ -26,13 +32,17 @@ func softmaxOf(v *graph.Value) *graph.Node {
 // comes before that. A softmax in int8 has steps of 1/256, in which little of what a classifier knows of the classes it does not choose is left.
 func LoadLogits(model []byte, given Given) (*Model, []byte, error) {
 	m, err := Load(model, given)
-	if err != nil || m.softmax == nil {
+	if err != nil || m.head == nil {
 		return m, model, err
 	}
-	if beta := m.softmax.Op.(graph.Softmax).Beta; beta != 1 {
-		return nil, nil, fmt.Errorf("%w: its softmax has beta %v, which its logits would lack: want 1", ErrModel, beta)
+	softmax, ok := m.head.Op.(graph.Softmax)
+	switch {
+	case !ok:
+		return nil, nil, fmt.Errorf("%w: it ends in a sigmoid, whose classes don't exclude each other: want a softmax, or logits", ErrModel)
+	case softmax.Beta != 1:
+		return nil, nil, fmt.Errorf("%w: its softmax has beta %v, which its logits would lack: want 1", ErrModel, softmax.Beta)
 	}
-	m.Graph.Outputs = []*graph.Value{m.softmax.In[0]}
+	m.Graph.Outputs = []*graph.Value{m.head.In[0]}
 	if err := m.Graph.RemoveUnread(); err != nil {
 		return nil, nil, err
 	}

@@ -12,11 +12,15 @@ import (
 	"mnet-edge/quant"
 )
 
-// behind puts a softmax behind the network of the tests, and what follows it there.
+// behind puts a softmax, or if beta is 0 a sigmoid, behind the network of the tests, and what follows it there.
 func behind(t *testing.T, kind infertest.Kind, beta float32, follows ...graph.Op) []byte {
 	return small(t, kind, func(g *graph.Graph) {
 		v := g.Outputs[0]
-		for _, op := range append([]graph.Op{graph.Softmax{Beta: beta}}, follows...) {
+		head := graph.Op(graph.Softmax{Beta: beta})
+		if beta == 0 {
+			head = graph.Unary{Fn: graph.Logistic}
+		}
+		for _, op := range append([]graph.Op{head}, follows...) {
 			if v = g.Apply("and then "+op.Name(), op, v); v.Type.DType == graph.Int8 {
 				v.Type.Quant = quant.PerTensor(1./256, -128)
 			}
@@ -25,7 +29,7 @@ func behind(t *testing.T, kind infertest.Kind, beta float32, follows ...graph.Op
 	})
 }
 
-// What a model ends in decides what its scores are: of one that ends in a softmax they are the probabilities.
+// What a model ends in decides what its scores are: of one that ends in a softmax or a sigmoid they are the probabilities.
 func TestSoftmax(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -37,6 +41,8 @@ func TestSoftmax(t *testing.T) {
 		{"int8", behind(t, infertest.Int8, 1), true},
 		{"int8, then float", behind(t, infertest.Int8, 1, graph.Dequantize{}), true},
 		{"in another shape", behind(t, infertest.Float, 1, graph.Reshape{Shape: []int{1, 1, 5}}), true},
+		{"sigmoid", behind(t, infertest.Float, 0), true},
+		{"sigmoid, int8, then float", behind(t, infertest.Int8, 0, graph.Dequantize{}), true},
 		{"an activation behind", behind(t, infertest.Float, 1, graph.Activate{Act: graph.ReLU}), false},
 	} {
 		m, err := infer.Load(c.model, infer.Given{})
@@ -79,8 +85,10 @@ func TestLoadLogits(t *testing.T) {
 				t.Errorf("%v, %s: %+v of\n%v\nwant\n%v", kind, name, m, got, want)
 			}
 		}
-		if _, _, err := infer.LoadLogits(behind(t, kind, 2), infer.Given{}); !errors.Is(err, infer.ErrModel) {
-			t.Errorf("%v, beta 2: error %v, want ErrModel", kind, err)
+		for _, beta := range []float32{0, 2} {
+			if _, _, err := infer.LoadLogits(behind(t, kind, beta), infer.Given{}); !errors.Is(err, infer.ErrModel) {
+				t.Errorf("%v, beta %v: error %v, want ErrModel", kind, beta, err)
+			}
 		}
 	}
 }
