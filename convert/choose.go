@@ -323,9 +323,14 @@ func work(g *graph.Graph) float64 {
 	n := 0.0
 	for _, node := range g.Nodes {
 		if axis, _ := outputAxis(node.Op); weighted(node) {
-			w := node.In[1].Type
-			n += float64(node.Out.Type.Elements()) * float64(w.Elements()/w.Shape[axis])
+			n += macs(node, axis)
 		}
 	}
 	return n
+}
+
+// macs are a layer's multiply-accumulates; axis is its weight's axis of output channels.
+func macs(n *graph.Node, axis int) float64 {
+	w := n.In[1].Type
+	return float64(n.Out.Type.Elements()) * float64(w.Elements()/w.Shape[axis])
 }

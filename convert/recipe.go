@@ -26,6 +26,46 @@ var Schemes = []Scheme{Float32, Float16, Dynamic, Int8, Int16x8, Int4}
 // Integer reports whether activations become integers: the scheme needs calibration samples.
 func (s Scheme) Integer() bool { return s == Int8 || s == Int16x8 || s == Int4 }
 
+// SchemeOf is the scheme in which most of a graph's multiply-accumulates are done, be it a graph of ours or not; Float32 of one that has none.
+func SchemeOf(g *graph.Graph) Scheme {
+	shares := map[Scheme]float64{}
+	for _, n := range g.Nodes {
+		if axis, ok := outputAxis(n.Op); ok {
+			shares[schemeOf(n)] += macs(n, axis)
+		}
+	}
+	most := Float32
+	for _, s := range Schemes {
+		if shares[s] > shares[most] {
+			most = s
+		}
+	}
+	return most
+}
+
+// schemeOf is that of a layer.
+func schemeOf(n *graph.Node) Scheme {
+	x, w := n.In[0].Type.DType, n.In[1]
+	halves := false
+	if w.Def != nil {
+		_, restored := w.Def.Op.(graph.Dequantize)
+		halves = restored && w.Def.In[0].Type.DType == graph.Float16
+	}
+	switch {
+	case x == graph.Int16:
+		return Int16x8
+	case x != graph.Float32 && w.Type.DType == graph.Int4:
+		return Int4
+	case x != graph.Float32:
+		return Int8
+	case w.Type.DType != graph.Float32:
+		return Dynamic
+	case halves:
+		return Float16
+	}
+	return Float32
+}
+
 // activation is the element type that an integer scheme gives activations.
 func (s Scheme) activation() graph.DType {
 	if s == Int16x8 {

@@ -54,6 +54,9 @@ func TestSchemes(t *testing.T) {
 		if back.Level != g.Level && test.recipe.Scheme != Float32 || !sameText(back, g) {
 			t.Errorf("%+v: read back as\n%s\nwant\n%s", test.recipe, back, g)
 		}
+		if s := SchemeOf(back); s != test.recipe.Scheme {
+			t.Errorf("%+v: taken for %s", test.recipe, s)
+		}
 		if again, err := tflite.Encode(convertTo(t, c, test.recipe).Graph); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("%+v: other bytes the second time, %v", test.recipe, err)
 		}

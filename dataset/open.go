@@ -35,6 +35,9 @@ const (
 	testFolder  = "test"
 )
 
+// Names are the sets that Open knows by name; any other is a path.
+var Names = []string{cifarName, fashionName}
+
 // Open reads the data set named by data: "fashion-mini", "cifar10", or the path of a folder or archive (the package comment lists
 // what it may hold; write ./cifar10 for a folder of that name). Images that are not Size x Size are resized by ToRGB,
 // but for 28 x 28 gray at Size 32, which is placed in the middle.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -157,9 +156,6 @@ func (m *Model) labels(given Given) error {
 	for i, l := range m.Labels {
 		if strings.TrimSpace(l) == "" || !utf8.ValidString(l) || strings.ContainsFunc(l, invisible) {
 			return fmt.Errorf("label %d is %q: want a name in UTF-8 without control characters", i, l)
-		}
-		if j := slices.Index(m.Labels[:i], l); j >= 0 {
-			return fmt.Errorf("labels %d and %d are both %q", j, i, l)
 		}
 	}
 	return nil

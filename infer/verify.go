@@ -101,14 +101,15 @@ func (v *Verifier) Check(ctx context.Context, s Session) (Agreement, error) {
 		if err != nil {
 			return Agreement{}, err
 		}
-		if i == 0 || agreement.nearer(best) {
+		if i == 0 || agreement.Nearer(best) {
 			best = agreement
 		}
 	}
 	return best, nil
 }
 
-func (a Agreement) nearer(b Agreement) bool {
+// Nearer reports whether more outputs are the same than in b: bit for bit, and of as many, by their class.
+func (a Agreement) Nearer(b Agreement) bool {
 	if a.SameBits != b.SameBits {
 		return a.SameBits > b.SameBits
 	}

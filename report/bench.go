@@ -32,7 +32,7 @@ type Bench struct {
 // BenchRow is one model on one delegate with one number of threads.
 type BenchRow struct {
 	Model       string           `json:"model"`
-	Scheme      string           `json:"scheme"` // number format of the arithmetic: "float32", "int8"
+	Scheme      string           `json:"scheme"` // number format of the arithmetic, as convert names it: "float32", "int8"
 	SizeBytes   int              `json:"size_bytes"`
 	SHA256      string           `json:"sha256"`
 	Runtime     Runtime          `json:"runtime"`

@@ -25,7 +25,7 @@ func TestInferText(t *testing.T) {
 model    int8.tflite
 ran on   tflite (2.20.0), xnnpack 29/29, 1 thread
 top-1    72.10 %  [69.24, 74.79]  of 1000
-latency  p50 48  p90 60  p99 100  first 140 µs  (1024 calls)
+latency  p50 48.4  p90 60.0  p99 99.6  first 140 µs  (1024 calls)
 init     1980 µs
 `
 	r := Infer{Model: "int8.tflite", Runtime: ran, Accuracy: &accuracy, Latency: latency, InitUS: 1980.4,

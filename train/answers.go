@@ -24,7 +24,7 @@ type Answers struct {
 
 // askedOn puts the logits of the teacher with number i on device d, for its share of that device's pixels (N, H, W, 3).
 func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
-	size := t.size()
+	size, teacher := t.size(), t.teachers[i].asked
 	image := 3 * size * size
 	from, to, mirrored := t.share(i, len(pixels)/image)
 	part := slices.Clone(pixels[from*image : to*image])
@@ -32,7 +32,7 @@ func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
 		mirror(row)
 	}
 	logits := make([]float32, (to-from)*t.spec.Classes)
-	if err := t.teachers[i].asked.Ask(logits, part); err != nil {
+	if err := teacher.Ask(logits, averaged(part, size, teacher.Size)); err != nil {
 		return nil, fmt.Errorf("train: teacher %d: %w", i+1, err)
 	}
 	b, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), logits, shapes.Make(dtypes.Float32, to-from, t.spec.Classes))
@@ -40,6 +40,27 @@ func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	return b, nil
+}
+
+// averaged is pixels (N, H, H, 3) as (N, size, size, 3), each the mean of those it stands for, rounded half up: what sized is in the step, in
+// bytes. H is a multiple of size.
+func averaged(pixels []byte, h, size int) []byte {
+	side := h / size
+	if side == 1 {
+		return pixels
+	}
+	out := make([]byte, len(pixels)/(side*side))
+	for i := range out {
+		c, x, y := i%3, i/3%size, i/3/size // y counts on over all images
+		sum := side * side / 2
+		for dy := range side {
+			for dx := range side {
+				sum += int(pixels[3*((y*side+dy)*h+x*side+dx)+c])
+			}
+		}
+		out[i] = byte(sum / (side * side))
+	}
+	return out
 }
 
 // mirror turns a row of pixels (W, 3) round.

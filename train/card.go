@@ -31,7 +31,7 @@ func (r *run) card(res *Result) []byte {
 	p("| trained on | %d images, %d epochs, batch %d |", rec.Data.Train, res.Epochs, r.c.Batch)
 	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d%s, flip %s |",
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
-		r.recipe.WeightDecay, r.recipe.LabelSmoothing, r.recipe.Crop, map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)
+		r.recipe.WeightDecay, r.recipe.LabelSmoothing, inPixels(r.recipe.Crop, spec.Size), map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)
 	if r.recipe.Grow > 0 {
 		p("| | the first %d epochs at half the resolution |", r.smallEpochs())
 	}
@@ -39,13 +39,18 @@ func (r *run) card(res *Result) []byte {
 		p("| | the last %d epochs by sharpness-aware minimization, rho %g |", r.uphillEpochs(), r.recipe.SAM)
 	}
 	if r.recipe.Cutout > 0 {
-		p("| | a square of %d pixels of each image covered |", r.recipe.Cutout)
+		p("| | a square of %d pixels of each image covered |", inPixels(r.recipe.Cutout, spec.Size))
 	}
 	if r.recipe.Muon > 0 {
-		p("| | Muon for the matrices that mix channels, at %.3g of that rate; initial weights %g of the way to the identity |", r.recipe.Muon, r.recipe.Identity)
+		p("| | Muon for the matrices that mix channels, at %.3g of that rate |", r.recipe.Muon)
 	}
 	if from := r.record.BegunWith; from != nil {
-		p("| begun with | net %s (weights' sha256 `%.12s`…) |", from.Net.Name(), from.SHA256)
+		p("| begun with | net %s, trained before (weights' sha256 `%.12s`…) |", from.Net.Name(), from.SHA256)
+	} else if r.recipe.Identity > 0 {
+		p("| | initial weights %g of the way to the identity |", r.recipe.Identity)
+	}
+	if r.c.QAT != "" {
+		p("| | int8's rounding in the step, and in the figures above |")
 	}
 	for _, t := range r.record.TaughtBy {
 		if t.File != "" {

@@ -96,7 +96,7 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 	if c.Batch == 0 {
 		c.Batch = r.Batch
 	}
-	if c.LR == 0 && r.LR == preset.LR {
+	if c.LR == 0 && !namesRate(c.Changes) {
 		c.LR = preset.peak(c.Epochs, c.From == "")
 	} else if c.LR == 0 {
 		c.LR = r.LR
@@ -115,6 +115,14 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 	}
 	r.Epochs, r.Batch, r.LR = c.Epochs, c.Batch, c.LR
 	return c, r, c.check(r)
+}
+
+// namesRate says whether changes to a preset set the highest rate, be it to the preset's own.
+func namesRate(changes []byte) bool {
+	var rate struct {
+		LR *float64 `json:"lr"`
+	}
+	return json.Unmarshal(changes, &rate) == nil && rate.LR != nil
 }
 
 // check reports the first field out of range, of a Config with its defaults filled in, r its recipe.

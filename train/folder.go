@@ -42,6 +42,7 @@ const (
 	cardFile      = "card.md"
 	resultFile    = "result.json"
 	lockFile      = "lock"
+	holderFile    = "lock.pid"
 )
 
 // NextRunDir makes and returns a new folder root/NAME-NNN, numbered one above the highest there is.
@@ -197,7 +198,8 @@ func (c Config) writeFile(name string, data []byte) error {
 	return nil
 }
 
-// lockFolder keeps other processes out of the run's folder until unlock is called, or this process ends however it does.
+// lockFolder keeps other processes out of the run's folder until unlock is called, or this process ends however it does. Who holds the lock
+// stands in a file of its own: on Windows nobody, the holder neither, can open one that is locked a second time.
 func lockFolder(dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, lockFile)
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o644))
@@ -206,22 +208,23 @@ func lockFolder(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("train: locking %s: %w", path, err)
 	}
 	if !got {
-		return nil, fmt.Errorf("train: %s is being worked in by %s: %w", dir, lockHolder(path), ErrBusy)
+		return nil, fmt.Errorf("train: %s is being worked in by %s: %w", dir, lockHolder(dir), ErrBusy)
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	holder := filepath.Join(dir, holderFile)
+	if err := os.WriteFile(holder, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	return func() {
-		os.Truncate(path, 0) // who comes next must not find this process's number
+		os.Truncate(holder, 0) // who comes next must not find this process's number
 		l.Close()
 	}, nil
 }
 
 // lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for.
-func lockHolder(path string) string {
+func lockHolder(dir string) string {
 	for range 20 {
-		if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
+		if text, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil && len(text) > 0 {
 			return "process " + strings.TrimSpace(string(text))
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"mnet-edge/model"
 )
@@ -41,6 +42,10 @@ func (r *run) load(dir string) (*model.Checkpoint, error) {
 func (r *run) begin(drawn model.Weights) model.Weights {
 	if r.from == nil {
 		return drawn
+	}
+	seed, held := r.from.State["seed"], int(r.from.Metrics["val_n"])
+	if r.from.State["data_sha256"] == r.set.SHA256 && (seed != strconv.FormatUint(r.c.Seed, 10) || held != r.val.N) {
+		r.note(fmt.Sprintf("%s learnt from some of the images held out here: validation flatters (with --seed %s, and as many held out, %d, it would not)", r.c.From, seed, held))
 	}
 	weights := maps.Clone(r.from.Weights)
 	if !slices.Equal(r.from.Labels, r.set.Classes) {

@@ -92,6 +92,25 @@ func TestBeginOtherClasses(t *testing.T) {
 	}
 }
 
+// Images that the other run learnt from are no fair validation: where the data is the same and the split another, a note says so.
+func TestBeginOtherSplit(t *testing.T) {
+	set, from := patterns(40, 8), checkpointOf(tinySpec(model.NetD), 3)
+	set.SHA256, from.Labels = "this", set.Classes
+	for _, c := range []struct {
+		data, seed string
+		held       float64
+		flatters   bool
+	}{{"this", "1", 4, false}, {"this", "2", 4, true}, {"this", "1", 8, true}, {"another", "2", 8, false}} {
+		from.State, from.Metrics = map[string]string{"data_sha256": c.data, "seed": c.seed}, map[string]float64{"val_n": c.held}
+		var notes []string
+		r := &run{c: Config{Spec: from.Spec, Seed: 1, Progress: func(p Progress) { notes = append(notes, p.Note) }}, set: set, from: from}
+		r.train, r.val = set.Holdout(1, 4)
+		if r.begin(from.Weights); (len(notes) > 0) != c.flatters {
+			t.Errorf("%+v: notes %q", c, notes)
+		}
+	}
+}
+
 // What is no beginning for the net is refused before there is a run folder.
 func TestFromRefused(t *testing.T) {
 	set := patterns(40, 8)

@@ -78,8 +78,12 @@ func (h history) csv() []byte {
 	w.Write([]string{"epoch", "step", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds", "images_per_second"})
 	f := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 	for _, e := range h {
+		speed := "" // unknown of an epoch that was resumed at its very end
+		if e.ImagesPerSecond > 0 {
+			speed = f(e.ImagesPerSecond)
+		}
 		w.Write([]string{strconv.Itoa(e.Epoch), strconv.FormatInt(e.Step, 10), f(e.LR), f(e.TrainLoss), f(e.TrainTop1),
-			f(e.ValLoss), f(e.ValTop1), f(e.Seconds), f(e.ImagesPerSecond)})
+			f(e.ValLoss), f(e.ValTop1), f(e.Seconds), speed})
 	}
 	w.Flush() // into memory: it cannot fail
 	return b.Bytes()

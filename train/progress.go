@@ -55,5 +55,8 @@ func (r *run) waitShare() float64 {
 	return min(1, r.loader.Wait().Seconds()/r.steady.Seconds())
 }
 
+// epochSeconds is the time spent on the epoch under way, all calls of Run together.
+func (r *run) epochSeconds() float64 { return r.sums.seconds + time.Since(r.epochBegan).Seconds() }
+
 // elapsed is the time trained so far in seconds, all calls of Run together.
 func (r *run) elapsed() float64 { return r.seconds + time.Since(r.began).Seconds() }

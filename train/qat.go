@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 the net reads as its equations
@@ -133,16 +134,23 @@ func rangesFor(ranges map[string]model.Range, s *dataset.Split) func(*trainer) e
 	}
 }
 
-// startQuantized is the checkpoint that a quantization-aware run begins with: the best of the run it is given.
-func (r *run) startQuantized() (*model.Checkpoint, error) {
-	c, err := r.load(r.c.QAT)
-	if err != nil {
-		return nil, err
+// loadQuantized reads the best checkpoint of the run that a quantization-aware one goes on from, if this is one. It must be of the same net, and have
+// learnt from the same data: of other data, others would be held out than it has not seen.
+func (r *run) loadQuantized() error {
+	if r.c.QAT == "" {
+		return nil
 	}
-	if c.Spec != r.c.Spec {
-		return nil, fmt.Errorf("train: %s holds net %s with %d classes, wanted is %s with %d: %w", r.c.QAT, c.Spec.Name(), c.Spec.Classes,
+	c, err := r.load(r.c.QAT)
+	switch {
+	case err != nil:
+		return err
+	case c.Spec != r.c.Spec:
+		return fmt.Errorf("train: %s holds net %s with %d classes, wanted is %s with %d: %w", r.c.QAT, c.Spec.Name(), c.Spec.Classes,
 			r.c.Spec.Name(), r.c.Spec.Classes, model.ErrCheckpoint)
+	case !slices.Equal(c.Labels, r.set.Classes) || c.State["data_sha256"] != r.set.SHA256:
+		return fmt.Errorf("train: %s learnt from other data than %s: %w", r.c.QAT, r.set.Name, ErrData)
 	}
 	c.Optimizer, c.State = nil, nil
-	return c, nil
+	r.trained = c
+	return nil
 }

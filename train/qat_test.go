@@ -142,7 +142,13 @@ func TestQuantizedRefused(t *testing.T) {
 		t.Errorf("preset qat without a run: error %v", err)
 	}
 	c.QAT = filepath.Join(t.TempDir(), "nowhere")
-	if _, err := Run(context.Background(), c, set); err == nil {
-		t.Error("a run that is not there passes")
-	}
+	refused(t, "a run that is not there", c, set, model.ErrCheckpoint)
+	c.QAT = brief(t, set)
+	others, renamed := *set, *set
+	others.SHA256 = "of other images"
+	refused(t, "other data", c, &others, ErrData)
+	renamed.Classes = []string{"rows", "columns", "dark", "slants"}
+	refused(t, "other classes", c, &renamed, ErrData)
+	c.Spec.Width *= 2
+	refused(t, "another net", c, set, model.ErrCheckpoint)
 }

@@ -121,6 +121,9 @@ func (r Recipe) with(changes []byte) (Recipe, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return r, fmt.Errorf("train: recipe: more than one JSON object: %w", ErrConfig)
 	}
+	if len(r.Milestones) == 0 {
+		r.Milestones = nil // as it is when it is read back
+	}
 	return r, r.check()
 }
 

@@ -93,6 +93,8 @@ func TestChanges(t *testing.T) {
 		{Config{Changes: []byte(`{"momentum": 0.95}`), Epochs: 30}, with(func(r *Recipe) { r.Momentum, r.Epochs, r.LR = 0.95, 30, longRate })},
 		{Config{Changes: []byte(`{}`), From: "run"}, with(func(r *Recipe) { r.LR = longRate })},
 		{Config{Changes: []byte(`{"lr": 0.2, "epochs": 25}`)}, with(func(r *Recipe) { r.LR, r.Epochs = 0.2, 25 })},
+		{Config{Changes: []byte(`{"lr": 0.3, "epochs": 25}`)}, with(func(r *Recipe) { r.LR, r.Epochs = 0.3, 25 })}, // the preset's own, but said
+		{Config{Preset: PresetFast, Changes: []byte(`{"milestones": []}`)}, with(func(*Recipe) {})},
 		{Config{Changes: []byte(`{"temperature": 2}`), Teachers: []string{"run"}}, with(func(r *Recipe) { r.Distill, r.Temperature, r.Mix = 1, 2, 0.5 })},
 		{Config{Changes: []byte(`{"lr": 0.2, "batch": 64}`), LR: 0.4}, with(func(r *Recipe) { r.LR, r.Batch = 0.4, 64 })},
 	} {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type run struct {
 	t      *trainer
 
 	from     *model.Checkpoint // Config.From's; nil: none
+	trained  *model.Checkpoint // Config.QAT's, likewise
 	teachers []*teacher        // Config.Teachers, in that order
 
 	// Where the run is. All of it is in checkpoint "last".
@@ -43,19 +45,21 @@ type run struct {
 	history history // of the epochs done
 	seconds float64 // trained in earlier calls of Run, and in this one up to began
 
-	began    time.Time
-	saved    time.Time     // when "last" was last stored
-	reported time.Time     // when Progress was last called for a step
-	steady   time.Duration // spent in steps and waiting for data, the first step of this call left out
-	steps    int64         // number of steps in steady
-	checking time.Duration // the last validation took
-	notes    []string
+	began      time.Time
+	saved      time.Time     // when "last" was last stored
+	reported   time.Time     // when Progress was last called for a step
+	epochBegan time.Time     // when the epoch under way began in this call
+	steady     time.Duration // spent in steps and waiting for data, the first step of this call left out
+	steps      int64         // number of steps in steady
+	checking   time.Duration // the last validation took
+	notes      []string
 }
 
 // sums are running totals over the training images of one epoch.
 type sums struct {
 	loss    float64 // of the batches' means
 	correct int64
+	seconds float64 // spent on the epoch in earlier calls of Run
 }
 
 // Run trains the network c.Spec on set's training images as c says and writes the run's folder. The best epoch is chosen on
@@ -74,6 +78,9 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		return nil, err
 	}
 	if err := r.prepareData(); err != nil {
+		return nil, err
+	}
+	if err := r.loadQuantized(); err != nil {
 		return nil, err
 	}
 	if err := r.loadTeachers(); err != nil {
@@ -208,8 +215,8 @@ func normalization(s *dataset.Split) model.Input {
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
 	r.record.Device, r.record.TaughtBy = description, r.teacherRecords()
-	if r.from != nil {
-		from := netRecord(r.from)
+	if before := cmp.Or(r.from, r.trained); before != nil {
+		from := netRecord(before)
 		r.record.BegunWith = &from
 	}
 	old, err := LoadRecord(r.c.Out)
@@ -223,10 +230,8 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	}
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
 	fresh := &model.Checkpoint{Weights: r.begin(initialWeights(r.c.Spec, r.recipe.Identity, rng))}
-	if r.c.QAT != "" {
-		if fresh, err = r.startQuantized(); err != nil {
-			return nil, err
-		}
+	if r.trained != nil {
+		fresh = r.trained
 		r.record.Input = fresh.Input
 		fresh.Ranges = nil // of an earlier run of this kind; this one takes its own
 	}
@@ -263,8 +268,8 @@ func (r *run) folder(name string) string { return filepath.Join(r.c.Out, "checkp
 // epochs trains from where the run is to the last epoch.
 func (r *run) epochs(ctx context.Context) error {
 	r.saved = time.Now()
+	r.epochBegan = r.saved
 	for r.epoch < r.c.Epochs {
-		began := time.Now()
 		if err := r.trainEpoch(ctx); err != nil {
 			return err
 		}
@@ -277,7 +282,7 @@ func (r *run) epochs(ctx context.Context) error {
 			Epoch: r.epoch + 1, Step: r.step, LR: r.rate(r.step - 1),
 			TrainLoss: r.sums.loss / float64(r.perEpoch()), TrainTop1: float64(r.sums.correct) / images,
 			ValLoss: loss, ValTop1: float64(correct) / float64(r.val.N),
-			Time: time.Now().Unix(), Seconds: time.Since(began).Seconds(), ImagesPerSecond: r.speed(),
+			Time: time.Now().Unix(), Seconds: r.epochSeconds(), ImagesPerSecond: r.speed(),
 		})
 		r.epoch++
 		if err := r.closeEpoch(); err != nil {
@@ -294,7 +299,9 @@ func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()
 func (r *run) smallEpochs() int { return int(math.Round(r.recipe.Grow * float64(r.c.Epochs))) }
 
 // uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.
-func (r *run) uphillEpochs() int { return int(math.Round(r.recipe.SAMLast * float64(r.c.Epochs))) }
+func (r *run) uphillEpochs() int {
+	return min(int(math.Round(r.recipe.SAMLast*float64(r.c.Epochs))), r.c.Epochs-r.smallEpochs())
+}
 
 // program is what makes the steps of the epoch under way.
 func (r *run) program() *program {
@@ -382,7 +389,7 @@ func (r *run) closeEpoch() error {
 			return err
 		}
 	}
-	r.sums = sums{}
+	r.sums, r.epochBegan = sums{}, time.Now()
 	if err := r.saveLast(); err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ func (r *run) saveLast() error {
 	c.State["history"] = r.history.encode()
 	c.State["epoch_loss"] = strconv.FormatFloat(r.sums.loss, 'g', -1, 64)
 	c.State["epoch_correct"] = strconv.FormatInt(r.sums.correct, 10)
+	c.State["epoch_seconds"] = strconv.FormatFloat(r.epochSeconds(), 'f', 3, 64)
 	c.State["seconds"] = strconv.FormatFloat(r.elapsed(), 'f', 3, 64)
 	if err := model.SaveOn(r.c.files, filepath.Join(r.c.Out, "checkpoint"), "last", c); err != nil {
 		return err
@@ -103,7 +104,7 @@ func (r *run) restore(c *model.Checkpoint) error {
 		return v
 	}
 	r.step, r.epoch, r.seconds = c.Step, c.Epoch, parse("seconds")
-	r.sums = sums{loss: parse("epoch_loss"), correct: int64(parse("epoch_correct"))}
+	r.sums = sums{loss: parse("epoch_loss"), correct: int64(parse("epoch_correct")), seconds: parse("epoch_seconds")}
 	history, err := decodeHistory(c.State["history"])
 	r.history = history
 	if err := errors.Join(failed, err); err != nil {

@@ -135,26 +135,26 @@ func (r *run) loadTeachers() error {
 	return nil
 }
 
-// loadTeacher finds the teacher of that name. It must know the same classes, by images of the same size; a run's, or of a whole fraction of it.
+// loadTeacher finds the teacher of that name. It must know the same classes, by images of the same size or of a whole fraction of it.
 func (r *run) loadTeacher(name string) (*teacher, error) {
 	if r.c.OpenTeacher != nil {
 		if a, err := r.c.OpenTeacher(name); err != nil {
 			return nil, err
 		} else if a != nil {
-			return &teacher{asked: a}, r.refuseTeacher(name, a.Size == r.c.Spec.Size, a.Size, a.Labels)
+			return &teacher{asked: a}, r.refuseTeacher(name, a.Size, a.Labels)
 		}
 	}
 	c, err := r.load(name)
 	if err != nil {
 		return nil, err
 	}
-	return &teacher{run: c}, r.refuseTeacher(name, r.c.Spec.Size%c.Spec.Size == 0, c.Spec.Size, c.Labels)
+	return &teacher{run: c}, r.refuseTeacher(name, c.Spec.Size, c.Labels)
 }
 
 // refuseTeacher says what keeps the teacher of that name from teaching this run: the size of its images doesn't fit, or it knows other classes.
-func (r *run) refuseTeacher(name string, fits bool, size int, labels []string) (err error) {
+func (r *run) refuseTeacher(name string, size int, labels []string) (err error) {
 	switch own := r.c.Spec.Size; {
-	case !fits:
+	case own%size != 0:
 		err = fmt.Errorf("takes images of %dx%d, which those of %dx%d for the net to be taught can't be averaged to", size, size, own, own)
 	case !slices.Equal(labels, r.set.Classes):
 		err = fmt.Errorf("knows the classes %q, %s has %q", labels, r.set.Name, r.set.Classes)

@@ -103,6 +103,40 @@ func logitsOf(t *testing.T, be compute.Backend, c *model.Checkpoint, image []byt
 	})[0]
 }
 
+// Each pixel is the mean of those it stands for, in each of the images.
+func TestAveraged(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	pixels := make([]byte, 2*12*12*3)
+	for i := range pixels {
+		pixels[i] = byte(rng.Uint32())
+	}
+	if got := averaged(pixels, 12, 12); !slices.Equal(got, pixels) {
+		t.Error("pixels at their own size are others")
+	}
+	for _, size := range []int{6, 4} {
+		side := 12 / size
+		got := averaged(pixels, 12, size)
+		for n := range 2 {
+			for y := range size {
+				for x := range size {
+					for c := range 3 {
+						sum := 0.
+						for dy := range side {
+							for dx := range side {
+								sum += float64(pixels[((n*12+y*side+dy)*12+x*side+dx)*3+c])
+							}
+						}
+						want := math.Floor(sum/float64(side*side) + 0.5)
+						if v := got[((n*size+y)*size+x)*3+c]; float64(v) != want {
+							t.Fatalf("size %d, image %d, (%d, %d), channel %d: %d, want %v", size, n, y, x, c, v, want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // answersOf are checkpoint c's as those of a model in a file.
 func answersOf(t *testing.T, be compute.Backend, c *model.Checkpoint) *Answers {
 	image := 3 * c.Spec.Size * c.Spec.Size
@@ -324,7 +358,7 @@ func TestRunTaughtByFile(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Answers){
 		"other classes": func(a *Answers) { a.Labels = []string{"rows", "columns", "dark", "slants"} },
-		"another size":  func(a *Answers) { a.Size = 8 },
+		"another size":  func(a *Answers) { a.Size = 12 },
 	} {
 		other := c
 		other.Out = filepath.Join(t.TempDir(), "other")

@@ -92,7 +92,11 @@ func keep(dir string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(folder, key(r).file(record.Seed)+".json"), append(out, '\n'))
+	file := filepath.Join(folder, key(r).file(record.Seed)+".json")
+	if there, err := read(file); err == nil && !alike(there, r) {
+		return fmt.Errorf("%s is a run by another recipe of the same name: give this one a name of its own", file)
+	}
+	return atomicfile.WriteFile(file, append(out, '\n'))
 }
 
 // paths are absolute ones in a text.
@@ -114,17 +118,25 @@ func load() ([]run, error) {
 	sort.Strings(files)
 	var runs []run
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		r, err := read(f)
 		if err != nil {
 			return nil, err
-		}
-		var r run
-		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
 		}
 		runs = append(runs, r)
 	}
 	return runs, nil
+}
+
+// read reads one of them.
+func read(file string) (r run, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
 }
 
 // between replaces what stands between the lines <!-- mark --> and <!-- end of mark -->.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -151,7 +153,7 @@ type runsOf struct {
 func grouped(runs []run) []runsOf {
 	var gs []runsOf
 	for _, r := range runs {
-		i := slices.IndexFunc(gs, func(g runsOf) bool { return g.key == key(r) })
+		i := slices.IndexFunc(gs, func(g runsOf) bool { return g.key == key(r) && alike(g.runs[0], r) })
 		if i < 0 {
 			i = len(gs)
 			gs = append(gs, runsOf{key: key(r)})
@@ -159,6 +161,17 @@ func grouped(runs []run) []runsOf {
 		gs[i].runs = append(gs[i].runs, r)
 	}
 	return gs
+}
+
+// alike says whether two runs differ in their seed at most: recipes of one name need not be the same, nor nets or files that teach.
+func alike(a, b run) bool {
+	weights := func(r run) (sums []string) {
+		for _, n := range append(slices.Clone(r.Record.TaughtBy), *cmp.Or(r.Record.BegunWith, new(train.NetRecord))) {
+			sums = append(sums, n.SHA256)
+		}
+		return sums
+	}
+	return reflect.DeepEqual(a.Record.Recipe, b.Record.Recipe) && slices.Equal(weights(a), weights(b))
 }
 
 // top1 is the mean test top-1 of the runs with its spread, and their seeds.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/convert"
 	"mnet-edge/dataset"
 	"mnet-edge/devices"
-	"mnet-edge/graph"
 	"mnet-edge/infer"
 	"mnet-edge/report"
 )
@@ -142,12 +142,16 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	verifiers := map[string]*infer.Verifier{} // by model
 	b := &report.Bench{Version: report.BenchVersion, Measured: time.Now().UTC(), Host: report.HostText(host)}
 	for _, m := range models {
-		set := sets[m.Height]
+		side, err := m.side()
+		if err != nil {
+			return nil, err
+		}
+		set := sets[side]
 		if set == nil {
-			if set, err = openData(c, data, m.Height); err != nil {
+			if set, err = openData(c, data, side); err != nil {
 				return nil, err
 			}
-			sets[m.Height] = set
+			sets[side] = set
 		}
 		split, err := splitOf(set, c.String("split"))
 		if err != nil {
@@ -169,7 +173,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		sessions, inputs = append(sessions, m.session), append(inputs, in)
 		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
 		row := report.BenchRow{
-			Model: m.path, Scheme: schemeOf(m.Graph), SizeBytes: len(m.bytes), SHA256: sha256Hex(m.bytes),
+			Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: m.size, SHA256: m.sum,
 			Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
 		}
 		if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
@@ -228,12 +232,4 @@ func verify(c *cli.Context, m *openedModel, split *dataset.Split, done map[strin
 	}
 	a, err := v.Check(c.Context, m.session)
 	return &a, err
-}
-
-// schemeOf is the number format that most of the model's arithmetic is in.
-func schemeOf(g *graph.Graph) string {
-	if g.Level == graph.Quantized {
-		return "int8"
-	}
-	return "float32"
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/dataset"
 	"mnet-edge/infer"
 	"mnet-edge/model"
 	"mnet-edge/train"
@@ -130,7 +131,7 @@ func flagValues(command *cli.Command, word string) []string {
 		}
 		return names
 	case "data", "calib":
-		return []string{"cifar10", "fashion-mini"}
+		return dataset.Names
 	case "split":
 		return []string{"test", "train"}
 	case "net":

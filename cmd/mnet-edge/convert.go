@@ -150,10 +150,35 @@ func convertAction(c *cli.Context) error {
 }
 
 // recipeOf is what the flags ask for, or the record that --recipe names.
-func recipeOf(c *cli.Context, record *convert.Record) (convert.Recipe, error) {
+func recipeOf(c *cli.Context, record *convert.Record) (r convert.Recipe, err error) {
 	if record != nil {
-		return record.Recipe, nil
+		r, err = record.Recipe, againstRecord(c, record.Recipe)
+	} else {
+		r, err = recipeFromFlags(c)
 	}
+	if err == nil && !r.Scheme.Integer() && anySet(c, "max-drop", "layers", "verify") {
+		err = usagef("--max-drop, --layers and --verify are about integer models, which --%s makes none", r.Scheme)
+	}
+	return r, err
+}
+
+// againstRecord refuses flags that ask for something else than a recipe that is followed.
+func againstRecord(c *cli.Context, r convert.Recipe) error {
+	for _, s := range convert.Schemes {
+		if c.Bool(string(s)) && s != r.Scheme {
+			return usagef("--%s, and a recipe for %s", s, r.Scheme)
+		}
+	}
+	for _, f := range []string{"io", "calibrator", "equalize", "correct-bias", "round-weights", "per-tensor", "per-channel-fc", "budget"} {
+		if c.IsSet(f) {
+			return usagef("--%s is the recipe's in a conversion with --recipe", f)
+		}
+	}
+	return nil
+}
+
+// recipeFromFlags is what they ask for.
+func recipeFromFlags(c *cli.Context) (convert.Recipe, error) {
 	choice := func(flag string) convert.Choice {
 		if s := c.String(flag); s != auto {
 			return s
@@ -331,7 +356,11 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 		}
 		data = config.Data
 	}
-	o := dataset.Options{Size: f.Height, TrainLimit: c.Int("calib-samples"), TestLimit: c.Int("eval")}
+	side, err := sideOf(f.Model)
+	if err != nil {
+		return nil, err
+	}
+	o := dataset.Options{Size: side, TrainLimit: c.Int("calib-samples"), TestLimit: c.Int("eval")}
 	if o.TestLimit == 0 {
 		o.TestLimit = -1
 	}
@@ -461,7 +490,7 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 		t.Row("weights", fmt.Sprintf("lowest signal to noise %.1f dB (%s); %d dead channels", worst.WeightSNR, worst.Name, dead))
 	}
 	if r.Top1 != nil {
-		t.Row("top-1", fmt.Sprintf("%s, on %d test images", r.Cost(), c.Int("eval")))
+		t.Row("top-1", r.Cost())
 	}
 	aloneRows(t, result.Layers)
 	if r.Verification != nil {

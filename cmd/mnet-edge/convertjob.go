@@ -60,6 +60,9 @@ func followed(c *cli.Context) (*convert.Record, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if record.Samples != nil {
+		if c.IsSet("calib-samples") {
+			return nil, usagef("--calib-samples is the recipe's in a conversion with --recipe")
+		}
 		return record, c.Set("calib-samples", fmt.Sprint(record.Samples.Count))
 	}
 	return record, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -51,6 +52,10 @@ func inferAction(c *cli.Context) error {
 		return usagef("infer wants images, or --data")
 	case data != "" && c.Args().Present():
 		return usagef("infer takes images or --data, not both")
+	case data != "" && anySet(c, "num-runs", "min-secs", "max-secs"):
+		return usagef("--num-runs, --min-secs and --max-secs are about one image; with --data each image is one call")
+	case data == "" && anySet(c, "split", "limit"):
+		return usagef("--split and --limit are about --data")
 	case c.Int("top") < 1:
 		return usagef("--top %d: want at least 1", c.Int("top"))
 	}
@@ -102,6 +107,9 @@ func inferAction(c *cli.Context) error {
 	return nil
 }
 
+// anySet says whether one of the flags was given.
+func anySet(c *cli.Context, flags ...string) bool { return slices.ContainsFunc(flags, c.IsSet) }
+
 // watched looks at the machine from now until the function that it returns is called, and notes in r what it saw.
 func watched(c *cli.Context, r *report.Infer) (done func(), err error) {
 	host, err := devices.Probe(c.Context)
@@ -118,7 +126,11 @@ func watched(c *cli.Context, r *report.Infer) (done func(), err error) {
 
 // evaluate measures accuracy and latency over a split.
 func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, r *report.Infer) error {
-	set, err := openData(c, data, m.Height)
+	side, err := m.side()
+	if err != nil {
+		return err
+	}
+	set, err := openData(c, data, side)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,10 @@ func kernelsFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name:  "kernels",
 		Usage: "`FAMILY` of the native engine's kernels, rather than the fastest: avx512vnni, avxvnni, avx2, portable, ...",
-		Action: func(_ *cli.Context, name string) error {
+		Action: func(c *cli.Context, name string) error {
+			if c.IsSet("on") {
+				return nil // that machine has processors of its own
+			}
 			can := native.Families()
 			if !slices.Contains(can, native.Family(name)) {
 				names := make([]string, len(can))

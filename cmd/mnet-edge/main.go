@@ -201,7 +201,7 @@ func intersperse(app *cli.App, args []string) []string {
 	for i := 2; i < len(args); i++ {
 		a := args[i]
 		if a == "--" {
-			rest = append(rest, args[i:]...)
+			flags, rest = append(flags, a), append(rest, args[i+1:]...)
 			break
 		}
 		if len(a) < 2 || a[0] != '-' {

@@ -25,7 +25,7 @@ func memoryOf(ctx context.Context, m *openedModel) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("measuring memory: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "memory", "--delegate", m.ran.Delegate, "--threads", strconv.Itoa(m.ran.Threads))
+	cmd := exec.CommandContext(ctx, self, "memory", "--delegate", m.delegate(), "--threads", strconv.Itoa(m.ran.Threads))
 	cmd.Stdin = bytes.NewReader(m.bytes)
 	out, err := cmd.Output()
 	if err != nil {

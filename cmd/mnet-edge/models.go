@@ -112,13 +112,16 @@ func numbers(list string) ([]float32, error) {
 type openedModel struct {
 	*infer.Model
 	path    string
-	bytes   []byte
+	size    int    // of the file, in bytes
+	sum     string // its sha256
+	bytes   []byte // what runs: the file, or with --partial what comes before the operators left out
 	session infer.Session
+	opened  string // the delegate that it was opened with: that asked for, or auto in its place
 	runtime infer.Runtime
 	ran     report.Runtime
 	init    time.Duration // from the model's bytes to a session ready to run
 
-	leftOut    []string // operators of the file that bytes has not
+	leftOut    []string // operators of the file that bytes lacks
 	judgedBy   string   // the delegate that a foreign one's answers were compared with
 	firstInput []byte   // the tensor of the first image that infer ran
 }
@@ -137,7 +140,7 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	if err != nil {
 		return nil, err
 	}
-	o := &openedModel{path: path, bytes: b}
+	o := &openedModel{path: path, size: len(b), sum: sha256Hex(b), bytes: b}
 	o.Model, err = infer.Load(b, known)
 	if errors.Is(err, tflite.ErrUnsupported) {
 		err = o.loadHead(c, known, err)
@@ -166,7 +169,7 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	o.ran.Requested = delegate
-	if err := o.judge(c, delegate, opts.Delegate); err != nil {
+	if err := o.judge(c, delegate); err != nil {
 		o.session.Close()
 		return nil, fmt.Errorf("%w: %w", errDelegate, err)
 	}
@@ -219,7 +222,7 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 		return err
 	}
 	o.init = clock.Since(start)
-	o.session, o.runtime = session, runtime
+	o.session, o.runtime, o.opened = session, runtime, opts.Delegate
 	o.ran.Name, o.ran.Version, o.ran.Placement = runtime.Name(), runtime.Version(), session.Placement()
 	if gpu := adapterOf(session); gpu != "" {
 		o.ran.Version += ", " + gpu
@@ -231,9 +234,9 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 }
 
 // judge says where something else ran than was asked for, or runs but computes something else; under --strict it is an
-// error. opened is what was opened in the end.
-func (o *openedModel) judge(c *cli.Context, asked, opened string) (err error) {
-	if opened != infer.Auto && o.ran.Delegate != opened {
+// error.
+func (o *openedModel) judge(c *cli.Context, asked string) (err error) {
+	if o.opened != infer.Auto && o.ran.Delegate != o.opened {
 		err = fmt.Errorf("asked for %s, what runs is %s", asked, o.ran.Delegate)
 	} else if v := o.ran.Verified; v != nil && !v.Trusted() {
 		err = fmt.Errorf("%s computes something else: the same class as %s for %d of %d inputs", asked, o.judgedBy, v.SameTop1, v.Inputs)
@@ -243,6 +246,31 @@ func (o *openedModel) judge(c *cli.Context, asked, opened string) (err error) {
 	}
 	say(c, "note: %v", err)
 	return nil
+}
+
+// delegate is what opens the model on the same runtime once more.
+func (o *openedModel) delegate() string {
+	if o.opened == infer.Auto || o.runtime == reference {
+		return o.ran.Delegate
+	}
+	return o.opened
+}
+
+// side is the height and width of the model's images, which those of a set all have.
+func (o *openedModel) side() (int, error) {
+	side, err := sideOf(o.Model)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", o.path, err)
+	}
+	return side, err
+}
+
+// sideOf is that of any model's.
+func sideOf(m *infer.Model) (int, error) {
+	if m.Height != m.Width {
+		return 0, fmt.Errorf("%w: it takes images of %dx%d, and those of a set are as high as wide", infer.ErrModel, m.Width, m.Height)
+	}
+	return m.Height, nil
 }
 
 // checkDelegate says why there is no such delegate, and none of that name at all.
@@ -274,7 +302,9 @@ func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (
 	for i, name := range set.Classes {
 		class[i] = i
 		if o.Labels != nil {
-			class[i] = slices.Index(o.Labels, name)
+			if class[i] = slices.Index(o.Labels, name); class[i] >= 0 && slices.Contains(o.Labels[class[i]+1:], name) {
+				return nil, fmt.Errorf("%w: %s has a class %q, and the model knows more than one of that name", dataset.ErrData, set.Name, name)
+			}
 		}
 		if o.Labels == nil && i >= o.Classes {
 			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), o.Classes)

@@ -13,10 +13,7 @@ const profileCalls = 100
 
 // profileOf is where the time of the model's calls goes, on the runtime and the delegate that it is open on.
 func profileOf(c *cli.Context, m *openedModel, input []byte) (*infer.Profile, error) {
-	delegate := m.ran.Delegate
-	if m.ran.Requested != infer.Auto && m.runtime != reference {
-		delegate = m.ran.Requested
-	}
+	delegate := m.delegate()
 	p, err := infer.ProfileOn(c.Context, m.runtime, m.bytes, infer.Options{Delegate: delegate, Threads: m.ran.Threads}, input, profileCalls)
 	if err != nil {
 		return nil, fmt.Errorf("%s: profile: %w", m.path, err)

@@ -186,7 +186,7 @@ func (r *remote) sendFiles(c *cli.Context) error {
 	var there bytes.Buffer
 	list := fmt.Sprintf("mkdir -p %s && cd %[1]s && find . -type f", remoteFolder)
 	if err := r.run(c.Context, list, nil, &there, c.App.ErrWriter); err != nil {
-		return err
+		return r.notSent(err)
 	}
 	known := strings.Split(there.String(), "\n")
 	for _, name := range sortedKeys(r.send) {
@@ -203,10 +203,18 @@ func (r *remote) sendFiles(c *cli.Context) error {
 		err = r.run(c.Context, store, f, io.Discard, c.App.ErrWriter)
 		f.Close()
 		if err != nil {
-			return err
+			return r.notSent(err)
 		}
 	}
 	return nil
+}
+
+// notSent is err, or where a command of the shell failed, which is not our program's own failure, that files can't be stored there.
+func (r *remote) notSent(err error) error {
+	if exit := remoteExit(0); errors.As(err, &exit) {
+		return fmt.Errorf("%w: %s can't store files below %s", errRemote, r.host, remoteFolder)
+	}
+	return err
 }
 
 // run runs a line of the other machine's shell.

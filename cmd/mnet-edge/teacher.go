@@ -41,13 +41,15 @@ func teacherOpener(c *cli.Context) func(name string) (*train.Answers, error) {
 // answersOf are those of a model (.tflite) on the runtime that infer would take, which is named too. A processor answers one image at a time.
 func answersOf(file []byte) (a *train.Answers, on string, err error) {
 	m, logits, err := infer.LoadLogits(file, infer.Given{})
-	switch {
-	case err != nil:
+	if err == nil && m.Labels == nil {
+		err = fmt.Errorf("%w: its classes have no names", infer.ErrMetadata)
+	}
+	if err != nil {
 		return nil, "", err
-	case m.Height != m.Width:
-		return nil, "", fmt.Errorf("%w: images of %dx%d: want as high as wide", infer.ErrModel, m.Width, m.Height)
-	case m.Labels == nil:
-		return nil, "", fmt.Errorf("%w: its classes have no names", infer.ErrMetadata)
+	}
+	side, err := sideOf(m)
+	if err != nil {
+		return nil, "", err
 	}
 	workers := runtime.GOMAXPROCS(0)
 	pool, err := infer.NewPool(workers, func() (infer.Session, error) {
@@ -62,9 +64,9 @@ func answersOf(file []byte) (a *train.Answers, on string, err error) {
 	}
 	sum := sha256.Sum256(file)
 	return &train.Answers{
-		Size: m.Height, Labels: m.Labels, SHA256: hex.EncodeToString(sum[:]), Close: pool.Close,
+		Size: side, Labels: m.Labels, SHA256: hex.EncodeToString(sum[:]), Close: pool.Close,
 		Ask: func(logits []float32, pixels []byte) error {
-			image, images := 3*m.Height*m.Width, len(logits)/m.Classes
+			image, images := 3*side*side, len(logits)/m.Classes
 			var group errgroup.Group
 			for w := range min(workers, images) {
 				group.Go(func() error {

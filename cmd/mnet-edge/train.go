@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"mnet-edge/builtin"
 	"mnet-edge/dataset"
 	"mnet-edge/model"
 	"mnet-edge/report"
@@ -190,6 +192,7 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 	config.QAT, config.From, config.Preset, config.Changes, config.Args = absolute(run), "", train.PresetQAT, nil, os.Args[1:]
 	config.Epochs, config.Batch, config.LR, config.Teachers = c.Int("epochs"), c.Int("batch"), c.Float64("lr"), allAbsolute(c.StringSlice("teacher"))
 	config.SaveEvery, config.Backend, config.Out = c.Duration("save-every"), c.String("backend"), c.String("out")
+	config.Devices = 0 // one: several do not train with quantization in the step
 	if d := c.String("data"); d != "" {
 		config.Data = absolute(d)
 	}
@@ -233,8 +236,11 @@ func resumeConfig(c *cli.Context) (train.Config, string, error) {
 	return config, data, nil
 }
 
-// absolute makes the name of a file usable from any folder, and leaves the names of built-in sets alone.
+// absolute makes the name of a file usable from any folder, and leaves the names of what is built in alone, whatever lies in this one.
 func absolute(data string) string {
+	if data == builtin.Name || slices.Contains(dataset.Names, data) {
+		return data
+	}
 	if _, err := os.Stat(data); err != nil {
 		return data
 	}

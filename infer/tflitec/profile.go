@@ -9,6 +9,7 @@ import "C"
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 	"unsafe"
@@ -43,7 +44,8 @@ func (w *watcher) ran() []infer.OperatorRun {
 func (w *watcher) forget() { w.w.count = 0 }
 
 // Profile has the runtime tell the time of its own kernels to the nanosecond, and XNNPACK that of its operators in whole
-// microseconds, cut off: of an operator that takes less, nothing is known.
+// microseconds, cut off: of an operator that takes less, nothing is known. Of other delegates it hears nothing: infer.ErrNoProfile where one takes
+// a node.
 func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Options, input []byte, calls int) (*infer.Profile, error) {
 	g, origins, err := infer.DecodeOrigins(model)
 	if err != nil {
@@ -65,6 +67,9 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 		return nil, err
 	}
 	defer opened.Close()
+	if opts.Delegate != None && opts.Delegate != XNNPACK && opened.Placement().DelegatedNodes > 0 {
+		return nil, fmt.Errorf("tflite: delegate %s: %w", opts.Delegate, infer.ErrNoProfile)
+	}
 	if err := errors.Join(opened.Write(input), opened.Invoke()); err != nil {
 		return nil, err
 	}
