@@ -28,7 +28,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	}
 	own, _ := g.Clone()
 	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(own, all), works: newWorks()}
-	for _, p := range passes[:2] { // to level Folded, where layers have their names
+	for _, p := range passes[:3] { // to level Folded, where layers have their names
 		if c.g.Level <= p.from {
 			if err := p.run(c); err != nil {
 				return nil, fmt.Errorf("convert: %s: %w", p.name, err)
@@ -51,7 +51,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 			continue
 		}
 		r := r
-		r.FloatIO = true // so that nobody else rounds
+		r.FloatIO, r.keepInput = true, true // so that nobody else rounds
 		r.KeepFloat = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == n.Out.Name })
 		got, err := t.outputs(r)
 		if err != nil {

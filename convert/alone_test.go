@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,22 @@ func TestKeepFloat(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
+	}
+}
+
+// Where no layer is quantized the input is not either, which EachAlone would take for each layer's harm: pixels around a mean of 127.5 don't meet the grid.
+func TestKeepInput(t *testing.T) {
+	c := checkpoint(nil)
+	c.Input.Mean = 127.5
+	samples := images(c, 8)
+	res := convertTo(t, c, plain.with(func(r *Recipe) {
+		r.FloatIO, r.keepInput = true, true
+		for _, n := range folded(t, c).Nodes {
+			r.KeepFloat = append(r.KeepFloat, n.Out.Name)
+		}
+	}))
+	if db := snr(outputs(t, folded(t, c), samples), outputs(t, res.Graph, samples)); !math.IsInf(db, 1) {
+		t.Errorf("%.1f dB with nothing quantized", db)
 	}
 }
 

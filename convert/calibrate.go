@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -32,7 +33,7 @@ type Moved struct {
 // with it the rounding noise, is within 5 % (0.4 dB) of what it would be. Of minmax, ranges never stand still.
 const EnoughMoved = 0.05
 
-// firstLook is the number of samples the convergence curve begins with.
+// firstLook is the least number of samples the convergence curve begins with.
 const firstLook = 8
 
 // calibrate runs the float network over the samples and gives each activation the range that the recipe's observer
@@ -219,15 +220,13 @@ func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 	if apart {
 		o.fit = histograms(len(values))
 	}
-	for from, to := 0, 0; from < len(c.samples); from = to {
-		to = min(max(firstLook, 2*from), len(c.samples))
-		if c.memo != nil {
-			to = len(c.samples) // nobody looks at the curve
-		}
+	from := 0
+	for _, to := range c.doublings() {
 		offset = from
 		if err := crew.feed(c.samples[from:to]); err != nil {
 			return nil, err
 		}
+		from = to
 		for _, p := range part {
 			for i, h := range p {
 				if apart {
@@ -252,6 +251,17 @@ func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
 		}
 	}
 	return o, nil
+}
+
+// doublings are the numbers of samples at which the curve is looked at: all of them last, and before each number half of it, down to firstLook.
+// A trial's curve nobody looks at.
+func (c *conversion) doublings() []int {
+	at := []int{len(c.samples)}
+	for n := len(c.samples) / 2; n >= firstLook && c.memo == nil; n /= 2 {
+		at = append(at, n)
+	}
+	slices.Reverse(at)
+	return at
 }
 
 // curve says how far the recipe's ranges moved from level to level.

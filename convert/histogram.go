@@ -160,11 +160,18 @@ func (h *Histogram) total() uint64 {
 	return n
 }
 
-// interval is the range that ends j bins below and i bins above 0, within what was seen.
+// interval is the range that ends j bins below and i bins above 0, within what was seen. Of values on one side of 0 it holds the nearest at
+// least, though the bin's edge before that were nearer.
 func (h *Histogram) interval(j, i int) graph.Interval {
 	w := h.width()
-	return graph.Interval{
+	r := graph.Interval{
 		Min: max(h.Seen.Min, float32(-float64(j)*w)),
 		Max: min(h.Seen.Max, float32(float64(i)*w)),
 	}
+	if h.Seen.Min > 0 {
+		r.Max = max(r.Max, h.Seen.Min)
+	} else if h.Seen.Max < 0 {
+		r.Min = min(r.Min, h.Seen.Max)
+	}
+	return r
 }

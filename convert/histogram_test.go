@@ -152,6 +152,21 @@ func TestPercentile(t *testing.T) {
 }
 
 // Histograms of nothing, of zeros, of one value: a range, and no division by zero.
+// Values that lie in one bin are held, by every observer: clipping them to the bin's edge would save half a step.
+func TestObserversOneBin(t *testing.T) {
+	for _, x := range []float32{7.001, -7.001, 1.9995e-6} {
+		h := NewHistogram()
+		for range 3 {
+			h.Observe([]float32{x})
+		}
+		for name, choose := range Observers {
+			if r := choose(h); !(r.Min <= x && x <= r.Max) {
+				t.Errorf("%s of %v: %+v", name, x, r)
+			}
+		}
+	}
+}
+
 func TestObserversDegenerate(t *testing.T) {
 	for _, values := range [][]float32{{0, 0}, {3}, {-3}, {1e-30}, {math.MaxFloat32, -math.MaxFloat32}} {
 		h := NewHistogram()

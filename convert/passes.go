@@ -21,6 +21,7 @@ type pass struct {
 var passes = []pass{
 	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
 	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
+	{"fold-constants", graph.Folded, graph.Folded, nil, foldConstants},
 	{"halve-weights", graph.Folded, graph.Quantized, scheme(Float16), halveWeights},
 	{"weights-only", graph.Folded, graph.Quantized, scheme(Dynamic), weightsOnly},
 	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.open() }, choose},
@@ -145,9 +146,16 @@ func extent(v *graph.Value) graph.Interval {
 // floatIO puts a QUANTIZE behind each input and a DEQUANTIZE before each output.
 func floatIO(c *conversion) error {
 	g := c.g
+	var first *graph.Node
+	if len(g.Nodes) > 0 {
+		first = g.Nodes[0]
+	}
 	for i, old := range g.Inputs {
+		if old.Type.DType == graph.Float32 {
+			continue
+		}
 		in := &graph.Value{Name: old.Name, Type: float32Type(old.Type.Shape...)}
-		q := g.Insert(g.Nodes[0], old.Name+"."+old.Type.DType.String(), graph.Quantize{To: old.Type.DType}, in)
+		q := g.Insert(first, old.Name+"."+old.Type.DType.String(), graph.Quantize{To: old.Type.DType}, in)
 		q.Type.Quant = old.Type.Quant
 		g.Replace(old, q)
 		g.Inputs[i] = in

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,10 @@ func quantize(c *conversion) error {
 		return err
 	}
 	nodes := slices.Clone(c.g.Nodes)
+	c.standIns()
+	if c.recipe.keepInput {
+		kept[nil] = graph.Float32 // what no node computes
+	}
 	for _, v := range c.g.Values() {
 		d := d
 		if t, ok := kept[v.Def]; ok {
@@ -29,7 +34,7 @@ func quantize(c *conversion) error {
 		}
 		v.Type = graph.Type{DType: d, Shape: v.Type.Shape, Quant: rangeQuant(d, *v.Range)}
 	}
-	if scale, zero, ok := pixelQuant(c.g); ok && d == graph.Int8 {
+	if scale, zero, ok := pixelQuant(c.g); ok && c.g.Inputs[0].Type.DType == graph.Int8 {
 		c.g.Inputs[0].Type.Quant = quant.PerTensor(scale, zero)
 	}
 	c.embed(kept)
@@ -45,8 +50,29 @@ func quantize(c *conversion) error {
 	return nil
 }
 
+// standIns gives activations that were 0 in all samples the narrowest range that any other has. Their scale would be 1 otherwise, next to which
+// the biases of who reads them, and what is added to them, are coarse or nothing.
+func (c *conversion) standIns() {
+	var least *graph.Interval
+	empty := func(v *graph.Value) bool { return v.Range.Min == 0 && v.Range.Max == 0 }
+	width := func(r *graph.Interval) float32 { return max(r.Max, 0) - min(r.Min, 0) }
+	for _, v := range activations(c.g) {
+		if !empty(v) && (least == nil || width(v.Range) < width(least)) {
+			least = v.Range
+		}
+	}
+	for _, v := range activations(c.g) {
+		if least != nil && empty(v) {
+			v.Range = &graph.Interval{Max: width(least)}
+		}
+	}
+}
+
 // quantizeNode settles the result's quantization, which began as what its range asks for, and the node's constants.
 func (c *conversion) quantizeNode(n *graph.Node) error {
+	if fixed(n) {
+		return errors.New("it is what the network gives, and depends on constants alone")
+	}
 	d := n.Out.Type.DType
 	if q := graph.FixedQuant(n.Op, d); q != nil {
 		n.Out.Type.Quant = q
@@ -150,7 +176,7 @@ func integersOf[T int8 | int16](v *graph.Value, t graph.Type) []T {
 }
 
 // atLeast widens the result's range until its scale is one that runtimes take beside the inputs': TFLite's kernels stop
-// at a ratio of 2^20 in an addition, of 2^7 in a hard swish. A result so small has no bits to lose.
+// at a ratio of 2^20 in an addition, of 2^7 in a hard swish, and XNNPACK at one of 2^8 from a layer's sums. A result so small has no bits to lose.
 func atLeast(n *graph.Node, scale float32) {
 	if q := n.Out.Type.Quant; q.Scale[0] < scale {
 		steps := float32(255)
@@ -194,6 +220,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 		return err
 	}
 	wq := n.In[1].Type.Quant
+	atLeast(n, in.Quant.Scale[0]*slices.Max(wq.Scale)/128)
 	q := &quant.Params{Scale: make([]float32, len(wq.Scale)), Zero: make([]int32, len(wq.Scale))}
 	for i := range q.Scale {
 		q.Scale[i] = graph.BiasScale(in.Quant, wq, i)

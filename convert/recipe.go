@@ -111,6 +111,8 @@ type Recipe struct {
 	// Ranges are those of activations, by name, that the network was trained to be quantized with; what is not named is observed.
 	Ranges map[string]graph.Interval `json:"ranges,omitempty"`
 
+	keepInput bool // leaves the input float32 for layers that are kept so
+
 	// KeepFloat names layers that stay float32, between DEQUANTIZE and QUANTIZE.
 	KeepFloat []string `json:"keep_float,omitempty"`
 

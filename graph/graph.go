@@ -41,8 +41,16 @@ type Meta struct {
 	Author      string
 	License     string
 	Labels      []string          // one a class
+	LabelsOf    int               // the number of the file's output that they are of
+	Signature   Signature         // by which programs name inputs and outputs
 	Mean, Std   []float32         // network input = (pixel - Mean) / Std, pixel 0..255; one value, or one a channel
 	Extra       map[string][]byte // further named entries: the conversion's recipe
+}
+
+// Signature names a file's inputs and outputs for programs that call it so. Names not given are the tensors' own.
+type Signature struct {
+	Key             string // "": "serving_default"
+	Inputs, Outputs []string
 }
 
 // Value is an edge of the graph.

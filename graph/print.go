@@ -86,7 +86,14 @@ func (p *printer) meta(m Meta) {
 		p.printf("normalization mean=%v std=%v\n", m.Mean, m.Std)
 	}
 	if len(m.Labels) > 0 {
-		p.printf("labels %q\n", m.Labels)
+		p.printf("labels %q", m.Labels)
+		if m.LabelsOf > 0 {
+			p.printf(" of output %d", m.LabelsOf)
+		}
+		p.printf("\n")
+	}
+	if s := m.Signature; s.Key != "" || s.Inputs != nil || s.Outputs != nil {
+		p.printf("signature %q %q -> %q\n", s.Key, s.Inputs, s.Outputs)
 	}
 	for _, k := range sortedKeys(m.Extra) {
 		p.printf("extra %q %d bytes %08x\n", k, len(m.Extra[k]), checksum(m.Extra[k]))

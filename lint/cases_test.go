@@ -120,6 +120,9 @@ func singles() []single {
 		{"conv-stride-4-same", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Same)}, 0, 16, 5, 5, 8), false},
 		{"conv-stride-4-valid", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Valid)}, 0, 16, 4, 4, 8), true},
 		{"conv-dilated", image, layer(graph.Conv2D{Window: dilated}, 0, 16, 3, 3, 8), true},
+		{"conv-fine", image, func(g *graph.Graph, x *graph.Value) *graph.Value { // its result has steps a 500th of the sums'
+			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8)(g, x), 1e-6, 0)
+		}, true},
 		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
 		{"depthwise", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, 3, 1, 3, 3, 8), true},
 		{"depthwise-stride-4", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(4, graph.Same)}, 3, 1, 5, 5, 8), false},

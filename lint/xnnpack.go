@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"mnet-edge/graph"
 )
@@ -32,6 +33,8 @@ var xnnpackRules = []Rule{
 		[]string{"add", "sub"}, addScales},
 	{"xnnpack-mul-scale", XNNPACK, Refused, "product of the inputs' scales over the result's in [2^-16, 2^8)", xnnpackSource("VisitBinaryNode"),
 		[]string{"mul"}, mulScales},
+	{"xnnpack-sum-scale", XNNPACK, Refused, "scale of the input times that of the weights, over the result's, below 2^8",
+		"XNNPACK as of TensorFlow Lite 2.20, src/operators/convolution-nhwc.c, fully-connected-nc.c: it makes the whole model fail", weighted, sumScales},
 	{"xnnpack-quantize", XNNPACK, Refused, "of integers: one type, and scales in a ratio of 2^-8 to 2^7", xnnpackSource("VisitUnaryNode"),
 		[]string{"quantize"}, requantizes},
 	{"xnnpack-concat", XNNPACK, Refused, "2 to 5 inputs", xnnpackSource("VisitConcatenationNode"), []string{"concat"}, fewInputs},
@@ -118,6 +121,17 @@ func mulScales(n *graph.Node) string {
 	}
 	if ratio := a * b / out; ratio < 1./65536 || ratio >= 256 {
 		return fmt.Sprintf("the product of the inputs' scales is %.4g of the result's", ratio)
+	}
+	return ""
+}
+
+func sumScales(n *graph.Node) string {
+	x, okX := scale(n.In[0])
+	out, okOut := scale(n.Out)
+	if w := n.In[1].Type.Quant; okX && okOut && w != nil {
+		if ratio := x * slices.Max(w.Scale) / out; ratio >= 256 {
+			return fmt.Sprintf("the scale of its sums is %.4g of the result's", ratio)
+		}
 	}
 	return ""
 }

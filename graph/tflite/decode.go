@@ -137,6 +137,7 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 		return nil, err
 	}
 	g.Level = level(g)
+	g.Meta.Signature = d.signature(model, sub)
 	return g, d.meta(g, model)
 }
 

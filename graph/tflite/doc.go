@@ -16,8 +16,8 @@
 //	           | "TFLITE_METADATA"           ModelMetadata, a flatbuffer of its own, identifier "M001"
 //	           | NAME                        an entry of Meta.Extra
 //	ModelMetadata = name, description, version, author, license; of the first input normalization and the normalized
-//	             values of pixels 0 and 255, of the first output the file of labels
-//	SignatureDef = "serving_default": the inputs and outputs by name
+//	             values of pixels 0 and 255, of the first output, or the one that had it, the file of labels
+//	SignatureDef = "serving_default", or the key that it had: the inputs and outputs by name
 //
 // Tensors stand in the order of graph.Values. Attributes that the format has as inputs (the axes of a mean, the
 // padding, the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go,
@@ -31,5 +31,6 @@
 // writes both (tail.go).
 //
 // What a file does not keep: the level, which follows from the content (see Decode), and that a float convolution had
-// no bias, as runtimes refuse one without.
+// no bias, as runtimes refuse one without. Nor does a graph keep what another tool's file says of it beside this: descriptions of tensors,
+// their calibration, files attached to them, signatures but the first.
 package tflite

@@ -1,6 +1,7 @@
 package tflite
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -95,9 +96,10 @@ func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 		subgraphTensors: e.tensors, subgraphInputs: inputs, subgraphOutputs: outputs,
 		subgraphOperators: e.operators, subgraphName: g.Name,
 	}
+	s := g.Meta.Signature
 	signature := obj{
-		signatureInputs: e.tensorMap("input", inputs), signatureOutputs: e.tensorMap("output", outputs),
-		signatureKey: "serving_default",
+		signatureInputs: e.tensorMap(s.Inputs, "input", inputs), signatureOutputs: e.tensorMap(s.Outputs, "output", outputs),
+		signatureKey: cmp.Or(s.Key, defaultSignature),
 	}
 	return obj{
 		modelVersion: uint32(schemaVersion), modelOperatorCodes: e.codes, modelSubgraphs: []obj{subgraph},
@@ -115,14 +117,13 @@ func (e *encoder) names(index []int32) []string {
 	return names
 }
 
-// tensorMap names tensors for a signature; where their own names are missing or repeat, a number tells them apart.
-func (e *encoder) tensorMap(kind string, index []int32) []obj {
-	maps, taken := []obj{}, map[string]bool{}
-	for i, name := range e.names(index) {
-		if name == "" || taken[name] {
-			name = kind + "_" + strconv.Itoa(i)
-		}
-		taken[name] = true
+// tensorMap names tensors for a signature, by names where those are as many.
+func (e *encoder) tensorMap(names []string, kind string, index []int32) []obj {
+	if len(names) != len(index) {
+		names = apart(kind, e.names(index))
+	}
+	maps := []obj{}
+	for i, name := range names {
 		maps = append(maps, obj{mapName: name, mapIndex: uint32(index[i])})
 	}
 	return maps

@@ -88,8 +88,12 @@ func info(g *graph.Graph, given []string, kind int8) obj {
 		inputs[0] = pixels(g.Inputs[0], m)
 	}
 	if len(m.Labels) > 0 {
-		outputs[0] = obj{
-			tinfoName:    given[0],
+		of := m.LabelsOf
+		if of < 0 || of >= len(given) { // that output is no more
+			of = 0
+		}
+		outputs[of] = obj{
+			tinfoName:    given[of],
 			tinfoContent: obj{contentType: contentFeature, contentValue: obj{}},
 			tinfoFiles:   []obj{{fileName: labelsFile, fileType: kind}},
 		}
@@ -199,10 +203,10 @@ func (d *decoder) info(g *graph.Graph, data []byte) error {
 				}
 			}
 		}
-		for _, out := range sub.tables(subinfoOutputs) {
+		for of, out := range sub.tables(subinfoOutputs) {
 			for _, a := range out.tables(tinfoFiles) {
 				if t := a.int8(fileType); labels == "" && (t == fileAxisLabels || t == fileValueLabels) {
-					labels = a.string(fileName)
+					labels, g.Meta.LabelsOf = a.string(fileName), of
 					if d.tail != nil {
 						d.tail.labels = t
 					}

@@ -1,0 +1,130 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"mnet-edge/graph"
+	"mnet-edge/lint"
+)
+
+// tiny is a graph of an input (1, 4, 4, 2) at level Folded, the rest as f has it, and eight samples for it.
+func tiny(f func(g *graph.Graph, x *graph.Value) *graph.Value) (*graph.Graph, [][]float32) {
+	g := graph.New("tiny")
+	g.Level = graph.Folded
+	x := g.Input("x", float32Type(1, 4, 4, 2))
+	g.Outputs = []*graph.Value{f(g, x)}
+	samples := make([][]float32, 8)
+	for i := range samples {
+		for k := range x.Type.Elements() {
+			samples[i] = append(samples[i], float32((i*37+k*11)%64)/16-2)
+		}
+	}
+	return g, samples
+}
+
+// steps is a constant of a shape with elements 0, 1, 2, ... times a step.
+func steps(name string, step float32, shape ...int) *graph.Value {
+	data := make([]float32, float32Type(shape...).Elements())
+	for i := range data {
+		data[i] = float32(i) * step
+	}
+	return graph.Const(name, float32Type(shape...), data)
+}
+
+// What depends on constants alone is computed before anything else, so that no pass meets it: the networks convert, with every step of
+// the recovery, and answer as the float ones do.
+func TestConstantsFold(t *testing.T) {
+	conv := func(g *graph.Graph, name string, x *graph.Value) *graph.Value {
+		return g.Apply(name, graph.Conv2D{Window: graph.Dense(1, graph.Same)}, x, steps(name+".w", 0.25, 2, 1, 1, 2), steps(name+".b", 0.5, 2))
+	}
+	add := graph.Arithmetic{Fn: graph.Add}
+	for name, f := range map[string]func(g *graph.Graph, x *graph.Value) *graph.Value{
+		"tiled": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, "y", g.Apply("sum", add, x, g.Apply("tiled", graph.Tile{Times: []int{1, 4, 4, 1}}, steps("c", 1, 1, 1, 1, 2))))
+		},
+		"sum of two": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, "y", g.Apply("sum", add, x, g.Apply("both", add, steps("a", 0.1, 1, 1, 1, 2), steps("b", 0.2, 1, 1, 1, 2))))
+		},
+		"hard swish": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, "y", g.Apply("sum", add, x, g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, steps("c", 0.5, 1, 1, 1, 2))))
+		},
+		"a layer of a constant": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return conv(g, "y", g.Apply("sum", add, x, conv(g, "fixed", steps("c", 0.1, 1, 4, 4, 2))))
+		},
+	} {
+		for _, s := range []Scheme{Float32, Float16, Dynamic, Int8, Int16x8} {
+			g, samples := tiny(f)
+			want := outputs(t, g, each(samples))
+			g, _ = tiny(f)
+			res, err := Run(context.Background(), g, Recipe{Scheme: s, FloatIO: s.Integer(), CorrectBias: On, RoundWeights: On}, each(samples), nil)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, s, err)
+				continue
+			}
+			if db := snr(want, outputs(t, res.Graph, each(samples))); db < 30 {
+				t.Errorf("%s, %s: %.1f dB of the float network", name, s, db)
+			}
+			for _, gone := range []string{"tile(", "hard_swish(", "fixed = conv2d", "both = add"} {
+				if strings.Contains(res.Graph.String(), gone) {
+					t.Errorf("%s, %s: %q is still computed in\n%s", name, s, gone, res.Graph)
+				}
+			}
+		}
+	}
+}
+
+// A graph that computes nothing of its input, or nothing at all, is converted or refused, and nothing worse.
+func TestNothingToCompute(t *testing.T) {
+	for name, f := range map[string]func(g *graph.Graph, x *graph.Value) *graph.Value{
+		"no operator": func(_ *graph.Graph, x *graph.Value) *graph.Value { return x },
+		"constant output": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.Unary{Fn: graph.HardSwish}, steps("c", 0.5, 1, 4))
+		},
+		"layer of constants": func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.FullyConnected{}, steps("c", 0.5, 1, 4), steps("w", 0.1, 2, 4), steps("b", 0.1, 2))
+		},
+	} {
+		for _, floatIO := range []bool{false, true} {
+			g, samples := tiny(f)
+			_, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.FloatIO = floatIO }), each(samples), nil)
+			if err != nil && !errors.Is(err, ErrNetwork) {
+				t.Errorf("%s, float input and output %v: error %v, want none or ErrNetwork", name, floatIO, err)
+			}
+		}
+	}
+}
+
+// An activation that was 0 in all samples has a range after its neighbours', so that what it is added to keeps its steps, and the layer behind
+// it its bias; XNNPACK takes every operator.
+func TestDeadActivation(t *testing.T) {
+	dead := func(g *graph.Graph, x *graph.Value) *graph.Value {
+		w := graph.Const("w", float32Type(2, 1, 1, 2), make([]float32, 4))
+		off := g.Apply("off", graph.Conv2D{Window: graph.Dense(1, graph.Same), Act: graph.ReLU}, x, w, graph.Const("b", float32Type(2), []float32{-1, -2}))
+		return g.Apply("y", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, off, steps("w2", 0.3, 2, 1, 1, 2), graph.Const("b2", float32Type(2), []float32{0.00125, 0.005}))
+	}
+	for _, s := range []Scheme{Int8, Int16x8} {
+		g, samples := tiny(dead)
+		want := outputs(t, g, each(samples))
+		g, _ = tiny(dead)
+		res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.Scheme, r.FloatIO = s, true }), each(samples), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, y := range outputs(t, res.Graph, each(samples)) {
+			for k := range y {
+				if off := math.Abs(float64(y[k] - want[i][k])); off > 0.0002 {
+					t.Fatalf("%s: %v, want %v\n%s", s, y[k], want[i][k], res.Graph)
+				}
+			}
+		}
+		for _, v := range lint.Check(res.Graph, nil) {
+			if v.Target == lint.XNNPACK && s == Int8 && v.Taken != v.Total {
+				t.Errorf("XNNPACK takes %d of %d: %+v", v.Taken, v.Total, v.Findings)
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package tflite
+
+import (
+	"slices"
+	"strconv"
+
+	"mnet-edge/graph"
+)
+
+// defaultSignature is the key that a file's only signature has with TensorFlow's converter.
+const defaultSignature = "serving_default"
+
+// apart are names for a signature's inputs or outputs, of a kind, after the tensors' own; where these are missing or repeat, a number tells them
+// apart.
+func apart(kind string, tensors []string) []string {
+	names, taken := make([]string, len(tensors)), map[string]bool{}
+	for i, name := range tensors {
+		if name == "" || taken[name] {
+			name = kind + "_" + strconv.Itoa(i)
+		}
+		names[i], taken[name] = name, true
+	}
+	return names
+}
+
+// signature reads how the file's signature names its inputs and outputs, as far as that is not how Encode would. Of a file with several,
+// the first; one that does not name every input and output by a name of its own is none.
+func (d *decoder) signature(model, sub table) graph.Signature {
+	var s graph.Signature
+	all := model.tables(modelSignatures)
+	if len(all) == 0 {
+		return s
+	}
+	if key := all[0].string(signatureKey); key != defaultSignature {
+		s.Key = key
+	}
+	names := func(maps []table, kind string, tensors []int32) []string {
+		called, taken := map[uint32]string{}, map[string]bool{}
+		for _, m := range maps {
+			called[m.uint32(mapIndex)] = m.string(mapName)
+		}
+		var names, own []string
+		for _, t := range tensors {
+			name := called[uint32(t)]
+			if name == "" || taken[name] {
+				return nil
+			}
+			taken[name] = true
+			names, own = append(names, name), append(own, d.tensors[t].string(tensorName))
+		}
+		if slices.Equal(names, apart(kind, own)) {
+			return nil
+		}
+		return names
+	}
+	s.Inputs = names(all[0].tables(signatureInputs), "input", sub.int32s(subgraphInputs))
+	s.Outputs = names(all[0].tables(signatureOutputs), "output", sub.int32s(subgraphOutputs))
+	return s
+}
