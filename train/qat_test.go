@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -102,6 +103,9 @@ func TestRunQuantized(t *testing.T) {
 		if !(r.Min < r.Max) || math.Abs(float64(r.Max)) > 100 {
 			t.Errorf("range of %s is %v", name, r)
 		}
+	}
+	if card := string(mustRead(t, c.Out, cardFile)); !strings.Contains(card, "| begun with | net D") || !strings.Contains(card, "int8's rounding in the step") {
+		t.Errorf("card.md does not say what the run is:\n%s", card)
 	}
 	moved := 0
 	for _, p := range c.Spec.Params() {

@@ -239,6 +239,32 @@ func interrupt(t *testing.T, c Config, set *dataset.Set) {
 	}
 }
 
+// An epoch took the time that it took in all calls of Run, and where it ends at the first step of one its speed is not known.
+func TestEpochSeconds(t *testing.T) {
+	set := patterns(40, 8)
+	c := tinyConfig(t)
+	c.Epochs, c.SaveEvery = 1, 1
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c.Progress = func(p Progress) {
+		if p.Phase == PhaseTrain {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, c, set); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted run: error %v", err)
+	}
+	reload(t, c, func(last *model.Checkpoint) { last.State["epoch_seconds"] = "1000.000" })
+	c.Resume, c.Progress = true, nil
+	epochs, _ := told(t, c, set)
+	if s := epochs[0].Seconds; s < 1000 || s > 1900 {
+		t.Errorf("%v seconds, 1000 of them before", s)
+	}
+	if row := strings.Split(string(history{{Epoch: 1}}.csv()), "\n")[1]; !strings.HasSuffix(row, ",0,") {
+		t.Errorf("a row without speed: %q", row)
+	}
+}
+
 // refused runs c, which fails as wanted before there is a run folder.
 func refused(t *testing.T, name string, c Config, set *dataset.Set, want error) {
 	t.Helper()

@@ -19,6 +19,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/litert"
 	"mnet-edge/sharedlib"
@@ -107,6 +109,17 @@ func TestScripts(t *testing.T) {
 func available(delegate string) bool { return checkDelegate(delegate) == nil }
 
 func writeNet(ts *testscript.TestScript, _ bool, args []string) {
+	if args[1] == "wide" { // of images that are not square
+		g := graph.New("wide")
+		g.Level = graph.Folded
+		x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 24, 40, 3}})
+		g.Outputs = []*graph.Value{g.Apply("mean", graph.Mean{Axes: []int{1, 2}}, x)}
+		g.Meta = graph.Meta{Mean: []float32{0}, Std: []float32{255}, Labels: []string{"red", "green", "blue"}}
+		b, err := tflite.Encode(g)
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+		return
+	}
 	kind := infertest.Float
 	if args[1] == infertest.Int8.String() {
 		kind = infertest.Int8
