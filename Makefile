@@ -117,7 +117,7 @@ results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b add
 # MODELS are .tflite files and folders of runs, each perhaps with =RATIO: the most that native's p50 may be of LiteRT's.
 MODELS ?=
 LITERT  = .venv-litert/bin/python
-bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-001=0.65'
+bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-w1-001=0.65'
 	@test -x $(LITERT) || python3 -m venv .venv-litert
 	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
 	@mkdir -p bin && $(GO) build $(LINKED) -o bin/bench-native ./bench/native

@@ -7,13 +7,28 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 // Find returns the path of the library whose file is called name: in the executable's folder or its lib subfolder, else
-// in native/<os>-<arch> of the working folder or one above it, which is where a source tree keeps it. The error wraps
+// in native/<os>-<arch> of that folder or one above it, which is where a source tree keeps it. The error wraps
 // fs.ErrNotExist and says where it looked.
+//
+// What lies around the working folder is no place to take code from, since a program may be run in a folder that a stranger made. The
+// exception is a program that go run and go test make, which has no folder of its own.
 func Find(name string) (string, error) {
-	for _, dir := range dirs() {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("sharedlib: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	working, err := os.Getwd()
+	if err != nil {
+		working = ""
+	}
+	for _, dir := range dirs(filepath.Dir(exe), working) {
 		path := filepath.Join(dir, name)
 		if s, err := os.Stat(path); err == nil && s.Mode().IsRegular() {
 			return path, nil
@@ -53,25 +68,17 @@ type missing string
 func (m missing) Error() string { return string(m) }
 func (missing) Unwrap() error   { return fs.ErrNotExist }
 
-func dirs() []string {
-	var dirs []string
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		dirs = append(dirs, filepath.Dir(exe), filepath.Join(filepath.Dir(exe), "lib"))
+// dirs are those that Find looks in, for an executable in folder home that runs in the folder working, "" if nobody knows.
+func dirs(home, working string) []string {
+	found, tree := []string{home, filepath.Join(home, "lib")}, home
+	if strings.Contains(home, string(filepath.Separator)+"go-build") && working != "" { // go's folder for what it builds to run at once
+		tree = working
 	}
-	if dir, err := os.Getwd(); err == nil {
-		for {
-			dirs = append(dirs, filepath.Join(dir, "native", runtime.GOOS+"-"+runtime.GOARCH))
-			up := filepath.Dir(dir)
-			if up == dir {
-				break
-			}
-			dir = up
-		}
+	for dir, up := "", tree; up != dir; up = filepath.Dir(dir) {
+		dir = up
+		found = append(found, filepath.Join(dir, "native", runtime.GOOS+"-"+runtime.GOARCH))
 	}
-	return dirs
+	return found
 }
 
 // ErrUseless marks a file that is no library this program can load: of another format, for another machine, without a

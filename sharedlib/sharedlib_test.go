@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,27 @@ func TestFind(t *testing.T) {
 	}
 	if path, err := Find("libfound.so"); err != nil || filepath.Base(path) != "libfound.so" {
 		t.Errorf("in a source tree: %q, %v", path, err)
+	}
+}
+
+// A program that lies somewhere takes no library from around the folder that it is run in.
+func TestDirs(t *testing.T) {
+	root := t.TempDir()
+	home, strange := filepath.Join(root, "tree", "bin"), filepath.Join(root, "strange", "folder")
+	native := func(dir string) string { return filepath.Join(dir, "native", runtime.GOOS+"-"+runtime.GOARCH) }
+	found := dirs(home, strange)
+	if want := []string{home, filepath.Join(home, "lib"), native(home), native(filepath.Dir(home))}; !slices.Equal(found[:4], want) {
+		t.Errorf("%q, want %q first", found, want)
+	}
+	if slices.Contains(found, native(strange)) || slices.Contains(found, native(filepath.Dir(strange))) {
+		t.Errorf("%q: the working folder is among them", found)
+	}
+	run := filepath.Join(root, "go-build123", "b001", "exe")
+	if found := dirs(run, strange); !slices.Contains(found, native(strange)) || slices.Contains(found, native(run)) {
+		t.Errorf("of go run: %q", found)
+	}
+	if found := dirs(run, ""); !slices.Contains(found, native(run)) {
+		t.Errorf("of go run in no folder: %q", found)
 	}
 }
 

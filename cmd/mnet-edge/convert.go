@@ -156,10 +156,19 @@ func recipeOf(c *cli.Context, record *convert.Record) (r convert.Recipe, err err
 	} else {
 		r, err = recipeFromFlags(c)
 	}
-	if err == nil && !r.Scheme.Integer() && anySet(c, "max-drop", "layers", "verify") {
-		err = usagef("--max-drop, --layers and --verify are about integer models, which --%s makes none", r.Scheme)
+	if err != nil || r.Scheme.Integer() {
+		return r, err
 	}
-	return r, err
+	nothing := []string{"io", "calibrator", "equalize", "correct-bias", "round-weights", "budget", "max-drop", "layers", "verify"}
+	if r.Scheme != convert.Dynamic {
+		nothing = append(nothing, "per-tensor", "per-channel-fc")
+	}
+	for _, f := range nothing {
+		if c.IsSet(f) {
+			return r, usagef("--%s has nothing to choose with --%s, whose arithmetic is not of integers", f, r.Scheme)
+		}
+	}
+	return r, nil
 }
 
 // againstRecord refuses flags that ask for something else than a recipe that is followed.

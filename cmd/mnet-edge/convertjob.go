@@ -29,7 +29,7 @@ var errAccuracy = errors.New("accuracy floor missed")
 // recoveryFlags say how far a conversion goes to keep its accuracy, and what is said of it.
 func recoveryFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "max-drop", Usage: "keep as few layers in int16 or float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
+		&cli.Float64Flag{Name: "max-drop", DefaultText: "any loss", Usage: "keep as few layers in int16 or float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
 		&cli.BoolFlag{Name: "layers", Usage: "quantize each layer alone too, and say what that does to the answers"},
 		&cli.BoolFlag{Name: "verify", Usage: "compare the runtime with the simulator, tensor by tensor, and name the rounding that matches"},
 		&cli.DurationFlag{Name: "budget", Value: time.Duration(convert.DefaultBudget / convert.BudgetSecond * float64(time.Second)),

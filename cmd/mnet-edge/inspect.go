@@ -61,7 +61,7 @@ func inspectCommand() *cli.Command {
 		ArgsUsage: "NET | RUN | MODEL.tflite | builtin",
 		Description: `1. The parameters of the source's net D:            mnet-edge inspect D
 2. The plain net of about the same size:            mnet-edge inspect C --width 0.338
-3. A run's settings and figures:                    mnet-edge inspect runs/D-w0.25-1
+3. A run's settings and figures:                    mnet-edge inspect runs/D-w0.25-001
 4. Operators, shapes and scales of a model, and what XNNPACK, the Edge TPU and Ethos-U
    refuse of it, or run slowly, and why:             mnet-edge inspect model.tflite
 5. The model that this binary carries:              mnet-edge inspect builtin`,

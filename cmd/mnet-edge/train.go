@@ -24,11 +24,11 @@ func trainCommand() *cli.Command {
 		Usage: "train a MobileNet",
 		Description: `1. See it work, on the images built in:      mnet-edge train --width 0.25 --epochs 10
 2. CIFAR-10, net D at half width:            mnet-edge train --data cifar10 --width 0.5
-3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-1
-4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-1
-5. Teach a small net what a large one knows: mnet-edge train --data cifar10 --width 0.25 --teacher runs/C-1
+3. Go on with a run that was interrupted:    mnet-edge train --resume --out runs/D-w0.5-001
+4. Let a net get used to int8, then convert: mnet-edge train --qat runs/D-w0.5-001
+5. Teach a small net what a large one knows: mnet-edge train --data cifar10 --width 0.25 --teacher runs/C-w1-001
 6. Begin with what a run has learnt, on pictures of other things:
-                                             mnet-edge train --from runs/D-w0.5-1 --data photos.zip --epochs 5`,
+                                             mnet-edge train --from runs/D-w0.5-001 --data photos.zip --epochs 5`,
 		Flags: append([]cli.Flag{
 			dataFlag("images to train on (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "net", Value: "D", Usage: "`D` (depthwise separable), C (plain) or P (plain, short and pooled: quick to train, a teacher)"},
@@ -48,7 +48,7 @@ func trainCommand() *cli.Command {
 			&cli.StringFlag{Name: "qat", Usage: "go on from `RUN`'s best weights with int8's rounding in the step: net, data and split are that run's"},
 			&cli.StringFlag{Name: "from", Usage: "begin with `RUN`'s best weights, its last layer anew if the classes are others: the net is that run's, but for --size, --enlarge and --output-stride"},
 			&cli.StringSliceFlag{Name: "teacher", Usage: "learn the answers of `RUN|MODEL` to each batch instead of the labels: a run's best weights, a .tflite file, or builtin, which knows the same classes. Again, for another one: each then has its share of the batch"},
-			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-N)"},
+			&cli.StringFlag{Name: "out", Usage: "run folder `DIR` (default: runs/NAME-NNN)"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the run in --out, or the newest"},
 			jsonFlag())...),
 		Action: trainAction,
