@@ -104,7 +104,10 @@ func (r *run) restore(c *model.Checkpoint) error {
 		return v
 	}
 	r.step, r.epoch, r.seconds = c.Step, c.Epoch, parse("seconds")
-	r.sums = sums{loss: parse("epoch_loss"), correct: int64(parse("epoch_correct")), seconds: parse("epoch_seconds")}
+	r.sums = sums{loss: parse("epoch_loss"), correct: int64(parse("epoch_correct"))}
+	if c.State["epoch_seconds"] != "" { // older checkpoints lack it
+		r.sums.seconds = parse("epoch_seconds")
+	}
 	history, err := decodeHistory(c.State["history"])
 	r.history = history
 	if err := errors.Join(failed, err); err != nil {
