@@ -9,15 +9,15 @@ NATIVE      := native/$(GOOS)-$(GOARCH)
 export GOFLAGS := -buildvcs=false
 
 # A CIFAR-10 archive lying beside the project is passed on to the tests that want it; elsewhere they skip.
-MNET_CIFAR10 ?= $(wildcard $(CURDIR)/../shared/data/cifar10-images.zip)
+MNET_CIFAR10 ?= $(if $(wildcard ../shared/data/cifar10-images.zip),$(CURDIR)/../shared/data/cifar10-images.zip)
 export MNET_CIFAR10
 
 # With the TFLite library fetched, the binary and the tests are built against it. TAGS is asked when a recipe runs,
 # since `make native` may only just have brought the library.
-export CGO_CFLAGS  := -O2 -g -I$(CURDIR)/native/include
-export CGO_LDFLAGS := -O2 -g -L$(CURDIR)/$(NATIVE)
+export CGO_CFLAGS  := -O2 -g '-I$(CURDIR)/native/include'
+export CGO_LDFLAGS := -O2 -g '-L$(CURDIR)/$(NATIVE)'
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
-LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r $(CURDIR)/$(NATIVE)")
+LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r '$(CURDIR)/$(NATIVE)'")
 
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -33,7 +33,7 @@ native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when th
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin
 	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
-	@for f in $(wildcard $(NATIVE)/*.so $(NATIVE)/*.dylib); do cp -u "$$f" bin/; done
+	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || cp "$$f" bin/; done
 
 windows: ## bin/mnet-edge.exe: no TFLite, LiteRT and XLA, everything else
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o bin/mnet-edge.exe ./cmd/mnet-edge
@@ -64,7 +64,7 @@ pi: ## one archive for a 64-bit Raspberry Pi, built here
 	bash pi/build.sh bin/mnet-edge-pi-arm64.tar.gz
 
 pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5; LiteRT too
-	MNET_PI=$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz MNET_EDGE=$(CURDIR)/bin/mnet-edge $(GO) test -v -count=1 -timeout 60m ./pi
+	MNET_PI='$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz' MNET_EDGE='$(CURDIR)/bin/mnet-edge' $(GO) test -v -count=1 -timeout 60m ./pi
 
 gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), else on SwiftShader's software Vulkan
 	@environment=$$([ -n "$${VK_DRIVER_FILES:-}$(GPU)" ] || bash native/swiftshader.sh $(NATIVE)/swiftshader) && export $$environment MNET_GPU=1 && \
@@ -83,7 +83,7 @@ bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
 bench-overhead: native ## Invoke through go-tflite against the same library called from C
-	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -L$(NATIVE) -ltensorflowlite_c -Wl,-rpath,$(CURDIR)/$(NATIVE)
+	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -L$(NATIVE) -ltensorflowlite_c '-Wl,-rpath,$(CURDIR)/$(NATIVE)'
 	$(GO) build $(LINKED) -o bin/overhead ./bench/overhead
 	bin/overhead bin/overhead-peer
 
@@ -99,12 +99,12 @@ bench-train: native ## the training step against Keras' (brings TensorFlow by pi
 	@test -x .venv-train/bin/python || python3 -m venv .venv-train
 	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
-	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin $(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so
+	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin '$(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so'
 
 tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pip)
 	@test -x .venv-tensorboard/bin/python || python3 -m venv .venv-tensorboard
 	@.venv-tensorboard/bin/python -c 'import tensorboard' 2>/dev/null || .venv-tensorboard/bin/pip install -q tensorboard==2.20.0
-	MNET_TENSORBOARD=$(CURDIR)/.venv-tensorboard/bin/python $(GO) test -v -count=1 -run TensorBoard ./train
+	MNET_TENSORBOARD='$(CURDIR)/.venv-tensorboard/bin/python' $(GO) test -v -count=1 -run TensorBoard ./train
 
 ROWS ?=
 table: build ## train the source's table, row by row; ROWS="D-w1 C-w1" EPOCHS=30 BACKEND=cuda PRESET=fast DATA=cifar10
@@ -142,7 +142,7 @@ bench-cold: ## infer photo.png as a whole process, without cgo, against a Python
 	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL) $(if $(filter builtin/%,$(COLD_MODEL)),-own)
 
 # XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
-HELD_BY = HELD_LIBRARY=$(CURDIR)/$(NATIVE)/libtensorflowlite_c.so
+HELD_BY = HELD_LIBRARY='$(CURDIR)/$(NATIVE)/libtensorflowlite_c.so'
 bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
 	@mkdir -p bin && $(CC) -shared -fPIC -O2 -o bin/held.so bench/held/held.c -ldl
 	@$(GO) build $(LINKED) -o bin/bench-native ./bench/native
@@ -155,11 +155,11 @@ bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by
 	@.venv-quant/bin/python -c 'import tensorflow, ai_edge_quantizer' 2>/dev/null || \
 		.venv-quant/bin/pip install -q tensorflow-cpu==2.21.0 ai-edge-quantizer==0.10.0 ai-edge-litert==2.3.0
 	@$(GO) build $(TAGS) -o bin/bench-quant ./bench/quant
-	bin/bench-quant -data $(DATA) -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
+	bin/bench-quant -data '$(DATA)' -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
 
 RECOVERY_MODEL ?= bench/quant/models/d-w0.5-nomid.tflite
 bench-recovery: ## what equalization, bias correction and adaptive rounding are worth, and each number format; RECOVERY_MODEL=FLOAT.tflite
-	$(GO) run ./bench/recovery -data $(DATA) $(RECOVERY_MODEL)
+	$(GO) run ./bench/recovery -data '$(DATA)' $(RECOVERY_MODEL)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -27,20 +28,59 @@ type Options struct {
 	PassedOver func(r Runtime, reason error)
 }
 
-// CacheFile is the file in Options.Cache for a model on a runtime, whose folder is made if need be; "" without a cache.
-// XNNPACK does not notice a file of another model's weights, so the name has the model's hash.
-func (o Options) CacheFile(model []byte, runtime string) (string, error) {
+// CacheFile is a file in which XNNPACK keeps the packed weights of one model on one runtime.
+type CacheFile struct {
+	Path string // what XNNPACK is given; "": there is no cache
+
+	whole string // what a finished file is called
+}
+
+// CacheFile is the file in Options.Cache for a model on a runtime, whose folder is made if need be. XNNPACK does not notice a file of another
+// model's weights, so the name has the model's hash. It writes a file in place, where other processes would read what is not finished: one that
+// is not there yet has a name of this session's own until Settle.
+func (o Options) CacheFile(model []byte, runtime string) (CacheFile, error) {
 	if o.Cache == "" {
-		return "", nil
+		return CacheFile{}, nil
 	}
 	dir, err := filepath.Abs(o.Cache)
 	if err != nil {
-		return "", fmt.Errorf("infer: %w", err)
+		return CacheFile{}, fmt.Errorf("infer: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("infer: %w", err)
+		return CacheFile{}, fmt.Errorf("infer: %w", err)
 	}
-	return filepath.Join(dir, fmt.Sprintf("%x-%s.xnnpack", sha256.Sum256(model), runtime)), nil
+	whole := filepath.Join(dir, fmt.Sprintf("%x-%s.xnnpack", sha256.Sum256(model), runtime))
+	if _, err := os.Stat(whole); err == nil {
+		return CacheFile{whole, whole}, nil
+	}
+	own, err := os.CreateTemp(dir, filepath.Base(whole)+".*.part")
+	if err != nil {
+		return CacheFile{}, fmt.Errorf("infer: %w", err)
+	}
+	path := own.Name()
+	if err := errors.Join(own.Close(), os.Remove(path)); err != nil { // the name is what was wanted: XNNPACK makes the file
+		return CacheFile{}, fmt.Errorf("infer: %w", err)
+	}
+	return CacheFile{path, whole}, nil
+}
+
+// Settle is called once the session is open, or will not be. A file that was made gets its name, or goes; who has it open keeps it.
+func (f *CacheFile) Settle(opened bool) error {
+	switch {
+	case f.Path == f.whole:
+		return nil
+	case !opened:
+		os.Remove(f.Path)
+		return nil
+	}
+	err := os.Rename(f.Path, f.whole)
+	if f.Path = f.whole; errors.Is(err, fs.ErrNotExist) { // XNNPACK had nothing to keep
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("infer: %w", err)
+	}
+	return nil
 }
 
 // MaxThreads bounds Options.Threads, more than any machine has.

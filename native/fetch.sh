@@ -20,7 +20,6 @@ host() {
   case "$(uname -s)-$(uname -m)" in
     Linux-x86_64) echo linux-amd64 ;;
     Linux-aarch64) echo linux-arm64 ;;
-    Darwin-arm64) echo darwin-arm64 ;;
     *) uname -sm | tr 'A-Z ' 'a-z-' ;;
   esac
 }
@@ -43,10 +42,6 @@ case "${TARGET:=$(host)}" in
       libLiteRt.so b57687dc234d2b8b0598aef5a9c961ed24263df8f8b3f56adbee1cff618e544b
       libLiteRtWebGpuAccelerator.so 5f271fa4a36f9dd8d1f8514971b2e80f46bd92b1066509cdd9c0716723d6091a)
     ;;
-  darwin-arm64)
-    tflite=(macosx-arm64 6019adb5d972d80a3c6a0fd32ee3cc7462bd532d4fbfc5cc2d642f868d538382
-      libjnitensorflowlite.dylib 469e19f074c33f0f6f30ce4e21207c2ba5f695904b28216e9acc969ab405d5ad)
-    ;;
 esac
 
 dir=${1:-$(dirname "$0")}/$TARGET
@@ -56,13 +51,19 @@ trap 'rm -rf "$tmp"' EXIT
 
 sha256() { if command -v sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | tail -n 1 | cut -d ' ' -f 1; }
 whole() { [ -f "$1" ] && [ "$(sha256 "$1")" = "$2" ]; }
+# there FILE SHA256: whole, and else remembers a file that is there, which nobody must take for the library.
+stale=
+there() { whole "$1" "$2" && return; [ ! -e "$1" ] || stale=$1; return 1; }
 fail() { echo "native: $*" >&2; exit 1; }
 check() { whole "$1" "$2" || fail "$(basename "$1"): sha256 is $(sha256 "$1"), want $2; not used"; }
 
 no_tflite="infer runs on the engines in Go only, without TensorFlow Lite and XNNPACK"
 no_litert="the delegates litert and gpu are not there"
 no_xla="train runs on the Go backend only, about 15 times slower than XLA"
-lost() { echo "native: $TARGET: $1: $2; all else works"; }
+lost() {
+  [ -z "$stale" ] || fail "$stale has not the checksum that is pinned, and $1: remove it, or run this where it can be fetched"
+  echo "native: $TARGET: $1: $2; all else works"
+}
 
 # unpack ARCHIVE MEMBER FILE extracts one member of a zip archive.
 unpack() {
@@ -78,7 +79,7 @@ fetch_tflite() {
   [ -n "${tflite:-}" ] || { lost "no package for this machine" "$no_tflite"; return; }
   local platform=${tflite[0]} member=${tflite[2]}
   local out=$dir/libtensorflowlite_c.${member##*.}
-  if whole "$out" "${tflite[3]}"; then return; fi
+  if there "$out" "${tflite[3]}"; then return; fi
   command -v unzip >/dev/null || command -v python3 >/dev/null || { lost "unzip is not installed" "$no_tflite"; return; }
   command -v mvn >/dev/null || { lost "mvn is not installed (Debian: apt install maven)" "$no_tflite"; return; }
   mvn -q dependency:copy -Dartifact="org.bytedeco:tensorflow-lite:$tflite_version:jar:$platform" \
@@ -93,7 +94,7 @@ fetch_tflite() {
 
 fetch_litert() {
   [ -n "${litert:-}" ] || { lost "no LiteRT for this machine" "$no_litert"; return; }
-  if whole "$dir/${litert[2]}" "${litert[3]}" && whole "$dir/${litert[4]}" "${litert[5]}"; then return; fi
+  if there "$dir/${litert[2]}" "${litert[3]}" && there "$dir/${litert[4]}" "${litert[5]}"; then return; fi
   local pip
   pip=$(command -v pip3 || command -v pip) || { lost "pip is not installed (Debian: apt install python3-pip)" "$no_litert"; return; }
   "$pip" download -q --no-deps --only-binary=:all: --platform "${litert[0]}" --python-version 311 -d "$tmp" \
@@ -111,7 +112,7 @@ fetch_litert() {
 fetch_xla() {
   [ -n "${xla:-}" ] || { lost "no XLA plugin for this machine" "$no_xla"; return; }
   local member=${xla[2]} out=$dir/${xla[2]}
-  if whole "$out" "${xla[3]}"; then return; fi
+  if there "$out" "${xla[3]}"; then return; fi
   local pip
   pip=$(command -v pip3 || command -v pip) || { lost "pip is not installed (Debian: apt install python3-pip)" "$no_xla"; return; }
   "$pip" download -q --no-deps --only-binary=:all: --platform "${xla[0]}" -d "$tmp" "lammps-jax-pjrt-cpu==$xla_version" \
@@ -124,6 +125,7 @@ fetch_xla() {
   echo "native: the XLA CPU plugin is in $out"
 }
 
-fetch_tflite
-fetch_litert
-fetch_xla
+for fetch in fetch_tflite fetch_litert fetch_xla; do
+  stale=
+  $fetch
+done

@@ -28,7 +28,7 @@ mkdir -p "$root/licenses"
 
 # Of the environment only what is set here reaches the compilers.
 export GOOS=linux GOARCH=arm64 CGO_ENABLED=1 CC=$cross GOFLAGS=-buildvcs=false
-export CGO_CFLAGS="-O2 -I$PWD/native/include" CGO_LDFLAGS="-O2 -L$PWD/$native"
+export CGO_CFLAGS="-O2 '-I$PWD/native/include'" CGO_LDFLAGS="-O2 '-L$PWD/$native'"
 go build -trimpath -tags tflite -ldflags '-s -w -buildid=' -o "$root/mnet-edge" ./cmd/mnet-edge
 
 cp $native/libtensorflowlite_c.so LICENSE pi/README.md pi/mnet-edge.service "$root"

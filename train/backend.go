@@ -137,8 +137,10 @@ func setXLAFlags() error {
 	return nil
 }
 
+// openGo starts the backend in Go. It runs operators one after the other, each on all processors: side by side, each of some large products can
+// hold one of its workers' places and wait for another's for ever (gomlx/compute v0.1.2, workerspool.Saturate).
 func openGo() (compute.Backend, error) {
-	be, err := gobackend.New("")
+	be, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("train: Go backend: %w: %w", err, ErrBackend)
 	}

@@ -7,6 +7,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 func TestFindPlugin(t *testing.T) {
@@ -102,5 +107,32 @@ func TestAutoFallsBack(t *testing.T) {
 	be.Finalize()
 	if _, _, _, err := openBackend(Config{Backend: BackendXLA, Plugin: bad}); !errors.Is(err, ErrBackend) {
 		t.Errorf("xla with a bad plugin: error %v, want ErrBackend", err)
+	}
+}
+
+// Products side by side, each large enough to ask for workers of its own, come to an end: two processors' worth of workers once waited for one
+// another for ever.
+func TestGoBackendProducts(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	g := NewGraph(goBackend(t), "products")
+	var sum *Node
+	for i := range 8 {
+		a := AddScalar(IotaFull(g, shapes.Make(dtypes.Float32, 460, 256)), float64(i))
+		b := AddScalar(IotaFull(g, shapes.Make(dtypes.Float32, 256, 51)), float64(i))
+		if y := ReduceAllSum(Dot(a, b).Product()); sum == nil {
+			sum = y
+		} else {
+			sum = Add(sum, y)
+		}
+	}
+	if err := g.Compile(sum); err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		for _, out := range g.Run() {
+			if v := tensors.ToScalar[float32](out); !finite(float64(v)) {
+				t.Fatalf("%v", v)
+			}
+		}
 	}
 }

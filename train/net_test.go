@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/gobackend"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -16,7 +15,7 @@ import (
 
 func goBackend(t testing.TB) compute.Backend {
 	t.Helper()
-	be, err := gobackend.New("")
+	be, err := openGo()
 	if err != nil {
 		t.Fatal(err)
 	}

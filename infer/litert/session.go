@@ -50,13 +50,17 @@ func open(path string, bytes []byte, g *graph.Graph, origins []int, opts infer.O
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(cache, "\"\n") { // LiteRT's options have no way to write these
+	if strings.ContainsAny(cache.Path, "\"\n") { // LiteRT's options have no way to write these
 		return nil, fmt.Errorf("litert: the name of the folder %q has a quote or a line break in it", opts.Cache)
 	}
-	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads, cache: cache}
+	s := &session{lib: lib, delegate: opts.Delegate, threads: opts.Threads, cache: cache.Path}
 	s.in.Tensor = infer.Tensor{Name: g.Inputs[0].Name, Type: g.Inputs[0].Type}
 	s.out.Tensor = infer.Tensor{Name: g.Outputs[0].Name, Type: g.Outputs[0].Type}
 	log := captured(func() { err = s.init(filepath.Dir(path), bytes, origins) })
+	if settled := cache.Settle(err == nil); err == nil {
+		err = settled
+	}
+	s.cache = cache.Path
 	if err != nil {
 		s.Close()
 		// On the CPU it is the model that LiteRT refuses; on the GPU, who knows.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -106,6 +107,38 @@ func TestRefuses(t *testing.T) {
 			_, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
 			if !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s, %s: %v, want ErrUnavailable with %q", test.name, f, err, test.want)
+			}
+		}
+	}
+}
+
+// A pool whose window is the image has as many taps as pixels at each pixel: no table is made of them, which a file of a few hundred bytes
+// could ask for by the gigabyte.
+func TestPoolTable(t *testing.T) {
+	for _, fn := range []graph.PoolFunc{graph.Average, graph.Max} {
+		g := graph.New("pool")
+		g.Level = graph.Quantized
+		const side = 120
+		one := quant.PerTensor(1, 0)
+		x := g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, side, side, 1}, Quant: one})
+		y := g.Apply("y", graph.Pool{Fn: fn, Window: graph.Dense(1, graph.Same), Size: [2]int{side, side}}, x)
+		y.Type.Quant = one
+		g.Outputs = []*graph.Value{y}
+		b, err := tflite.Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range native.Families() {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
+				t.Errorf("%s: opening the model took %d MB", f, took>>20)
 			}
 		}
 	}

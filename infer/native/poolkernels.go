@@ -30,8 +30,11 @@ func (c *compiler) windowPool(p *pooling) work { return c.poolCalls(averagePool1
 
 // poolCalls returns the calls of a pool, or nil.
 func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work {
+	if p.x.stride%16 != 0 || p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() { // the last: the plain one needs no table
+		return nil
+	}
 	table, begins := p.table()
-	if p.x.stride%16 != 0 || p.taps() > 1<<16 || len(begins) < p.pixels() {
+	if len(begins) < p.pixels() {
 		return nil
 	}
 	kernel := average

@@ -6,7 +6,6 @@ package tflitec
 // Linux load_linux.c has every function that they call, so that the linker need not make the program depend on it.
 
 // #cgo linux LDFLAGS: -ldl -Wl,--as-needed -Wl,-rpath,$ORIGIN -Wl,-rpath,$ORIGIN/lib
-// #cgo darwin LDFLAGS: -Wl,-rpath,@loader_path -Wl,-rpath,@loader_path/lib
 // #include <stdlib.h>
 // #include "load.h"
 import "C"

@@ -112,7 +112,19 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 		// TFLite 2.20's aborts the process, or reads where it should not, when it tidies up such a graph.
 		return nil, fmt.Errorf("tflite: xnnpack: %w: nobody reads %q, which XNNPACK does not survive", infer.ErrUnavailable, v.Name)
 	}
-	if s.delegate, err = newDelegate(bytes, opts); err != nil {
+	if opts.Delegate != XNNPACK {
+		opts.Cache = ""
+	}
+	cache, err := opts.CacheFile(bytes, "tflite-"+version())
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if settled := cache.Settle(err == nil); err == nil {
+			err = settled
+		}
+	}()
+	if s.delegate, err = newDelegate(opts, cache.Path); err != nil {
 		return nil, err
 	}
 	s.options.AddDelegate(s.delegate)
@@ -144,8 +156,8 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	return s, nil
 }
 
-// newDelegate makes the delegate that the options name, observed.
-func newDelegate(bytes []byte, opts infer.Options) (*observer, error) {
+// newDelegate makes the delegate that the options name, observed. XNNPACK keeps packed weights in the file cache, unless that is "".
+func newDelegate(opts infer.Options, cache string) (*observer, error) {
 	fail := func(err error) (*observer, error) {
 		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, infer.ErrUnavailable, err)
 	}
@@ -158,10 +170,6 @@ func newDelegate(bytes []byte, opts infer.Options) (*observer, error) {
 			return fail(err)
 		}
 	case opts.Delegate == XNNPACK:
-		cache, err := opts.CacheFile(bytes, "tflite-"+version())
-		if err != nil {
-			return nil, err
-		}
 		if inner = newXNNPACK(opts.Threads, cache); inner == nil {
 			return fail(errors.New("the library could not create it"))
 		}
