@@ -132,7 +132,7 @@ func teachers(runs []run) string {
 		r := g.runs[0].Record
 		var theirs []string
 		for _, t := range r.TaughtBy {
-			top1 := "see there"
+			top1 := "–"
 			if t.File == "" {
 				top1 = fmt.Sprintf("%.2f %%", 100*t.TestTop1)
 			}
