@@ -131,7 +131,7 @@ func TestRunMirrorsEdges(t *testing.T) {
 		t.Error("card.md says that gray edges are mirrored")
 	}
 	edges, card := run(`{"crop_mirrored": true}`)
-	if edges[0].TrainLoss == gray[0].TrainLoss || !strings.Contains(card, "crop 4 (mirrored)") {
+	if edges[0].TrainLoss == gray[0].TrainLoss || !strings.Contains(card, "crop 2 (mirrored)") {
 		t.Errorf("training loss %v, with gray edges %v; card.md:\n%s", edges[0].TrainLoss, gray[0].TrainLoss, card)
 	}
 }

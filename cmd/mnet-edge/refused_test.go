@@ -144,7 +144,7 @@ func TestIntersperse(t *testing.T) {
 	app := newApp(nil, nil, nil)
 	for _, c := range []struct{ in, want string }{
 		{"x infer photo.png --json --top 3 b.png", "x infer --json --top 3 photo.png b.png"},
-		{"x infer --top=3 photo.png -- --json", "x infer --top=3 photo.png -- --json"},
+		{"x infer --top=3 photo.png -- --json", "x infer --top=3 -- photo.png --json"},
 		{"x infer - --json", "x infer --json -"},
 		{"x inspect D --width 3", "x inspect --width 3 D"},
 		{"x --version", "x --version"},

@@ -58,8 +58,6 @@ func TestLabelsRefused(t *testing.T) {
 		{"a\nb\nc\nd\ne\nf\n", "6 labels for 5 classes"},
 		{"", "1 labels for 5 classes"},
 		{"a\nb\nc\n\nd\n", `label 3 is ""`},
-		{"a\nb\nc\nb\ne\n", `labels 1 and 3 are both "b"`},
-		{"a\r\nb\r\nc\r\nb\r\ne\r\n", `labels 1 and 3 are both "b"`},
 		{"a\rb\rc\rd\re\r", "1 labels for 5 classes"},
 		{"a\nb\nc\x1b[2J\nd\ne\n", `label 2 is "c\x1b[2J"`},
 		{"a\nb\nc\nd\ne\xff\n", `label 4 is "e\xff"`},
