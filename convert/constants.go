@@ -34,18 +34,14 @@ func fixed(n *graph.Node) bool {
 
 // computed is the value of a node whose inputs are constants.
 func computed(n *graph.Node) ([]float32, error) {
-	g := graph.New(n.Out.Name)
-	g.Level = graph.Folded
-	first := n.In[0]
-	x := g.Input(first.Name, first.Type)
-	in := make([]*graph.Value, len(n.In))
-	for i, v := range n.In {
-		if in[i] = x; v != first {
-			in[i] = graph.Const(v.Name, v.Type, v.Data)
+	first, in := n.In[0], slices.Clone(n.In)
+	x := &graph.Value{Name: first.Name, Type: first.Type} // a graph has an input
+	for i, v := range in {
+		if v == first {
+			in[i] = x
 		}
 	}
-	g.Outputs = []*graph.Value{g.Apply(n.Out.Name, n.Op, in...)}
-	m, err := interp.New(g, interp.Options{})
+	m, err := interp.New(alone(&graph.Node{In: in, Out: n.Out}, n.Op), interp.Options{})
 	if err != nil {
 		return nil, err
 	}

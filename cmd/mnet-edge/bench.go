@@ -173,7 +173,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		sessions, inputs = append(sessions, m.session), append(inputs, in)
 		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
 		row := report.BenchRow{
-			Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: m.size, SHA256: m.sum,
+			Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
 			Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
 		}
 		if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {

@@ -112,8 +112,7 @@ func numbers(list string) ([]float32, error) {
 type openedModel struct {
 	*infer.Model
 	path    string
-	size    int    // of the file, in bytes
-	sum     string // its sha256
+	file    []byte
 	bytes   []byte // what runs: the file, or with --partial what comes before the operators left out
 	session infer.Session
 	opened  string // the delegate that it was opened with: that asked for, or auto in its place
@@ -140,7 +139,7 @@ func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel
 	if err != nil {
 		return nil, err
 	}
-	o := &openedModel{path: path, size: len(b), sum: sha256Hex(b), bytes: b}
+	o := &openedModel{path: path, file: b, bytes: b}
 	o.Model, err = infer.Load(b, known)
 	if errors.Is(err, tflite.ErrUnsupported) {
 		err = o.loadHead(c, known, err)
