@@ -20,22 +20,20 @@ type Alone struct {
 const mostAlone = 64
 
 // EachAlone quantizes each layer with weights of g, a graph at level Float or Folded, by itself, and gives them in
-// execution order. It follows r, a recipe without open choices, and leaves g as it is.
+// execution order. It follows r, a recipe without open choices, and leaves g as it is. The error is one of Run's.
 func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32]) ([]Alone, error) {
-	all, err := collect(ctx, samples)
+	if err := g.Check(); err != nil {
+		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
+	}
+	all, err := collect(ctx, g, samples)
 	if err != nil {
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	own, _ := g.Clone()
-	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(own, all), works: newWorks()}
-	for _, p := range passes[:3] { // to level Folded, where layers have their names
-		if c.g.Level <= p.from {
-			if err := p.run(c); err != nil {
-				return nil, fmt.Errorf("convert: %s: %w", p.name, err)
-			}
-			c.g.Level = p.to
-		}
+	if err := (&conversion{ctx: ctx, passes: folding, g: own, recipe: r}).apply(nil); err != nil { // layers have their names then
+		return nil, fmt.Errorf("convert: %w", err)
 	}
+	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(own, all), works: newWorks()}
 	some := spread(all, mostAlone)
 	t := &trials{c: c, fit: some, held: some, memo: newMemo()}
 	if err := t.measureFloat(); err != nil {

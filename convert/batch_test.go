@@ -58,10 +58,7 @@ func TestBatchedEqualsAlone(t *testing.T) {
 			for x := range randomInputs(g.Inputs[0].Type.Elements(), n) {
 				samples = append(samples, append([]float32{}, x...))
 			}
-			in, err := inputs(g.Inputs[0].Type, samples)
-			if err != nil {
-				t.Fatal(err)
-			}
+			in := inputs(g.Inputs[0].Type, samples)
 			want, got := make([]map[string]string, n), make([]map[string]string, n)
 			for i := range n {
 				got[i], want[i] = map[string]string{}, map[string]string{}

@@ -40,20 +40,20 @@ const firstLook = 8
 // chooses. The input's range is not observed where the normalization says what a pixel of 0 and of 255 becomes.
 func calibrate(c *conversion) error {
 	var err error
-	if c.seen, err = c.seeing(); err != nil {
+	if c.seen, err = c.observed(); err != nil {
 		return err
 	}
 	curve, err := c.curve(c.seen)
 	if err != nil {
 		return err
 	}
-	ranges, err := c.choose(c.seen.values)
+	ranges, err := c.chooseRanges(c.seen.values)
 	if err != nil {
 		return err
 	}
 	for i, v := range activations(c.g) {
 		h, r := c.seen.values[i], ranges[i]
-		if err := finite([]float32{h.Seen.Min, h.Seen.Max, r.Min, r.Max}); err != nil {
+		if err := finite([]float32{h.seen.Min, h.seen.Max, r.Min, r.Max}); err != nil {
 			return fmt.Errorf("activation %q: %w", v.Name, err)
 		}
 		v.Range = &r
@@ -124,29 +124,29 @@ func activations(g *graph.Graph) []*graph.Value {
 
 // observation is what runs of the float network showed.
 type observation struct {
-	values []*Histogram      // of each of the activations
+	values []*histogram      // of each of the activations
 	levels []level           // what was seen on the way, for the curve; nil in a trial
-	fit    []*Histogram      // of the samples that trials may take ranges from, where somebody will try
+	fit    []*histogram      // of the samples that trials may take ranges from, where somebody will try
 	taps   map[int]*tapMeans // of each node with weights, by its place, over the samples for refine; nil if nobody wants them
 }
 
 // level is what some samples showed.
 type level struct {
 	samples int
-	values  []*Histogram
+	values  []*histogram
 }
 
 // countedValues is how many values of an activation are counted one by one. Where there are more, so many times as many, the counts
 // take a stretch of values in turn; the smallest and the largest are always those of all. Histograms have a few thousand bins.
 const countedValues = 1 << 18
 
-// seeing is the observation that the recipe's ranges rest on: in a trial, and where a trial made it already, one made before.
-func (c *conversion) seeing() (*observation, error) {
-	if c.memo == nil {
+// observed is the observation that the recipe's ranges rest on: in a trial, and where a trial made it already, one made before.
+func (c *conversion) observed() (*observation, error) {
+	if !c.inTrial() {
 		if o := c.works.seen[c.recipe.Equalize]; o != nil {
 			return o, nil
 		}
-		return c.observe(c.recipe.Observer != "minmax", c.recipe.CorrectBias == On, false)
+		return c.observe(gathering{counts: observerNamed(c.recipe.Observer).counts, taps: c.recipe.CorrectBias == On})
 	}
 	if o := c.memo.seen[c.recipe.Equalize]; o != nil {
 		return o, nil
@@ -161,11 +161,11 @@ func (c *conversion) seeing() (*observation, error) {
 // that of a few would clip what others hold, and flatter itself on the rest.
 func (c *conversion) look() (*observation, error) {
 	if c.all == nil {
-		return c.observe(true, true, false)
+		return c.observe(gathering{counts: true, taps: true})
 	}
 	whole := *c
 	whole.memo, whole.samples = nil, c.all
-	o, err := whole.observe(true, true, true)
+	o, err := whole.observe(gathering{counts: true, taps: true, apart: true})
 	if err != nil {
 		return nil, err
 	}
@@ -173,91 +173,125 @@ func (c *conversion) look() (*observation, error) {
 	return &observation{values: o.fit, taps: o.taps}, nil
 }
 
-// observe runs the float network over the samples. What is only for some recipes is gathered where it is asked for: counts of
-// values, beside the ends of their range, what taps see, and the counts apart of the samples that trials take ranges from.
-func (c *conversion) observe(counting, taps, apart bool) (*observation, error) {
-	values := activations(c.g)
-	o := &observation{values: histograms(len(values))}
-	refining := c.refining()
-	place, readers := map[*graph.Value]int{}, map[*graph.Value][]*tapMeans{}
-	for i, v := range values {
-		place[v] = i
-	}
-	if taps {
-		o.taps = map[int]*tapMeans{}
-		for i, n := range c.g.Nodes {
-			if weighted(n) {
-				o.taps[i] = &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(refining))}
-				readers[n.In[0]] = append(readers[n.In[0]], o.taps[i])
-			}
-		}
-	}
-	var part, other [][]*Histogram // of each hand; other: of the samples held out
-	offset := 0
-	crew := newCrew(c.ctx, &c.works.packs, c.g, func(h *hand, v *graph.Value, data any) {
-		x, at := data.([]float32), offset+h.at
-		to := part
-		if apart && holdsOut(at) {
-			to = other
-		}
-		if counting {
-			to[h.index][place[v]].observe(x, at, (len(c.samples)*len(x)+countedValues-1)/countedValues)
-		} else {
-			to[h.index][place[v]].see(x)
-		}
-		if k, ok := refining[at]; ok {
-			for _, t := range readers[v] {
-				t.see(k, x)
-			}
-		}
-	})
-	for range crew.hand {
-		part = append(part, histograms(len(values)))
-		if apart {
-			other = append(other, histograms(len(values)))
-		}
-	}
-	if apart {
-		o.fit = histograms(len(values))
-	}
-	from := 0
+// gathering is what an observation is to hold beside the smallest and the largest value of each activation.
+type gathering struct {
+	counts bool // of values of each size
+	taps   bool // what the layers' weights are multiplied by
+	apart  bool // the same without the samples held out, which trials may take ranges from
+}
+
+// observe runs the float network over the samples.
+func (c *conversion) observe(want gathering) (*observation, error) {
+	g := newGatherer(c, want)
+	crew := newCrew(c.ctx, &c.works.packs, c.g, g.see)
+	g.employ(len(crew.hand))
 	for _, to := range c.doublings() {
-		offset = from
-		if err := crew.feed(c.samples[from:to]); err != nil {
+		if err := crew.feed(c.samples[g.from:to]); err != nil {
 			return nil, err
 		}
-		from = to
-		for _, p := range part {
-			for i, h := range p {
-				if apart {
-					o.fit[i].Merge(h)
-				}
-				o.values[i].Merge(h)
-				h.reset()
-			}
-		}
-		for _, p := range other {
-			for i, h := range p {
-				o.values[i].Merge(h)
-				h.reset()
-			}
-		}
-		if c.memo == nil {
-			l := level{to, histograms(len(values))}
-			for i, h := range o.values {
-				l.values[i].Merge(h)
-			}
-			o.levels = append(o.levels, l)
+		g.from = to
+		g.merge()
+		if !c.inTrial() {
+			l := level{to, histograms(len(g.o.values))}
+			mergeEach(l.values, g.o.values)
+			g.o.levels = append(g.o.levels, l)
 		}
 	}
-	return o, nil
+	return g.o, nil
+}
+
+// gatherer fills an observation. Each hand has histograms of its own, which are merged when all have seen some samples.
+type gatherer struct {
+	gathering
+	o        *observation
+	from     int // the first of the samples being run
+	total    int
+	place    map[*graph.Value]int // among the activations
+	readers  map[*graph.Value][]*tapMeans
+	refining map[int]int
+	hands    []struct{ fit, held []*histogram } // held: of samples held out, if these are kept apart
+}
+
+func newGatherer(c *conversion, want gathering) *gatherer {
+	values := activations(c.g)
+	g := &gatherer{
+		gathering: want, o: &observation{values: histograms(len(values))}, total: len(c.samples),
+		place: map[*graph.Value]int{}, readers: map[*graph.Value][]*tapMeans{}, refining: c.refining(),
+	}
+	for i, v := range values {
+		g.place[v] = i
+	}
+	if want.apart {
+		g.o.fit = histograms(len(values))
+	}
+	if want.taps {
+		g.o.taps = map[int]*tapMeans{}
+		for i, n := range c.g.Nodes {
+			if weighted(n) {
+				t := &tapMeans{tapSummer: newTapSummer(newView(n)), part: make([][]float32, len(g.refining))}
+				g.o.taps[i], g.readers[n.In[0]] = t, append(g.readers[n.In[0]], t)
+			}
+		}
+	}
+	return g
+}
+
+// employ gives so many hands their histograms.
+func (g *gatherer) employ(hands int) {
+	for range hands {
+		var h struct{ fit, held []*histogram }
+		h.fit = histograms(len(g.o.values))
+		if g.apart {
+			h.held = histograms(len(g.o.values))
+		}
+		g.hands = append(g.hands, h)
+	}
+}
+
+// see is the tap of a crew.
+func (g *gatherer) see(h *hand, v *graph.Value, data any) {
+	x, at := data.([]float32), g.from+h.at
+	to := g.hands[h.index].fit
+	if g.apart && holdsOut(at) {
+		to = g.hands[h.index].held
+	}
+	if g.counts {
+		to[g.place[v]].observe(x, at, (g.total*len(x)+countedValues-1)/countedValues)
+	} else {
+		to[g.place[v]].see(x)
+	}
+	if k, ok := g.refining[at]; ok {
+		for _, t := range g.readers[v] {
+			t.see(k, x)
+		}
+	}
+}
+
+// merge takes what the hands have seen into the observation.
+func (g *gatherer) merge() {
+	for _, h := range g.hands {
+		if g.apart {
+			mergeEach(g.o.fit, h.fit)
+			mergeEach(g.o.values, h.held)
+		}
+		mergeEach(g.o.values, h.fit)
+		for _, seen := range slices.Concat(h.fit, h.held) {
+			seen.reset()
+		}
+	}
+}
+
+func mergeEach(to, from []*histogram) {
+	for i, h := range from {
+		to[i].merge(h)
+	}
 }
 
 // doublings are the numbers of samples at which the curve is looked at: all of them last, and before each number half of it, down to firstLook.
 // A trial's curve nobody looks at.
 func (c *conversion) doublings() []int {
 	at := []int{len(c.samples)}
-	for n := len(c.samples) / 2; n >= firstLook && c.memo == nil; n /= 2 {
+	for n := len(c.samples) / 2; n >= firstLook && !c.inTrial(); n /= 2 {
 		at = append(at, n)
 	}
 	slices.Reverse(at)
@@ -269,7 +303,7 @@ func (c *conversion) curve(o *observation) (curve []Moved, err error) {
 	var before []graph.Interval
 	values := activations(c.g)
 	for _, l := range o.levels {
-		ranges, err := c.choose(l.values)
+		ranges, err := c.chooseRanges(l.values)
 		if err != nil {
 			return nil, err
 		}
@@ -286,16 +320,16 @@ func (c *conversion) curve(o *observation) (curve []Moved, err error) {
 	return curve, nil
 }
 
-// choose is the range that the recipe's observer chooses for each.
-func (c *conversion) choose(seen []*Histogram) ([]graph.Interval, error) {
-	choose, ranges := Observers[c.recipe.Observer], make([]graph.Interval, len(seen))
-	return ranges, parallel(c.ctx, len(seen), func(i int) { ranges[i] = choose(seen[i]) })
+// chooseRanges is the range that the recipe's observer chooses for each.
+func (c *conversion) chooseRanges(seen []*histogram) ([]graph.Interval, error) {
+	o, ranges := observerNamed(c.recipe.Observer), make([]graph.Interval, len(seen))
+	return ranges, parallel(c.ctx, len(seen), func(i int) { ranges[i] = o.choose(seen[i]) })
 }
 
-func histograms(n int) []*Histogram {
-	hs := make([]*Histogram, n)
+func histograms(n int) []*histogram {
+	hs := make([]*histogram, n)
 	for i := range hs {
-		hs[i] = NewHistogram()
+		hs[i] = newHistogram()
 	}
 	return hs
 }

@@ -68,9 +68,20 @@ var (
 	}
 )
 
-// surely is what the plain recipe and the usual one take, in runs of the trials' samples. These are as many as fit into sureShare of the
-// budget; the rest is for what may come of it.
-const surely, sureShare = 3 + 1.5 + 4 + 1.5, 0.6
+// plainRuns is what the float network and a trial of the plain recipe take, in runs of the trials' samples.
+const plainRuns = 3
+
+// surely is what the plain recipe and the usual one take together. The samples are as many as fit it into sureShare of the budget; the rest is
+// for what may come of it.
+func surely() float64 {
+	runs := float64(plainRuns)
+	for _, c := range usual {
+		runs += c.runs
+	}
+	return runs
+}
+
+const sureShare = 0.6
 
 // A network is large when looking at all samples takes more than this share of the budget.
 const large = 0.5
@@ -150,7 +161,7 @@ type trials struct {
 	all       [][]float32 // what a trial looks at, those held out apart; of a large network nil, which looks at fit
 	want      [][]float32 // the float network's outputs for held
 	signal    float64
-	seen      int // samples that a trial is reckoned to run
+	reckoned  int // samples that a trial is reckoned to run
 	memo      *memo
 	left      float64 // of the budget
 }
@@ -172,7 +183,7 @@ type tried struct {
 func newTrials(c *conversion) (*trials, error) {
 	t := &trials{c: c, memo: newMemo(), left: c.recipe.budget()}
 	t.fit, t.held = divide(c.samples)
-	most := int(min(sureShare*t.left/surely/max(work(c.g), 1), mostHeld))
+	most := int(min(sureShare*t.left/surely()/max(work(c.g), 1), mostHeld))
 	if min(len(t.held), most) < fewestHeld {
 		return nil, nil
 	}
@@ -182,8 +193,8 @@ func newTrials(c *conversion) (*trials, error) {
 	if work(c.g)*float64(len(c.samples)) > large*t.left {
 		t.fit, t.all = spread(t.fit, most), nil
 	}
-	t.seen = min(most, len(t.fit))
-	t.spend(3)
+	t.reckoned = min(most, len(t.fit))
+	t.spend(plainRuns)
 	return t, t.measureFloat()
 }
 
@@ -228,7 +239,7 @@ func (t *trials) measureFloat() (err error) {
 }
 
 // spend takes so many runs of the trials' samples from the budget.
-func (t *trials) spend(runs float64) { t.left -= runs * float64(t.seen) * work(t.c.g) }
+func (t *trials) spend(runs float64) { t.left -= runs * float64(t.reckoned) * work(t.c.g) }
 
 // worthTrying reports whether a candidate, which makes recipe r, may pay and the budget still holds its trial, which it then takes.
 func (t *trials) worthTrying(p candidate, r Recipe, best *tried) bool {
@@ -289,10 +300,7 @@ func (t *trials) noise(got [][]float32) (sum float64) {
 // outputs is what the graph gives for each sample, as real numbers.
 func (c *conversion) outputs(samples [][]float32) ([][]float32, error) {
 	g := c.g
-	in, err := inputs(g.Inputs[0].Type, samples)
-	if err != nil {
-		return nil, err
-	}
+	in := inputs(g.Inputs[0].Type, samples)
 	all := make([][]float32, len(samples))
 	crew := newCrew(c.ctx, &c.works.packs, g, nil)
 	return all, crew.each(len(samples), func(i int) []any { return in[i : i+1] }, func(_ *hand, i int, ys []any) {

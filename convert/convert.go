@@ -12,7 +12,7 @@ import (
 // ErrCalibration marks calibration data that can't be used; the error says why.
 var ErrCalibration = errors.New("calibration refused")
 
-// ErrNetwork marks a network that can't be converted; the error names the layer.
+// ErrNetwork marks a network that can't be converted as the recipe says; the error names the pass and, where one is at fault, the layer.
 var ErrNetwork = errors.New("network refused")
 
 // Result is a converted network with what was found on the way.
@@ -25,8 +25,8 @@ type Result struct {
 }
 
 // Run converts g, a graph at level Float or Folded, in place, as the recipe says. samples are calibration inputs: for
-// each, the values of the graph's one input, row-major; it may be nil where Scheme.Integer is false. On an error the graph is of no
-// more use. observe, if not nil, sees the graph after each pass that ran.
+// each, the values of the graph's one input, row-major; it may be nil where Scheme.Integer is false. observe, if not nil, sees the graph
+// after each pass that ran. The error is ErrNetwork, ErrCalibration, ctx's, or that of Recipe.Check; the graph is of no more use then.
 func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32], observe func(pass string, g *graph.Graph)) (*Result, error) {
 	if r.Scheme == "" {
 		r.Scheme = Int8
@@ -42,11 +42,8 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		g.Level = graph.Folded // the ranges that came with it are of no use here
 	}
 	if r.Scheme.Integer() {
-		if len(g.Inputs) != 1 {
-			return nil, fmt.Errorf("convert: %w: %d inputs: want 1", ErrNetwork, len(g.Inputs))
-		}
 		var err error
-		if c.samples, err = collect(ctx, samples); err != nil {
+		if c.samples, err = collect(ctx, g, samples); err != nil {
 			return nil, fmt.Errorf("convert: %w", err)
 		}
 		c.peaks = peaksOf(g, c.samples)
@@ -76,10 +73,13 @@ type conversion struct {
 	calibration *Calibration
 	seen        *observation // what calibration rests on
 	trials      []Trial
-	memo        *memo // in a trial; else nil
+	memo        *memo // of a trial; nil in a conversion
 	layers      []LayerReport
 	works       *works
 }
+
+// inTrial reports whether this is a trial of a recipe, whose result nobody keeps.
+func (c *conversion) inTrial() bool { return c.memo != nil }
 
 // apply runs the passes that the recipe wants and the graph has not passed yet.
 func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
@@ -91,6 +91,9 @@ func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
 			return fmt.Errorf("pass %s takes level %v, the graph is at %v", p.name, p.from, c.g.Level)
 		}
 		if err := p.run(c); err != nil {
+			if c.ctx.Err() != nil {
+				return c.ctx.Err() // which is nobody's fault
+			}
 			return fmt.Errorf("%w: %s: %w", ErrNetwork, p.name, err)
 		}
 		c.g.Level = p.to

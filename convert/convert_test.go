@@ -2,14 +2,17 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -283,6 +286,24 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
+// The package's comment has the pass table as it is.
+func TestPassTableIsDocumented(t *testing.T) {
+	src, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, want []string
+	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z-]+) +(\w+)(?: +-> (\w+))?  `).FindAllStringSubmatch(string(src), -1) {
+		listed = append(listed, fmt.Sprint(m[1], " ", m[2], " ", cmp.Or(m[3], m[2])))
+	}
+	for _, p := range passes {
+		want = append(want, fmt.Sprint(p.name, " ", p.from, " ", p.to))
+	}
+	if !slices.Equal(listed, want) {
+		t.Errorf("doc.go lists %q, the table is %q", listed, want)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	ok := images(checkpoint(nil), 2)
 	for _, c := range []struct {
@@ -298,7 +319,7 @@ func TestRefusals(t *testing.T) {
 		{"NaN sample", nil, Recipe{}, func(yield func([]float32) bool) {
 			yield(slices.Repeat([]float32{float32(math.NaN())}, 16*16*3))
 		}, "sample 0", ErrCalibration},
-		{"short sample", nil, Recipe{}, func(yield func([]float32) bool) { yield(make([]float32, 3)) }, "input", nil},
+		{"short sample", nil, Recipe{}, func(yield func([]float32) bool) { yield(make([]float32, 3)) }, "sample 0: 3 values: want 768", ErrCalibration},
 		{"unknown observer", nil, Recipe{Observer: "guess"}, ok, `unknown observer "guess"`, nil},
 		{"unknown scheme", nil, Recipe{Scheme: "int3"}, ok, `unknown scheme "int3"`, nil},
 		{"NaN weight", func(c *model.Checkpoint) { c.Weights["layers.2.conv2.weight"].Data[5] = float32(math.NaN()) }, Recipe{}, ok, `layer "layers.2.conv2"`, nil},
@@ -321,6 +342,15 @@ func TestRefusals(t *testing.T) {
 	cancel()
 	if _, err := Run(ctx, lower(t, checkpoint(nil)), Recipe{}, images(checkpoint(nil), 1000), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	interrupt := func(pass string, _ *graph.Graph) {
+		if pass == "choose" {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, lower(t, checkpoint(nil)), Recipe{}, images(checkpoint(nil), 40), interrupt); !errors.Is(err, context.Canceled) || errors.Is(err, ErrNetwork) {
+		t.Errorf("cancelled in a pass: %v", err)
 	}
 }
 

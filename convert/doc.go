@@ -3,13 +3,14 @@
 //	Lower       checkpoint -> graph at level Float, in TFLite's layouts
 //	Recipe      what is asked: scheme, element type of input and output, and a Choice for each step that has several
 //	Run         applies the pass table, with graph.Check between any two passes, and measures the result
-//	Observers   the ways to choose an activation's range from its Histogram
+//	Observers   the names of the ways to choose an activation's range (observer.go) from its histogram (histogram.go)
 //	Result      the graph, the recipe with every choice made, the Trials behind them, Calibration and LayerReports
 //
 // The passes stand in one table (passes.go) and say which level they take and give:
 //
 //	fold-batch-norm     float  -> folded     BN's affine map goes into the weights before it
 //	fuse-activation     folded -> folded     ReLU becomes part of the operator before it
+//	fold-constants      folded -> folded     what hangs on constants alone becomes one
 //	halve-weights       folded -> quantized  float16: weights and biases are float16, behind DEQUANTIZE
 //	weights-only        folded -> quantized  dynamic range: weights are int8, and that is all
 //	choose              folded               what the recipe leaves open is decided by trial, on samples held out

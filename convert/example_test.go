@@ -88,12 +88,12 @@ func Example_recovery() {
 // was fitted to. spoil changes the float network before it is converted.
 func decibelsOf(r Recipe, spoil func(*graph.Graph)) float64 {
 	c := checkpoint(nil)
-	held, _ := collect(context.Background(), scenes(c, 96))
-	fit, held := held[:64], held[64:]
 	g, err := Lower(c)
 	if err != nil {
 		return 0
 	}
+	all, _ := collect(context.Background(), g, scenes(c, 96))
+	fit, held := all[:64], all[64:]
 	float, err := Run(context.Background(), g, Recipe{Scheme: Float32}, nil, nil)
 	if err != nil {
 		return 0

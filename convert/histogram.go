@@ -7,15 +7,15 @@ import (
 	"mnet-edge/graph/interp"
 )
 
-// histogramBins is how many bins each sign of a Histogram has: eight for each step of an int8 that spans them.
+// histogramBins is how many bins each sign of a histogram has: eight for each step of an int8 that spans them.
 const histogramBins = 2048
 
-// Histogram counts the values of one activation. A bin's width is a power of two, the smallest at which the largest
+// histogram counts the values of one activation. A bin's width is a power of two, the smallest at which the largest
 // magnitude seen still falls into a bin; a wider bin is the union of two narrower ones. So the counts depend on which
 // values were seen and not on their order, nor on how they were spread over histograms that were merged.
 // Zeros, which every quantization holds exactly, are counted apart.
-type Histogram struct {
-	Seen  graph.Interval // the smallest and the largest value; Min > Max when there was none
+type histogram struct {
+	seen  graph.Interval // the smallest and the largest value; Min > Max when there was none
 	exp   int            // a bin is 2^exp wide
 	count []uint64       // counters of them, or none: of the bins above zero, below zero, and of zeros
 }
@@ -29,34 +29,29 @@ const counters = 2*histogramBins + zeroSlots
 // minExp keeps the reciprocal of a width finite.
 const minExp = -100
 
-// NewHistogram is a histogram of nothing.
-func NewHistogram() *Histogram {
-	return &Histogram{Seen: graph.Interval{Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}, exp: minExp}
+// newHistogram is a histogram of nothing.
+func newHistogram() *histogram {
+	return &histogram{seen: graph.Interval{Min: float32(math.Inf(1)), Max: float32(math.Inf(-1))}, exp: minExp}
 }
 
 // reset forgets what was seen and counted.
-func (h *Histogram) reset() {
+func (h *histogram) reset() {
 	count := h.count
 	clear(count)
-	*h = *NewHistogram()
+	*h = *newHistogram()
 	h.count = count
 }
 
-// Observe counts values. Of values that are not all finite only Seen is kept, for whoever refuses them.
-//
-// It sees every value of every sample, so it has no branches: half the values of a ReLU are zeros, in no order that a
-// processor could predict.
-func (h *Histogram) Observe(values []float32) { h.observe(values, 0, 1) }
-
-// see counts nothing, and takes the values into Seen.
-func (h *Histogram) see(values []float32) (lo, hi float32) {
+// see counts nothing, and takes the values into seen.
+func (h *histogram) see(values []float32) (lo, hi float32) {
 	lo, hi = interp.Extremes(values)
-	h.Seen = graph.Interval{Min: min(h.Seen.Min, lo), Max: max(h.Seen.Max, hi)}
+	h.seen = graph.Interval{Min: min(h.seen.Min, lo), Max: max(h.seen.Max, hi)}
 	return lo, hi
 }
 
-// observe is Observe, but of the values it counts only every share-th stretch, from stretch turn (mod share) on.
-func (h *Histogram) observe(values []float32, turn, share int) {
+// observe counts every share-th stretch of the values, from stretch turn (mod share) on; seen is of them all. Of values that are
+// not all finite only seen is kept, for whoever refuses them.
+func (h *histogram) observe(values []float32, turn, share int) {
 	if len(values) == 0 {
 		return
 	}
@@ -75,8 +70,9 @@ func (h *Histogram) observe(values []float32, turn, share int) {
 	}
 }
 
-// add counts values that fit, inverse being the reciprocal of a bin's width.
-func (h *Histogram) add(values []float32, inverse float32) {
+// add counts values that fit, inverse being the reciprocal of a bin's width. It sees every value of every sample, so it has no
+// branches: half the values of a ReLU are zeros, in no order that a processor could predict.
+func (h *histogram) add(values []float32, inverse float32) {
 	count := (*[counters]uint64)(h.count)
 	for i, x := range values {
 		// The product is exact but for results far inside the first bin.
@@ -99,7 +95,7 @@ func expOf(magnitude float32) int {
 }
 
 // widen makes bins 2^exp wide, unless they are already wider.
-func (h *Histogram) widen(exp int) {
+func (h *histogram) widen(exp int) {
 	shift := exp - h.exp
 	if shift <= 0 {
 		return
@@ -114,8 +110,8 @@ func (h *Histogram) widen(exp int) {
 	}
 }
 
-// Merge adds what other has counted.
-func (h *Histogram) Merge(other *Histogram) {
+// merge adds what other has counted.
+func (h *histogram) merge(other *histogram) {
 	h.widen(other.exp)
 	if h.count == nil && other.count != nil {
 		h.count = make([]uint64, counters)
@@ -128,15 +124,15 @@ func (h *Histogram) Merge(other *Histogram) {
 			h.count[sign+(i-sign)>>min(shift, 63)] += n
 		}
 	}
-	h.Seen = graph.Interval{Min: min(h.Seen.Min, other.Seen.Min), Max: max(h.Seen.Max, other.Seen.Max)}
+	h.seen = graph.Interval{Min: min(h.seen.Min, other.seen.Min), Max: max(h.seen.Max, other.seen.Max)}
 }
 
 // width is a bin's, in real units.
-func (h *Histogram) width() float64 { return math.Ldexp(1, h.exp) }
+func (h *histogram) width() float64 { return math.Ldexp(1, h.exp) }
 
 // side is the counts of one sign from 0 outward, up to the outermost bin that is not empty: bin i holds magnitudes in
 // [i, i+1) * width.
-func (h *Histogram) side(negative bool) []uint64 {
+func (h *histogram) side(negative bool) []uint64 {
 	if h.count == nil {
 		return nil
 	}
@@ -152,7 +148,7 @@ func (h *Histogram) side(negative bool) []uint64 {
 }
 
 // total is the number of values, zeros included.
-func (h *Histogram) total() uint64 {
+func (h *histogram) total() uint64 {
 	n := uint64(0)
 	for _, c := range h.count {
 		n += c
@@ -162,16 +158,16 @@ func (h *Histogram) total() uint64 {
 
 // interval is the range that ends j bins below and i bins above 0, within what was seen. Of values on one side of 0 it holds the nearest at
 // least, though the bin's edge before that were nearer.
-func (h *Histogram) interval(j, i int) graph.Interval {
+func (h *histogram) interval(j, i int) graph.Interval {
 	w := h.width()
 	r := graph.Interval{
-		Min: max(h.Seen.Min, float32(-float64(j)*w)),
-		Max: min(h.Seen.Max, float32(float64(i)*w)),
+		Min: max(h.seen.Min, float32(-float64(j)*w)),
+		Max: min(h.seen.Max, float32(float64(i)*w)),
 	}
-	if h.Seen.Min > 0 {
-		r.Max = max(r.Max, h.Seen.Min)
-	} else if h.Seen.Max < 0 {
-		r.Min = min(r.Min, h.Seen.Max)
+	if h.seen.Min > 0 {
+		r.Max = max(r.Max, h.seen.Min)
+	} else if h.seen.Max < 0 {
+		r.Min = min(r.Min, h.seen.Max)
 	}
 	return r
 }

@@ -21,23 +21,23 @@ func TestHistogramMerge(t *testing.T) {
 			return float32(math.Ldexp(rapid.Float64Range(-1, 1).Draw(t, "fraction"), rapid.IntRange(-140, 120).Draw(t, "exponent")))
 		})
 		values := rapid.SliceOfN(value, 1, 60).Draw(t, "values")
-		whole := NewHistogram()
-		whole.Observe(values)
-		parts := []*Histogram{NewHistogram(), NewHistogram(), NewHistogram()}
+		whole := newHistogram()
+		whole.observe(values, 0, 1)
+		parts := []*histogram{newHistogram(), newHistogram(), newHistogram()}
 		for _, x := range values {
-			parts[rapid.IntRange(0, 2).Draw(t, "part")].Observe([]float32{x})
+			parts[rapid.IntRange(0, 2).Draw(t, "part")].observe([]float32{x}, 0, 1)
 		}
 		order := rapid.Permutation([]int{0, 1, 2}).Draw(t, "order")
-		merged := NewHistogram()
+		merged := newHistogram()
 		for _, i := range order {
-			merged.Merge(parts[i])
+			merged.merge(parts[i])
 		}
-		if merged.Seen != whole.Seen || merged.total() != whole.total() || merged.exp != whole.exp ||
+		if merged.seen != whole.seen || merged.total() != whole.total() || merged.exp != whole.exp ||
 			!slices.Equal(merged.side(true), whole.side(true)) || !slices.Equal(merged.side(false), whole.side(false)) {
-			t.Fatalf("%v: parts %+v, whole %+v", values, merged.Seen, whole.Seen)
+			t.Fatalf("%v: parts %+v, whole %+v", values, merged.seen, whole.seen)
 		}
-		if want := (graph.Interval{Min: slices.Min(values), Max: slices.Max(values)}); whole.Seen != want {
-			t.Fatalf("seen %v, want %v", whole.Seen, want)
+		if want := (graph.Interval{Min: slices.Min(values), Max: slices.Max(values)}); whole.seen != want {
+			t.Fatalf("seen %v, want %v", whole.seen, want)
 		}
 		if int(whole.total()) != len(values) {
 			t.Fatalf("%d of %d values counted", whole.total(), len(values))
@@ -47,8 +47,8 @@ func TestHistogramMerge(t *testing.T) {
 
 // Where each value is counted.
 func TestHistogramBins(t *testing.T) {
-	h := NewHistogram()
-	h.Observe([]float32{0, float32(math.Copysign(0, -1)), 1, 1023.9, -3, -2.5, 0.01})
+	h := newHistogram()
+	h.observe([]float32{0, float32(math.Copysign(0, -1)), 1, 1023.9, -3, -2.5, 0.01}, 0, 1)
 	if w := h.width(); w != 0.5 { // 2048 bins reach 1024
 		t.Fatalf("bins are %v wide", w)
 	}
@@ -70,23 +70,23 @@ func TestHistogramBins(t *testing.T) {
 // A value that is no number reaches Seen, for calibrate to refuse.
 func TestHistogramNotFinite(t *testing.T) {
 	for _, x := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
-		h := NewHistogram()
-		h.Observe([]float32{1, x, -1})
-		if finite([]float32{h.Seen.Min, h.Seen.Max}) == nil {
-			t.Errorf("%v: seen %v", x, h.Seen)
+		h := newHistogram()
+		h.observe([]float32{1, x, -1}, 0, 1)
+		if finite([]float32{h.seen.Min, h.seen.Max}) == nil {
+			t.Errorf("%v: seen %v", x, h.seen)
 		}
 	}
 }
 
 // sampled are n values of a distribution, and their histogram.
-func sampled(n int, draw func(*rand.Rand) float64) ([]float32, *Histogram) {
+func sampled(n int, draw func(*rand.Rand) float64) ([]float32, *histogram) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	values := make([]float32, n)
 	for i := range values {
 		values[i] = float32(draw(rng))
 	}
-	h := NewHistogram()
-	h.Observe(values)
+	h := newHistogram()
+	h.observe(values, 0, 1)
 	return values, h
 }
 
@@ -117,20 +117,20 @@ func TestObservers(t *testing.T) {
 		least := math.Inf(1)
 		for k := 20; k <= 100; k++ {
 			f := float32(k) / 100
-			least = min(least, squareError(values, f*min(h.Seen.Min, 0), f*h.Seen.Max))
+			least = min(least, squareError(values, f*min(h.seen.Min, 0), f*h.seen.Max))
 		}
-		for observer, choose := range Observers {
-			r := choose(h)
+		for _, o := range observers {
+			r := o.choose(h)
 			inside := 0
 			for _, x := range values {
 				if x >= r.Min && x <= r.Max {
 					inside++
 				}
 			}
-			if r.Min < h.Seen.Min || r.Max > h.Seen.Max || inside < len(values)*99/100 {
-				t.Errorf("%s, %s: %v of %v, holding %d of %d", name, observer, r, h.Seen, inside, len(values))
+			if r.Min < h.seen.Min || r.Max > h.seen.Max || inside < len(values)*99/100 {
+				t.Errorf("%s, %s: %v of %v, holding %d of %d", name, o.name, r, h.seen, inside, len(values))
 			}
-			if e := squareError(values, min(r.Min, 0), r.Max); observer == "mse" && e > 1.05*least {
+			if e := squareError(values, min(r.Min, 0), r.Max); o.name == "mse" && e > 1.05*least {
 				t.Errorf("%s: mse chooses %v with error %v, the best is %v", name, r, e, least)
 			}
 		}
@@ -141,9 +141,9 @@ func TestObservers(t *testing.T) {
 func TestPercentile(t *testing.T) {
 	values, _ := sampled(20000, (*rand.Rand).Float64)
 	values[7] = 50
-	h := NewHistogram()
-	h.Observe(values)
-	if r := Observers["minmax"](h); r.Max != 50 {
+	h := newHistogram()
+	h.observe(values, 0, 1)
+	if r := observerNamed("minmax").choose(h); r.Max != 50 {
 		t.Errorf("minmax ends at %v", r.Max)
 	}
 	if r := percentile(h); r.Max > 1.1 || r.Max < 0.99 {
@@ -151,30 +151,30 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-// Histograms of nothing, of zeros, of one value: a range, and no division by zero.
 // Values that lie in one bin are held, by every observer: clipping them to the bin's edge would save half a step.
 func TestObserversOneBin(t *testing.T) {
 	for _, x := range []float32{7.001, -7.001, 1.9995e-6} {
-		h := NewHistogram()
+		h := newHistogram()
 		for range 3 {
-			h.Observe([]float32{x})
+			h.observe([]float32{x}, 0, 1)
 		}
-		for name, choose := range Observers {
-			if r := choose(h); !(r.Min <= x && x <= r.Max) {
-				t.Errorf("%s of %v: %+v", name, x, r)
+		for _, o := range observers {
+			if r := o.choose(h); !(r.Min <= x && x <= r.Max) {
+				t.Errorf("%s of %v: %+v", o.name, x, r)
 			}
 		}
 	}
 }
 
+// Histograms of nothing, of zeros, of one value: a range, and no division by zero.
 func TestObserversDegenerate(t *testing.T) {
 	for _, values := range [][]float32{{0, 0}, {3}, {-3}, {1e-30}, {math.MaxFloat32, -math.MaxFloat32}} {
-		h := NewHistogram()
-		h.Observe(values)
-		for name, choose := range Observers {
-			r := choose(h)
-			if finite([]float32{r.Min, r.Max}) != nil || r.Min > r.Max || r.Min < h.Seen.Min || r.Max > h.Seen.Max {
-				t.Errorf("%s of %v: %v", name, values, r)
+		h := newHistogram()
+		h.observe(values, 0, 1)
+		for _, o := range observers {
+			r := o.choose(h)
+			if finite([]float32{r.Min, r.Max}) != nil || r.Min > r.Max || r.Min < h.seen.Min || r.Max > h.seen.Max {
+				t.Errorf("%s of %v: %v", o.name, values, r)
 			}
 		}
 	}

@@ -49,10 +49,10 @@ func TestTrialsTakeNoRangeFromSamplesHeldOut(t *testing.T) {
 	if _, err := trials.try(Recipe{Scheme: Int8, Observer: "minmax", Equalize: Off, CorrectBias: On, RoundWeights: Off}); err != nil {
 		t.Fatal(err)
 	}
-	if most := trials.memo.seen[Off].values[0].Seen.Max; most > 1 {
+	if most := trials.memo.seen[Off].values[0].seen.Max; most > 1 {
 		t.Errorf("a trial's range reaches %v, which only samples held out do", most)
 	}
-	if most := c.works.seen[Off].values[0].Seen.Max; most != 100 {
+	if most := c.works.seen[Off].values[0].seen.Max; most != 100 {
 		t.Errorf("the conversion's range reaches %v, want 100", most)
 	}
 }

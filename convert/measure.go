@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"mnet-edge/graph"
-	"mnet-edge/graph/interp"
 	"mnet-edge/quant"
 )
 
@@ -78,10 +77,7 @@ func (d *difference) add(o difference) {
 // compare runs both networks over the samples and gives the difference of every int8 activation from its twin.
 func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, error) {
 	in := c.g.Inputs[0]
-	tensors, err := inputs(in.Type, samples)
-	if err != nil {
-		return nil, err
-	}
+	tensors := inputs(in.Type, samples)
 	back := map[*graph.Value]*graph.Value{}
 	for v, twin := range c.twin {
 		if v.Type.DType != graph.Float32 && !v.Constant() {
@@ -155,30 +151,10 @@ func differ[T int8 | int16](x []float32, q []T, t graph.Type) difference {
 }
 
 // inputs are the samples as a graph's input of this type takes them.
-func inputs(t graph.Type, samples [][]float32) ([]any, error) {
-	g := graph.New("input")
-	in := g.Input("x", float32Type(t.Shape...))
-	g.Level = graph.Quantized
+func inputs(t graph.Type, samples [][]float32) []any {
 	tensors := make([]any, len(samples))
-	if t.DType == graph.Float32 {
-		for i, x := range samples {
-			tensors[i] = x
-		}
-		return tensors, nil
-	}
-	out := g.Apply("q", graph.Quantize{To: t.DType}, in)
-	out.Type.Quant = t.Quant
-	g.Outputs = []*graph.Value{out}
-	m, err := interp.New(g, interp.Options{})
-	if err != nil {
-		return nil, err
-	}
 	for i, x := range samples {
-		y, err := m.Run(x)
-		if err != nil {
-			return nil, err
-		}
-		tensors[i] = clone(y[0])
+		tensors[i] = asInput(t, x)
 	}
-	return tensors, nil
+	return tensors
 }

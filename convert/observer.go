@@ -2,26 +2,43 @@ package convert
 
 import (
 	"math"
+	"slices"
 
 	"mnet-edge/graph"
 )
 
-// Observers are the known ways to choose the range of an activation from the values seen, by the name that a recipe and
-// --calibrator use. A range need not hold every value: those outside are clipped to its ends, which costs them
-// accuracy and gives the others a finer step.
-var Observers = map[string]func(*Histogram) graph.Interval{
-	"minmax":     func(h *Histogram) graph.Interval { return h.Seen },
-	"percentile": percentile,
-	"mse":        leastSquares,
-	"entropy":    leastDivergence,
+// observer is a way to choose the range of an activation from the values seen. A range need not hold every value: those
+// outside are clipped to its ends, which costs them accuracy and gives the others a finer step.
+type observer struct {
+	name   Choice
+	counts bool // it looks at how many values there were of each size, not at the ends alone
+	choose func(*histogram) graph.Interval
 }
 
-// observerOrder is the order in which they are tried.
-var observerOrder = []string{"minmax", "mse", "percentile", "entropy"}
+// observers are those known, the plainest first.
+var observers = []observer{
+	{"minmax", false, func(h *histogram) graph.Interval { return h.seen }},
+	{"mse", true, leastSquares},
+	{"percentile", true, percentile},
+	{"entropy", true, leastDivergence},
+}
+
+// Observers are the names that Recipe.Observer may have, the plainest first.
+func Observers() (names []Choice) {
+	for _, o := range observers {
+		names = append(names, o.name)
+	}
+	return names
+}
+
+// observerNamed is the observer of a recipe that Check has seen and fill has filled.
+func observerNamed(name Choice) observer {
+	return observers[slices.IndexFunc(observers, func(o observer) bool { return o.name == name })]
+}
 
 // percentile leaves out one value in 10,000 at either end. Source: Wu et al., "Integer Quantization for Deep Learning
 // Inference", 2020, section 3.2, which finds 99.99 % the best of four for convolutional networks.
-func percentile(h *Histogram) graph.Interval {
+func percentile(h *histogram) graph.Interval {
 	outside := h.total() / 10000
 	edge := func(negative bool) int {
 		bins := h.side(negative)
@@ -46,7 +63,7 @@ func percentile(h *Histogram) graph.Interval {
 // Errors of steps have either sign, and sums average them out; clipped values are too small all together, and are the large ones, on
 // which answers rest. With a weight of 1, a ResNet lost 2 dB by a few images; from 3 to 30 five nets were alike, and better than with 1
 // or unclipped.
-func leastSquares(h *Histogram) graph.Interval {
+func leastSquares(h *histogram) graph.Interval {
 	var ends [2]tail // 0: below zero
 	ends[0], ends[1] = newTail(h.side(true)), newTail(h.side(false))
 	at := [2]int{len(ends[0].cost) - 1, len(ends[1].cost) - 1}
@@ -103,7 +120,7 @@ func newTail(bins []uint64) tail {
 // leastDivergence chooses, among ranges that shrink both ends alike, the one whose 256 levels keep most of the
 // distribution's information: least Kullback-Leibler divergence of the quantized histogram from the clipped one.
 // Source: Migacz, "8-bit Inference with TensorRT", 2017, there for symmetric ranges.
-func leastDivergence(h *Histogram) graph.Interval {
+func leastDivergence(h *histogram) graph.Interval {
 	const steps, enoughValues = 128, 16
 	below, above := h.side(true), h.side(false)
 	cells := make([]uint64, 0, len(below)+len(above)) // from the lowest to the highest
@@ -112,7 +129,7 @@ func leastDivergence(h *Histogram) graph.Interval {
 	}
 	cells = append(cells, above...)
 	if h.total() < enoughValues*uint64(len(cells)) {
-		return h.Seen // too few values to speak of a distribution
+		return h.seen // too few values to speak of a distribution
 	}
 	best, bestJ, bestI := math.Inf(1), len(below), len(above)
 	for k := steps; k >= steps/4; k-- {

@@ -16,12 +16,16 @@ type pass struct {
 	run      func(*conversion) error
 }
 
-// passes is everything that happens between a checkpoint and a file, in order. A graph that enters at a later level
-// (a float .tflite is Folded) skips what comes before.
-var passes = []pass{
+// folding is what makes a graph one of layers, at level Folded.
+var folding = []pass{
 	{"fold-batch-norm", graph.Float, graph.Folded, nil, foldBatchNorm},
 	{"fuse-activation", graph.Folded, graph.Folded, nil, fuseActivation},
 	{"fold-constants", graph.Folded, graph.Folded, nil, foldConstants},
+}
+
+// passes is everything that happens between a checkpoint and a file, in order. A graph that enters at a later level
+// (a float .tflite is Folded) skips what comes before.
+var passes = slices.Concat(folding, []pass{
 	{"halve-weights", graph.Folded, graph.Quantized, scheme(Float16), halveWeights},
 	{"weights-only", graph.Folded, graph.Quantized, scheme(Dynamic), weightsOnly},
 	{"choose", graph.Folded, graph.Folded, func(r Recipe) bool { return r.Scheme.Integer() && r.open() }, choose},
@@ -31,7 +35,7 @@ var passes = []pass{
 	{"quantize", graph.Ranged, graph.Quantized, integer, quantize},
 	{"refine", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && (r.RoundWeights == On || r.CorrectBias == On) }, refine},
 	{"float-io", graph.Quantized, graph.Quantized, func(r Recipe) bool { return r.Scheme.Integer() && r.FloatIO }, floatIO},
-}
+})
 
 func scheme(s Scheme) func(Recipe) bool { return func(r Recipe) bool { return r.Scheme == s } }
 

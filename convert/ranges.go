@@ -21,6 +21,7 @@ type LayerRanges struct {
 }
 
 // Ranges runs a converted network over samples, inputs as Run takes them, and gives the ranges of its layers with weights.
+// The error is ErrCalibration, ErrNetwork, ctx's, or one of graph/interp for a graph that it cannot run.
 func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([]LayerRanges, error) {
 	var layers []LayerRanges
 	at := map[*graph.Value]int{}
@@ -41,8 +42,8 @@ func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([
 		}
 		layers = append(layers, l)
 	}
-	if len(g.Inputs) != 1 {
-		return nil, fmt.Errorf("convert: %d inputs: want 1", len(g.Inputs))
+	if err := oneInput(g); err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
 	}
 	m, err := interp.New(g, interp.Options{Rounding: quant.Float32, Tap: func(v *graph.Value, data any) {
 		if i, ok := at[v]; ok {
@@ -60,6 +61,9 @@ func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([
 	for x := range samples {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if err := fits(g, x); err != nil {
+			return nil, fmt.Errorf("convert: %w: sample %d: %w", ErrCalibration, seen, err)
 		}
 		if _, err := m.Run(asInput(g.Inputs[0].Type, x)); err != nil {
 			return nil, fmt.Errorf("convert: %w", err)

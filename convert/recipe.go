@@ -134,7 +134,7 @@ type option struct {
 var options = []option{
 	{"correct_bias", func(r *Recipe) *Choice { return &r.CorrectBias }, []Choice{Off, On}},
 	{"equalize", func(r *Recipe) *Choice { return &r.Equalize }, []Choice{Off, ByActivations, ByWeights, ByBoth}},
-	{"observer", func(r *Recipe) *Choice { return &r.Observer }, observerOrder},
+	{"observer", func(r *Recipe) *Choice { return &r.Observer }, Observers()},
 	{"round_weights", func(r *Recipe) *Choice { return &r.RoundWeights }, []Choice{Off, On}},
 }
 

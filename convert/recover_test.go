@@ -47,7 +47,7 @@ func TestEqualizeKeepsTheFunction(t *testing.T) {
 			c := checkpoint(change)
 			g := folded(t, c)
 			want := outputs(t, g, images(c, 6))
-			samples, _ := collect(context.Background(), images(c, 6))
+			samples, _ := collect(context.Background(), g, images(c, 6))
 			conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: how}, samples: samples, peaks: samples, works: newWorks()}
 			n := len(streams(g))
 			if layers := len(c.Spec.Layers()); n < layers-2 {
@@ -206,7 +206,7 @@ func TestStreams(t *testing.T) {
 func TestTurnedChannels(t *testing.T) {
 	c := checkpoint(func(s *model.Spec) { s.MidReLU = false })
 	g := folded(t, c)
-	samples, _ := collect(context.Background(), scenes(c, 16))
+	samples, _ := collect(context.Background(), g, scenes(c, 16))
 	conv := &conversion{ctx: context.Background(), g: g, recipe: Recipe{Equalize: ByActivations}, samples: samples, peaks: samples, works: newWorks()}
 	before, err := conv.channelPeaks(streams(g))
 	if err != nil {
@@ -324,9 +324,9 @@ func scenes(c *model.Checkpoint, n int) iter.Seq[[]float32] {
 // Each recovery brings the int8 network nearer to the float one on samples it has not seen.
 func TestRecoveryPays(t *testing.T) {
 	c := checkpoint(nil)
-	all, _ := collect(context.Background(), scenes(c, 96))
-	fit, held := all[:64], all[64:]
 	g := folded(t, c)
+	all, _ := collect(context.Background(), g, scenes(c, 96))
+	fit, held := all[:64], all[64:]
 	want := outputs(t, g, each(held))
 	db := func(r Recipe) float64 {
 		res, err := Run(context.Background(), folded(t, c), r, each(fit), nil)
@@ -548,7 +548,7 @@ func TestLayerReports(t *testing.T) {
 // Samples that are all the same converge at once; one sample says nothing.
 func TestConvergence(t *testing.T) {
 	c := checkpoint(nil)
-	one, _ := collect(context.Background(), images(c, 1))
+	one, _ := collect(context.Background(), folded(t, c), images(c, 1))
 	same := make([][]float32, 40)
 	for i := range same {
 		same[i] = one[0]
@@ -574,7 +574,7 @@ func TestConvergence(t *testing.T) {
 	if cal := run(one); cal.Enough || len(cal.Curve) != 1 {
 		t.Errorf("one sample: %+v", cal)
 	}
-	all, _ := collect(context.Background(), images(c, 32))
+	all, _ := collect(context.Background(), folded(t, c), images(c, 32))
 	for i := range all[16:] { // the second half is ten times as large
 		for j := range all[16+i] {
 			all[16+i][j] *= 10

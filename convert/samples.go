@@ -15,15 +15,18 @@ import (
 	"mnet-edge/quant"
 )
 
-// collect takes the samples into memory: most are used several times.
-func collect(ctx context.Context, samples iter.Seq[[]float32]) ([][]float32, error) {
+// collect takes the samples, of g's one input, into memory: most are used several times.
+func collect(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([][]float32, error) {
+	if err := oneInput(g); err != nil {
+		return nil, err
+	}
 	var all [][]float32
 	if samples != nil {
 		for x := range samples {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if err := finite(x); err != nil {
+			if err := fits(g, x); err != nil {
 				return nil, fmt.Errorf("%w: sample %d: %w", ErrCalibration, len(all), err)
 			}
 			all = append(all, slices.Clone(x))
@@ -33,6 +36,21 @@ func collect(ctx context.Context, samples iter.Seq[[]float32]) ([][]float32, err
 		return nil, fmt.Errorf("%w: no samples", ErrCalibration)
 	}
 	return all, nil
+}
+
+func oneInput(g *graph.Graph) error {
+	if len(g.Inputs) != 1 {
+		return fmt.Errorf("%w: %d inputs: want 1", ErrNetwork, len(g.Inputs))
+	}
+	return nil
+}
+
+// fits says what keeps a sample from being one of g's input.
+func fits(g *graph.Graph, x []float32) error {
+	if want := g.Inputs[0].Type.Elements(); len(x) != want {
+		return fmt.Errorf("%d values: want %d", len(x), want)
+	}
+	return finite(x)
 }
 
 // runs is how many samples to look at where some dozen are enough, within these bounds: of a large network, which has more values

@@ -41,7 +41,7 @@ func refine(c *conversion) error {
 func (c *conversion) refining() map[int]int {
 	var may []int
 	for i := range c.samples {
-		if c.memo != nil || !holdsOut(i) { // a trial has no others
+		if c.inTrial() || !holdsOut(i) { // a trial has no others
 			may = append(may, i)
 		}
 	}
@@ -56,11 +56,7 @@ func (c *conversion) refining() map[int]int {
 func (c *conversion) eachLayer(samples [][]float32, f func(n *graph.Node, x []any) error) error {
 	w := &walk{c, len(samples), map[*graph.Value][]any{}}
 	in := c.g.Inputs[0]
-	tensors, err := inputs(in.Type, samples)
-	if err != nil {
-		return err
-	}
-	w.data[in] = tensors
+	w.data[in] = inputs(in.Type, samples)
 	for at, n := range c.g.Nodes {
 		if weighted(n) && n.In[0].Type.DType != graph.Float32 {
 			if err := f(n, w.data[n.In[0]]); err != nil {

@@ -171,38 +171,28 @@ func (s *Split) MeanStd() (mean, std [3]float64) {
 	return mean, std
 }
 
-// Batch is a run of images ready for a net of fixed batch size.
+// Batch is B images of one size.
 type Batch struct {
 	Index  int     // number of the batch in its epoch or split, from 0
-	N      int     // images that count; those behind them only fill the batch up
 	Pixels []byte  // (B, H, W, 3), 0..255
 	Labels []int32 // (B)
 }
 
-// Batches yields the whole split in order, size images a batch, unchanged. The last batch holds what is left: B = N < size, or,
-// with pad, B = size with black images of label 0 behind the N that count, which a graph compiled for one shape
-// needs. A batch is the consumer's until it asks for the next one; Pixels may share memory with the split.
-func (s *Split) Batches(size int, pad bool) iter.Seq[*Batch] {
+// Batches yields the whole split in order, size images a batch, unchanged; the last batch holds what is left. A batch is the consumer's
+// until it asks for the next one; Pixels may share memory with the split.
+func (s *Split) Batches(size int) iter.Seq[*Batch] {
 	return func(yield func(*Batch) bool) {
 		if size < 1 {
 			return
 		}
 		image := s.H * s.W * 3
-		labels := make([]int32, min(size, max(s.N, 1)))
-		if pad {
-			labels = make([]int32, size)
-		}
+		labels := make([]int32, min(size, s.N))
 		b := new(Batch)
 		for from := 0; from < s.N; from += size {
 			n := min(size, s.N-from)
-			*b = Batch{Index: from / size, N: n, Pixels: s.Pixels[from*image : (from+n)*image : (from+n)*image], Labels: labels[:n]}
+			*b = Batch{Index: from / size, Pixels: s.Pixels[from*image : (from+n)*image : (from+n)*image], Labels: labels[:n]}
 			for i, label := range s.Labels[from : from+n] {
 				b.Labels[i] = int32(label)
-			}
-			if pad && n < size {
-				clear(labels[n:])
-				b.Labels = labels
-				b.Pixels = append(make([]byte, 0, size*image), b.Pixels...)[:size*image]
 			}
 			if !yield(b) {
 				return

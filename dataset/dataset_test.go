@@ -147,36 +147,26 @@ func TestBatches(t *testing.T) {
 	s := numbered(10, 2, 2, 3)
 	for _, test := range []struct {
 		size int
-		pad  bool
 		want []int // images in each batch
 	}{
-		{4, false, []int{4, 4, 2}},
-		{4, true, []int{4, 4, 2}},
-		{5, true, []int{5, 5}},
-		{16, false, []int{10}},
-		{16, true, []int{10}},
-		{0, false, nil},
+		{4, []int{4, 4, 2}},
+		{5, []int{5, 5}},
+		{16, []int{10}},
+		{0, nil},
 	} {
 		var got []int
 		var pixels []byte
 		var labels []int32
-		for b := range s.Batches(test.size, test.pad) {
+		for b := range s.Batches(test.size) {
 			if b.Index != len(got) {
 				t.Errorf("batch %d calls itself %d", len(got), b.Index)
 			}
-			got = append(got, b.N)
-			size := b.N
-			if test.pad {
-				size = test.size
-			}
-			if len(b.Labels) != size || len(b.Pixels) != size*12 {
+			got = append(got, len(b.Labels))
+			if len(b.Pixels) != len(b.Labels)*12 {
 				t.Errorf("%+v: batch %d has %d labels and %d bytes", test, b.Index, len(b.Labels), len(b.Pixels))
 			}
-			pixels = append(pixels, b.Pixels[:b.N*12]...)
-			labels = append(labels, b.Labels[:b.N]...)
-			if rest := b.Pixels[b.N*12:]; !bytes.Equal(rest, make([]byte, len(rest))) || slices.ContainsFunc(b.Labels[b.N:], func(l int32) bool { return l != 0 }) {
-				t.Errorf("%+v: batch %d is filled up with something", test, b.Index)
-			}
+			pixels = append(pixels, b.Pixels...)
+			labels = append(labels, b.Labels...)
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%+v: batches of %v", test, got)

@@ -159,7 +159,7 @@ func (l *Loader) await(ready <-chan struct{}) {
 
 // fill makes batch number index of the epoch.
 func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
-	b.Index, b.N = index, l.o.Batch
+	b.Index = index
 	size := l.split.H * l.split.W * 3
 	for k, i := range order[index*l.o.Batch : (index+1)*l.o.Batch] {
 		dy, dx, flip := l.o.augment(epoch, int(i))
@@ -179,11 +179,12 @@ func (l *Loader) fill(b *Batch, epoch, index int, order []int32) {
 
 // withNext changes each image of the batch by what lies next to it, the first one after the last, and by a hash of its own.
 func (l *Loader) withNext(b *Batch, epoch, index int, change func(own, next []byte, h uint64)) {
-	size := len(b.Pixels) / b.N
+	n := len(b.Labels)
+	size := len(b.Pixels) / n
 	first := slices.Clone(b.Pixels[:size])
-	for k := range b.N {
+	for k := range n {
 		next := first
-		if k+1 < b.N {
+		if k+1 < n {
 			next = b.Pixels[(k+1)*size : (k+2)*size]
 		}
 		change(b.Pixels[k*size:(k+1)*size], next, mix(l.o.Seed, streamMix, uint64(epoch), uint64(index), uint64(k)+1))

@@ -18,14 +18,14 @@ func epoch(t *testing.T, l *Loader, e, from int) []Batch {
 		if b.Index != max(from, 0)+len(all) {
 			t.Fatalf("batch %d came where %d was due", b.Index, from+len(all))
 		}
-		all = append(all, Batch{b.Index, b.N, slices.Clone(b.Pixels), slices.Clone(b.Labels)})
+		all = append(all, Batch{b.Index, slices.Clone(b.Pixels), slices.Clone(b.Labels)})
 	}
 	return all
 }
 
 func sameBatches(a, b []Batch) bool {
 	return slices.EqualFunc(a, b, func(x, y Batch) bool {
-		return x.Index == y.Index && x.N == y.N && bytes.Equal(x.Pixels, y.Pixels) && slices.Equal(x.Labels, y.Labels)
+		return x.Index == y.Index && bytes.Equal(x.Pixels, y.Pixels) && slices.Equal(x.Labels, y.Labels)
 	})
 }
 
@@ -80,7 +80,7 @@ func TestLoaderEpochShowsEachImageOnce(t *testing.T) {
 	for e := range 4 {
 		seen := make(map[int]bool)
 		for _, b := range epoch(t, l, e, 0) {
-			for k := range b.N {
+			for k := range b.Labels {
 				pixels := b.Pixels[k*18 : (k+1)*18]
 				i := slices.IndexFunc(s.Names, func(name string) bool { return bytes.Equal(s.Image(slices.Index(s.Names, name)), pixels) })
 				if i < 0 || int32(s.Labels[i]) != b.Labels[k] {

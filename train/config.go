@@ -28,7 +28,7 @@ var (
 // The zero value of a field marked "0:" takes the value after the colon.
 type Config struct {
 	Spec   model.Spec `json:"spec"`
-	Preset string     `json:"preset"` // name of a Recipe: "fast" or "seed"; "": "fast"
+	Preset string     `json:"preset"` // name of a Recipe: "fast", "seed", or with QAT "qat"; "": "fast"
 
 	// Changes to the preset: a JSON object of fields of Recipe, as "recipe" in a run's config.json has them. nil: none
 	Changes json.RawMessage `json:"changes,omitempty"`

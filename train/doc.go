@@ -2,10 +2,12 @@
 //
 //	Config ──► Run ──► Result, and a run's folder
 //
+//	config.go    Config and Result; the kinds of failure
 //	recipe.go    Recipe: the presets and their learning rate schedules
 //	net.go       the network as graph operations, for training and for evaluation
 //	backward.go  the training pass with the backward pass written out, which the step takes
-//	step.go      one step of stochastic gradient descent, and an evaluation, compiled; the weights on the device
+//	step.go      one step, and an evaluation, compiled; the weights on the device
+//	update.go    from gradients to new weights: SGD, and Muon for the matrices; sam.go: gradients a step uphill
 //	devices.go   a step that several devices share
 //	teacher.go   trained networks whose answers are learnt; answers.go: those that are models in files
 //	qat.go       training with int8's rounding in the step
@@ -15,7 +17,7 @@
 //	state.go     a run to its checkpoints and back
 //	folder.go    the run's folder, its lock, config.json
 //	history.go, events.go, confusion.go, card.go   the files made of the epochs and of the test
-//	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo
+//	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo, noxla.go what there is without
 //	bench.go     the step alone, for comparison with other frameworks
 //	heap.go      how much memory the process keeps from step to step
 //	tunables.go  what the process should have in its environment for XLA to be fast

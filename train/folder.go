@@ -30,7 +30,7 @@ import (
 //	confusion.png  which classes the test images were taken for; from the end of the run on, like
 //	card.md        what the model is, how good, measured how, and
 //	result.json    the same figures for a program
-//	lock           the process id of whoever works in the folder
+//	lock           locked by whoever works in the folder; its process id is in lock.pid
 //
 // Every file is replaced whole, but for the one TensorBoard may be reading, which grows.
 

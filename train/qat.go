@@ -91,8 +91,8 @@ func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range,
 	defer p.graph.Finalize()
 	sums := make([]float64, 2*len(names))
 	batches := 0
-	for b := range images.Batches(batch, false) {
-		if b.N < batch {
+	for b := range images.Batches(batch) {
+		if len(b.Labels) < batch {
 			break
 		}
 		inputs, err := t.batch(p, b.Pixels, b.Labels)

@@ -38,7 +38,7 @@ const (
 	FlipAlternating Flip = "alternating" // by a coin in the first epoch, then every other epoch, so that two in a row show both sides
 )
 
-// Recipe is how a net is trained: stochastic gradient descent with momentum, as PyTorch's SGD does it.
+// Recipe is how a net is trained: stochastic gradient descent with momentum, as PyTorch's SGD does it, or Muon for the matrices.
 type Recipe struct {
 	Name   string  `json:"name"`
 	Epochs int     `json:"epochs"`

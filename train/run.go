@@ -354,7 +354,7 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // not nil, what they take each image for.
 func (r *run) evaluate(ctx context.Context, s *dataset.Split, m confusion) (loss float64, correct int, err error) {
 	began := time.Now()
-	for b := range s.Batches(r.t.eval.batch, false) {
+	for b := range s.Batches(r.t.eval.batch) {
 		if ctx.Err() != nil {
 			return 0, 0, ctx.Err()
 		}

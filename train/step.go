@@ -12,7 +12,7 @@ import (
 	"mnet-edge/model"
 )
 
-// trainer holds a network's weights and optimizer state on the device, with the two programs compiled for it.
+// trainer holds a network's weights and optimizer state on the device, with the programs compiled for it: a step, an evaluation, and those of recipes that want others.
 type trainer struct {
 	backend compute.Backend
 	spec    model.Spec
@@ -276,7 +276,8 @@ func (t *trainer) differentiate(loss *Node, weights map[string]*Node) map[string
 	return grads
 }
 
-// forward is a training pass over one batch.
+// forward is a training pass over one batch, for GoMLX to differentiate: the specification of pass, to which tests hold that, and what
+// quantization-aware runs take.
 func (t *trainer) forward(weights map[string]*Node, pixels, labels *Node, q goal) (n *net, loss, correct *Node) {
 	n = &net{spec: t.spec, input: t.input, weights: weights, train: true, batch: map[string]moments{}}
 	logits := t.logits(n, pixels)
@@ -432,7 +433,7 @@ func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([][]compute.
 	return buffers, nil
 }
 
-// readSums reads and releases the two scalars both programs begin their outputs with.
+// readSums reads and releases the two scalars that every program begins its outputs with.
 func readSums(loss, correct compute.Buffer) (float64, int, error) {
 	var l [1]float32
 	var c [1]int32

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,6 +40,61 @@ func TestImportTable(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The comment of a package that lists files is a map of it: every file that is no test has its place there, and what it
+// lists is there.
+func TestPackageMaps(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", "{{.Dir}}", "mnet-edge/...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	item, name := regexp.MustCompile(`(?m)^//\t.*\.go\b.*$`), regexp.MustCompile(`[\w*]+\.go\b`)
+	maps := 0
+	for _, dir := range strings.Fields(string(out)) {
+		files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+		var listed, present, all []string // all: tests too
+		for _, f := range files {
+			base := filepath.Base(f)
+			all = append(all, base)
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			comment, _, isDoc := strings.Cut(string(src), "\npackage ")
+			if isDoc && regexp.MustCompile(`(?m)^// (Package|Command) `).MatchString(comment) {
+				for _, line := range item.FindAllString(comment, -1) {
+					listed = append(listed, name.FindAllString(line, -1)...)
+				}
+			}
+			if base != "doc.go" {
+				present = append(present, base)
+			}
+		}
+		if len(listed) < 3 {
+			continue // mentions of a file, no map
+		}
+		maps++
+		match := func(pattern, file string) bool { ok, _ := filepath.Match(pattern, file); return ok }
+		for _, f := range present {
+			if !slices.ContainsFunc(listed, func(p string) bool { return match(p, f) }) {
+				t.Errorf("%s: its comment has no place for %s", dir, f)
+			}
+		}
+		for _, p := range listed {
+			if !slices.ContainsFunc(all, func(f string) bool { return match(p, f) }) {
+				t.Errorf("%s: its comment lists %s, which is not there", dir, p)
+			}
+		}
+	}
+	if maps < 5 {
+		t.Errorf("%d packages with a map", maps)
 	}
 }
 

@@ -4,13 +4,15 @@
 //	main.go       flags, exit codes, hints
 //	train.go, convert.go, infer.go, bench.go, devices.go, inspect.go   one file a command
 //	runs.go       where runs lie, and which is meant
-//	models.go     opening a model in a runtime
+//	models.go     opening a model in a runtime; modelfile.go: reading its file
+//	kernels.go    the kernels that the native engine is told to take
+//	teacher.go    models in files that teach
 //	remote.go     running a command on another machine
 //	probe.go      trying it in a child process first
 //	memory.go     what it takes of memory, in a child process too
 //	profile.go    where its time goes
 //	lint.go       what accelerators make of a model
-//	convertjob.go a conversion that may be done more than once, and what is held against it
+//	convertjob.go a conversion that may be done more than once, and what is held against it; maxdrop.go: until it keeps a bound
 //	page.go, convertreport.go   reports written to files
 //	delegates.go  delegates loaded at run time: tried, and compared with ours
 //	pictures.go   the images that a command's arguments name

@@ -1,11 +1,11 @@
-// Package interp runs a graph in plain Go, float32, int8 or int16, and says exactly what every operator means.
+// Package interp runs a graph, float32, int8 or int16, and says in plain Go exactly what every operator means.
 //
 //	m, err := interp.New(g, interp.Options{})
 //	out, err := m.Run(image) // []int8 in, []any{[]int8} out
 //
 // It is the specification of the operators' arithmetic, the oracle that faster engines are tested against, the source
-// of the calibrator's observations (Options.Tap), and the runtime where there is no other. A result has the same bits
-// on every processor.
+// of the calibrator's observations (Options.Tap), and the runtime where there is no other. Kernels for some processors have the
+// bits of the plain ones: a result is the same everywhere.
 //
 //	machine.go      Machine: buffers, Run, taps
 //	compile.go      from a node to a function over buffers
@@ -14,14 +14,18 @@
 //	integer.go      int8    } plainest loops
 //	int16.go        int16   } with int8 weights
 //	hybrid.go       float32 } with int8 weights, activations made integers on the way
-//	elementwise.go  Arithmetic, Unary, Softmax
-//	spatial.go      Pool, Concat, Transpose, Resize
-//	layout.go       Pad, Quantize, Dequantize, and the index arithmetic of Mean
+//	product.go      BatchMatMul, TransposeConv2D, L2Norm
+//	elementwise.go  Arithmetic, Unary, Softmax, LeakyReLU, PReLU and the other Pairs
+//	functions.go    the functions of Unary and Pair, to the same bits on every processor
+//	spatial.go      Pool, Concat, Resize
+//	rearrange.go    what moves elements and computes nothing: Transpose, Slice, Gather and others
+//	reduce.go       Reduce
+//	layout.go       Pad, Quantize, Dequantize, and the index arithmetic of Mean and Reduce
 //	rounding.go     what differs between runtimes beside the requantization itself
 //	fixed.go        the fixed-point exponential and reciprocal of TFLite's reference kernels
 //	packed.go       faster kernels of the convolutions, bit for bit those of float.go and integer.go
-//	extremes.go     what a tap sees, the smallest and the largest
-//	wide*.go        the same for processors with AVX2 or AVX-512
+//	wide*.go        faster ones still, for processors with AVX2 or AVX-512
+//	extremes.go     the smallest and the largest value, for taps
 //
 // The integer arithmetic is that of one runtime, chosen by Options.Rounding:
 //
