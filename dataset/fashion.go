@@ -16,8 +16,10 @@ import (
 //go:embed fashion
 var fashion embed.FS
 
+// BuiltIn is the name of the images that every binary carries, for Open: a part of Fashion-MNIST.
+const BuiltIn = "fashion-mini"
+
 const (
-	fashionName = "fashion-mini"
 	fashionSide = 28
 	fashionCols = 100
 )
@@ -29,7 +31,7 @@ var fashionClasses = []string{
 }
 
 func openFashion(ctx context.Context, o Options) (*Set, error) {
-	set := &Set{Name: fashionName, Classes: fashionClasses}
+	set := &Set{Name: BuiltIn, Classes: fashionClasses}
 	for _, part := range []struct {
 		to   *Split
 		file string

@@ -36,7 +36,7 @@ const (
 )
 
 // Names are the sets that Open knows by name; any other is a path.
-var Names = []string{cifarName, fashionName}
+var Names = []string{cifarName, BuiltIn}
 
 // Open reads the data set named by data: "fashion-mini", "cifar10", or the path of a folder or archive (the package comment lists
 // what it may hold; write ./cifar10 for a folder of that name). Images that are not Size x Size are resized by ToRGB,
@@ -58,7 +58,7 @@ func Open(ctx context.Context, data string, o Options) (*Set, error) {
 	switch data {
 	case "":
 		err = refuse("no name or path given")
-	case fashionName:
+	case BuiltIn:
 		set, err = openFashion(ctx, o)
 	case cifarName:
 		set, err = openCache(ctx, o)

@@ -2,6 +2,7 @@ package infer_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -48,12 +49,12 @@ func TestAgree(t *testing.T) {
 		for i := range test.spoilt {
 			outputs[i] = test.spoil(outputs[i])
 		}
-		a, err := m.Agree(s, inputs, outputs)
+		a, err := m.Agree(context.Background(), s, inputs, outputs)
 		if err != nil || a.Inputs != 100 || a.SameTop1 != 100-test.spoilt || a.SameBits != a.SameTop1 || a.Trusted() != test.trusted {
 			t.Errorf("%s: %+v, %v", test.name, a, err)
 		}
 	}
-	if _, err := m.Agree(s, inputs, answers[1:]); err == nil {
+	if _, err := m.Agree(context.Background(), s, inputs, answers[1:]); err == nil {
 		t.Error("fewer outputs than inputs were taken")
 	}
 }

@@ -43,9 +43,6 @@ type MeasureOptions struct {
 	MaxSecs       float64 // 0 is no limit
 }
 
-// DefaultMeasure is what benchmark_model does without flags.
-var DefaultMeasure = MeasureOptions{WarmupRuns: 1, WarmupMinSecs: 0.5, NumRuns: 50, MinSecs: 1, MaxSecs: 150}
-
 // Measure writes the input once and times Invoke alone. An error of Invoke, or the end of ctx, ends it.
 func Measure(ctx context.Context, s Session, input []byte, opts MeasureOptions) (Latency, error) {
 	if err := s.Write(input); err != nil {

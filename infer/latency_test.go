@@ -77,10 +77,13 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// likeBenchmarkModel is what TFLite's benchmark_model does without flags.
+var likeBenchmarkModel = MeasureOptions{WarmupRuns: 1, WarmupMinSecs: 0.5, NumRuns: 50, MinSecs: 1, MaxSecs: 150}
+
 func TestMeasureErrors(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		second := func(int) time.Duration { return time.Second }
-		if _, err := Measure(t.Context(), &slow{took: second}, []byte{0, 0}, DefaultMeasure); err == nil {
+		if _, err := Measure(t.Context(), &slow{took: second}, []byte{0, 0}, likeBenchmarkModel); err == nil {
 			t.Error("an input of the wrong size was measured")
 		}
 		for fail := 1; fail <= 2; fail++ { // in the warm-up, then timed
@@ -91,7 +94,7 @@ func TestMeasureErrors(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
 		defer cancel()
 		s := &slow{took: second}
-		if _, err := Measure(ctx, s, []byte{0}, DefaultMeasure); !errors.Is(err, context.DeadlineExceeded) || s.calls != 4 {
+		if _, err := Measure(ctx, s, []byte{0}, likeBenchmarkModel); !errors.Is(err, context.DeadlineExceeded) || s.calls != 4 {
 			t.Errorf("%v after %d calls, want the deadline after 4", err, s.calls)
 		}
 	})

@@ -34,13 +34,7 @@ func NewPool(n int, open func() (Session, error)) (*Pool, error) {
 func (p *Pool) Run(in, out []byte) error {
 	s := <-p.free
 	defer func() { p.free <- s }()
-	if err := s.Write(in); err != nil {
-		return err
-	}
-	if err := s.Invoke(); err != nil {
-		return err
-	}
-	return s.Read(out)
+	return Call(s, in, out)
 }
 
 // Close closes the sessions. No Run may be under way; a later one gets the closed session's error.

@@ -20,7 +20,7 @@ var ErrModel = errors.New("model refused")
 
 // Options choose how a Session runs.
 type Options struct {
-	Delegate string // "none", "xnnpack", "external=LIB"; "" lets the runtime choose its fastest
+	Delegate string // one of Runtime.Devices, or "external=LIB"; "" lets the runtime choose its fastest
 	Threads  int    // 1 to MaxThreads; 0 means 1
 	Cache    string // folder in which XNNPACK keeps packed weights for the next time; "" is none
 
@@ -108,8 +108,8 @@ type Placement struct {
 	Partitions     int    `json:"partitions"` // pieces the delegate runs; 1 is a model taken whole
 }
 
-// Runtime opens models. Implementations: the TFLite C library (infer/tflitec) and the reference interpreter.
-// Every implementation passes infer/infertest.
+// Runtime opens models. Implementations: the engine in Go (infer/native), the TFLite C library (infer/tflitec), LiteRT (infer/litert) and
+// the reference interpreter (NewReference). Every implementation passes infer/infertest.
 type Runtime interface {
 	// Name is the runtime's short name as --delegate and reports use it: "tflite", "reference".
 	Name() string
@@ -133,4 +133,15 @@ type Session interface {
 	Invoke() error
 	Read(out []byte) error // len(out) must be the output's byte size
 	Close() error
+}
+
+// Call is Write, Invoke and Read.
+func Call(s Session, in, out []byte) error {
+	if err := s.Write(in); err != nil {
+		return err
+	}
+	if err := s.Invoke(); err != nil {
+		return err
+	}
+	return s.Read(out)
 }

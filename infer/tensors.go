@@ -94,12 +94,8 @@ func upTo(runtime Runtime, model []byte, last int, opts Options, inputs [][]byte
 	}
 	out := g.Nodes[last].Out
 	g.Outputs, g.Meta = []*graph.Value{out}, graph.Meta{}
-	for i := len(g.Nodes) - 1; i >= 0; i-- {
-		if n := g.Nodes[i]; n.Out != out && len(n.Out.Uses) == 0 {
-			if err := g.Remove(n); err != nil {
-				return nil, err
-			}
-		}
+	if err := g.RemoveUnread(); err != nil {
+		return nil, err
 	}
 	encoded, err := tflite.Encode(g)
 	if err != nil {
@@ -113,13 +109,7 @@ func upTo(runtime Runtime, model []byte, last int, opts Options, inputs [][]byte
 	var all []int
 	b := make([]byte, out.Type.Bytes())
 	for _, in := range inputs {
-		if err := s.Write(in); err != nil {
-			return nil, err
-		}
-		if err := s.Invoke(); err != nil {
-			return nil, err
-		}
-		if err := s.Read(b); err != nil {
+		if err := Call(s, in, b); err != nil {
 			return nil, err
 		}
 		x, err := elementsOf(out.Type, b)

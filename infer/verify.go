@@ -14,7 +14,7 @@ import (
 // Agreement says how near a session's answers come to the reference interpreter's on the same inputs.
 type Agreement struct {
 	Inputs   int     `json:"inputs"`
-	SameTop1 int     `json:"same_top1"`          // inputs whose class is the same
+	SameTop1 int     `json:"same_top1"`          // inputs whose class is the same, or one of several with the reference's highest score, as integers have them
 	SameBits int     `json:"same_bits"`          // inputs whose whole output is the same, bit for bit
 	MaxDiff  float64 `json:"max_score_diff"`     // the largest difference of a score, in the scores' own unit
 	Rounding string  `json:"rounding,omitempty"` // the reference's integer rounding that comes nearest; "" of a float model
@@ -48,7 +48,7 @@ func NewVerifier(ctx context.Context, model []byte, m *Model, inputs [][]byte) (
 	v := &Verifier{model: m, inputs: inputs}
 	roundings := []quant.Rounding{quant.Double}
 	if m.Graph.Level == graph.Quantized {
-		roundings = []quant.Rounding{quant.Double, quant.DoubleUp, quant.Float32}
+		roundings = []quant.Rounding{quant.Double, quant.DoubleUp, quant.Float32} // no runtime known here is built with Single
 	}
 	for _, r := range roundings {
 		s, err := NewReference(r).Open(model, Options{})
@@ -76,13 +76,7 @@ func run(ctx context.Context, s Session, inputs [][]byte) ([][]byte, error) {
 			return nil, err
 		}
 		outputs[i] = make([]byte, s.Output().Type.Bytes())
-		if err := s.Write(in); err != nil {
-			return nil, err
-		}
-		if err := s.Invoke(); err != nil {
-			return nil, err
-		}
-		if err := s.Read(outputs[i]); err != nil {
+		if err := Call(s, in, outputs[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -97,10 +91,11 @@ func (v *Verifier) Check(ctx context.Context, s Session) (Agreement, error) {
 	}
 	var best Agreement
 	for i, a := range v.answers {
-		agreement, err := v.compare(got, a)
+		agreement, err := v.model.compare(a.outputs, got)
 		if err != nil {
 			return Agreement{}, err
 		}
+		agreement.Rounding = a.rounding
 		if i == 0 || agreement.Nearer(best) {
 			best = agreement
 		}
@@ -116,17 +111,34 @@ func (a Agreement) Nearer(b Agreement) bool {
 	return a.SameTop1 > b.SameTop1
 }
 
-func (v *Verifier) compare(got [][]byte, want answers) (Agreement, error) {
-	a := Agreement{Inputs: len(got), Rounding: want.rounding}
-	x, y := make([]float32, v.model.Classes), make([]float32, v.model.Classes)
+// Agree is Verifier.Check with any session as the reference, for outputs that another runtime made of the inputs, in another process
+// for one.
+func (m *Model) Agree(ctx context.Context, reference Session, inputs, outputs [][]byte) (Agreement, error) {
+	if len(inputs) != len(outputs) {
+		return Agreement{}, fmt.Errorf("infer: %d outputs of %d inputs", len(outputs), len(inputs))
+	}
+	want, err := run(ctx, reference, inputs)
+	if err != nil {
+		return Agreement{}, err
+	}
+	return m.compare(want, outputs)
+}
+
+// compare holds outputs to the reference's. Scores that are not numbers agree with nothing; the reference's must be.
+func (m *Model) compare(want, got [][]byte) (Agreement, error) {
+	a := Agreement{Inputs: len(got)}
+	x, y := make([]float32, m.Classes), make([]float32, m.Classes)
 	for i := range got {
-		if err := errors.Join(v.model.Scores(x, got[i]), v.model.Scores(y, want.outputs[i])); err != nil {
+		if err := m.Scores(x, want[i]); err != nil {
 			return a, fmt.Errorf("input %d: %w", i, err)
 		}
-		if argmax(x) == argmax(y) {
+		if m.Scores(y, got[i]) != nil {
+			continue
+		}
+		if x[argmax(y)] == x[argmax(x)] {
 			a.SameTop1++
 		}
-		if bytes.Equal(got[i], want.outputs[i]) {
+		if bytes.Equal(got[i], want[i]) {
 			a.SameBits++
 		}
 		for k := range x {

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// The range of an int8 value, and the narrow one weights are kept to so that a channel and its negative are both exact.
+// The range of an int8 value, and the end of the narrow one that weights are kept to, so that a channel and its negative are both exact.
 const (
 	Int8Min       = -128
 	Int8Max       = 127
 	Int8NarrowMin = -127
 )
 
-// MinScale is the smallest scale written: XNNPACK refuses scales that are zero or subnormal, and a channel of zeros
+// MinScale is the smallest scale that Symmetric gives: XNNPACK refuses scales that are zero or subnormal, and a channel of zeros
 // needs some scale.
 const MinScale = 1e-9
 

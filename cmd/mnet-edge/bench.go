@@ -134,7 +134,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	}
 	data := c.String("data")
 	if data == "" {
-		data = "fashion-mini"
+		data = dataset.BuiltIn
 	}
 	sets := map[int]*dataset.Set{} // by image size
 	var sessions []infer.Session

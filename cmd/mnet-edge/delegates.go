@@ -43,13 +43,13 @@ func vet(ctx context.Context, m *infer.Model, model []byte, t trial) (a *infer.A
 	case len(v.Outputs) == 0:
 		return nil, "", nil
 	}
-	return nearest(m, model, t.Inputs[:len(v.Outputs)], v.Outputs)
+	return nearest(ctx, m, model, t.Inputs[:len(v.Outputs)], v.Outputs)
 }
 
 // nearest compares outputs with the runtimes whose arithmetic is known, the quickest first, until one's are trusted, and says how far they are
 // those of the one, by, that they come nearest to. The native engine and TFLite's built-in kernels have the reference interpreter's arithmetic,
 // in the two roundings in use, and are its measure in the tests; where neither has the model, the interpreter itself is asked.
-func nearest(m *infer.Model, model []byte, inputs, outputs [][]byte) (best *infer.Agreement, by string, err error) {
+func nearest(ctx context.Context, m *infer.Model, model []byte, inputs, outputs [][]byte) (best *infer.Agreement, by string, err error) {
 	var refused error
 	for _, delegate := range []string{"native", "none", infer.ReferenceName} {
 		if best != nil && (best.Trusted() || delegate == infer.ReferenceName) {
@@ -60,7 +60,7 @@ func nearest(m *infer.Model, model []byte, inputs, outputs [][]byte) (best *infe
 			refused = err
 			continue
 		}
-		a, err := m.Agree(session, inputs, outputs)
+		a, err := m.Agree(ctx, session, inputs, outputs)
 		if err = errors.Join(err, session.Close()); err != nil {
 			return nil, "", err
 		}
@@ -86,7 +86,7 @@ const sampleBytes = 32 << 20
 // sample is up to a hundred inputs for a model: pictures that this program carries, brought to the model's size.
 func sample(ctx context.Context, m *infer.Model) ([][]byte, error) {
 	const side, most = 28, 100
-	set, err := dataset.Open(ctx, "fashion-mini", dataset.Options{Size: side})
+	set, err := dataset.Open(ctx, dataset.BuiltIn, dataset.Options{Size: side})
 	if err != nil {
 		return nil, err
 	}

@@ -155,6 +155,7 @@ func exitCode(err error) int {
 		return false
 	}
 	var usage usageError
+	var input inputError
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -170,7 +171,7 @@ func exitCode(err error) int {
 		return exitAccuracy
 	case is(errRemote, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
 		return exitIO
-	case is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
+	case errors.As(err, &input), is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
 		convert.ErrCalibration, convert.ErrNetwork, convert.ErrRecord, train.ErrData, train.ErrBackend):
 		return exitInput
 	case errors.As(err, &path), errors.As(err, &link), is(fs.ErrPermission):

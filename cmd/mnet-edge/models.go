@@ -128,8 +128,8 @@ type openedModel struct {
 // openModel reads a model and opens it with the delegate asked for, or, unless --strict, with what there is instead.
 // The caller closes the session.
 func openModel(c *cli.Context, path, delegate string, threads int) (*openedModel, error) {
-	if threads < 1 || threads > 1024 {
-		return nil, usagef("%d threads: want 1 to 1024", threads)
+	if threads < 1 || threads > infer.MaxThreads {
+		return nil, usagef("%d threads: want 1 to %d", threads, infer.MaxThreads)
 	}
 	known, err := given(c)
 	if err != nil {

@@ -159,7 +159,7 @@ func try(model []byte, t trial) (v verdict, err error) {
 			break
 		}
 		out := make([]byte, session.Output().Type.Bytes())
-		if err := errors.Join(session.Write(in), session.Invoke(), session.Read(out)); err != nil {
+		if err := infer.Call(session, in, out); err != nil {
 			return v, err
 		}
 		v.Outputs = append(v.Outputs, out)

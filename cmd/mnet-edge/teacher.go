@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -62,9 +60,8 @@ func answersOf(file []byte) (a *train.Answers, on string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	sum := sha256.Sum256(file)
 	return &train.Answers{
-		Size: side, Labels: m.Labels, SHA256: hex.EncodeToString(sum[:]), Close: pool.Close,
+		Size: side, Labels: m.Labels, SHA256: sha256Hex(file), Close: pool.Close,
 		Ask: func(logits []float32, pixels []byte) error {
 			image, images := 3*side*side, len(logits)/m.Classes
 			var group errgroup.Group

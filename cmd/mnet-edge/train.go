@@ -124,7 +124,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	data := c.String("data")
 	if data == "" {
-		data = "fashion-mini"
+		data = dataset.BuiltIn
 		say(c, "no --data given: using fashion-mini, which is built in")
 	}
 	config := train.Config{

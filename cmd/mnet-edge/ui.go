@@ -14,8 +14,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
-
-	"mnet-edge/infer"
 )
 
 func jsonFlag() cli.Flag {
@@ -27,8 +25,12 @@ func say(c *cli.Context, format string, args ...any) {
 	fmt.Fprintln(c.App.ErrWriter, plain(fmt.Sprintf(format, args...)))
 }
 
-// refuse marks an error as input refused, whatever it is otherwise.
-func refuse(err error) error { return fmt.Errorf("%w: %w", infer.ErrModel, err) }
+// inputError marks an error as input refused, whatever it is otherwise, and adds nothing to what it says.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+func refuse(err error) error { return inputError{err} }
 
 // isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
