@@ -47,7 +47,7 @@ func (c *conversion) floatMeans(n *graph.Node) ([]float64, error) {
 		return nil, nil
 	}
 	if taps.means == nil { // else an earlier trial asked
-		w, mean, means := floats(twin.Def.In[1]), taps.mean(), make([]float64, taps.filters)
+		w, mean, means := floats(twin.Def.In[1]), taps.mean(), make([]float64, taps.OC)
 		err := parallel(c.ctx, len(means), func(o int) {
 			means[o] = response(&taps.view, w, o, mean)
 			if len(twin.Def.In) > 2 {
@@ -88,11 +88,11 @@ func (c *conversion) quantizedMeans(n *graph.Node, x []any) ([]float64, error) {
 	_, zero := n.In[0].Type.Quant.At(0)
 	mean := make([]float64, len(sums))
 	for tap, seen := range t.seen() {
-		for k := tap * t.c; k < (tap+1)*t.c; k++ {
+		for k := tap * t.C; k < (tap+1)*t.C; k++ {
 			mean[k] = float64(sums[k]-int64(zero)*int64(seen*len(x))) / float64(len(x)*t.positions())
 		}
 	}
-	means := make([]float64, t.filters)
+	means := make([]float64, t.OC)
 	return means, parallel(c.ctx, len(means), func(o int) { means[o] = response(&t.view, w, o, mean) })
 }
 

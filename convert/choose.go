@@ -330,7 +330,7 @@ func appendReal[T int8 | int16](to []float32, y []T, p *quant.Params) []float32 
 func work(g *graph.Graph) float64 {
 	n := 0.0
 	for _, node := range g.Nodes {
-		if axis, _ := outputAxis(node.Op); weighted(node) {
+		if axis, _ := node.OutputAxis(); weighted(node) {
 			n += macs(node, axis)
 		}
 	}

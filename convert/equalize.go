@@ -146,7 +146,7 @@ func (s *stream) values() []*graph.Value {
 
 // weighted reports whether the node is a layer whose weights, and bias, are constants.
 func weighted(n *graph.Node) bool {
-	_, ok := outputAxis(n.Op)
+	_, ok := n.OutputAxis()
 	for _, v := range n.In[min(1, len(n.In)):] {
 		ok = ok && v.Constant()
 	}
@@ -183,7 +183,7 @@ func (s *stream) scale(ctx context.Context, factors []float64) error {
 func rescale(ctx context.Context, n *graph.Node, in, out []float64) error {
 	w := n.In[1]
 	from, to, last := floats(w), make([]float32, len(floats(w))), lastDim(w)
-	axis, _ := outputAxis(n.Op)
+	axis, _ := n.OutputAxis()
 	along := make([]float64, last) // the factors along the last dimension, which of a depthwise layer is the output's too
 	for i := range along {
 		along[i] = 1
@@ -271,7 +271,7 @@ func equalizeWeights(ctx context.Context, g *graph.Graph) error {
 			r1, r2 := make([]float64, s.channels), make([]float64, s.channels)
 			for _, n := range s.writers {
 				w := floats(n.In[1])
-				axis, _ := outputAxis(n.Op)
+				axis, _ := n.OutputAxis()
 				forChannels(n.In[1].Type.Shape, axis, func(i, at int) { r1[i] = max(r1[i], math.Abs(float64(w[at]))) })
 			}
 			for _, n := range s.readers {
@@ -472,7 +472,7 @@ func (s *stream) shift(by []float64) {
 	for _, n := range s.readers {
 		w, b := floats(n.In[1]), n.In[2]
 		more := make([]float64, b.Type.Elements())
-		axis, _ := outputAxis(n.Op)
+		axis, _ := n.OutputAxis()
 		forChannels(n.In[1].Type.Shape, axis, func(o, at int) { more[o] += float64(float64(w[at]) * by[inputChannel(n, at)]) })
 		sum := make([]float32, len(more))
 		for o, x := range floats(b) {

@@ -55,7 +55,7 @@ func foldBatchNorm(c *conversion) error {
 		conv := n.In[0].Def
 		axis, ok := -1, false
 		if conv != nil && len(conv.Out.Uses) == 1 && !slices.Contains(c.g.Outputs, conv.Out) {
-			axis, ok = outputAxis(conv.Op)
+			axis, ok = conv.OutputAxis()
 		}
 		if !ok || activation(conv.Op) != graph.Linear {
 			return fmt.Errorf("%q does not follow a convolution of its own", n.Out.Name)
@@ -171,17 +171,6 @@ func floatIO(c *conversion) error {
 		g.Outputs[i] = g.Insert(nil, old.Name+".float", graph.Dequantize{}, old)
 	}
 	return nil
-}
-
-// outputAxis is the dimension of the operator's weight that counts output channels; false if it has no weight.
-func outputAxis(op graph.Op) (int, bool) {
-	switch op.(type) {
-	case graph.Conv2D, graph.FullyConnected:
-		return 0, true
-	case graph.DepthwiseConv2D:
-		return 3, true
-	}
-	return 0, false
 }
 
 // activation is what is fused into an operator.

@@ -204,7 +204,7 @@ func pixelQuant(g *graph.Graph) (scale float32, zero int32, ok bool) {
 // integer kernels insist on it.
 func (c *conversion) quantizeWeights(n *graph.Node) error {
 	in, out := n.In[0].Type, n.Out.Type.Quant.Scale[0]
-	axis, _ := outputAxis(n.Op)
+	axis, _ := n.OutputAxis()
 	channels := n.In[1].Type.Shape[axis]
 	bias := make([]float32, channels)
 	if len(n.In) > 2 {
@@ -274,7 +274,7 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	w := n.In[1]
 	weights, shape := floats(w), w.Type.Shape
 	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name()}
-	axis, _ := outputAxis(n.Op)
+	axis, _ := n.OutputAxis()
 	scales := make([]float32, shape[axis])
 	first, step, taps := channelLayout(shape, axis)
 	err := parallel(c.ctx, len(scales), func(o int) {

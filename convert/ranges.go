@@ -30,7 +30,7 @@ func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([
 			continue
 		}
 		at[n.Out] = len(layers)
-		axis, _ := outputAxis(n.Op)
+		axis, _ := n.OutputAxis()
 		weights := intervals(n.In[1].Type.Shape[axis])
 		w := realsOf(n.In[1].Type, n.In[1].Data)
 		forChannels(n.In[1].Type.Shape, axis, func(channel, i int) { widen(&weights[channel], w(i, channel)) })

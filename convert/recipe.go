@@ -30,7 +30,7 @@ func (s Scheme) Integer() bool { return s == Int8 || s == Int16x8 || s == Int4 }
 func SchemeOf(g *graph.Graph) Scheme {
 	shares := map[Scheme]float64{}
 	for _, n := range g.Nodes {
-		if axis, ok := outputAxis(n.Op); ok {
+		if axis, ok := n.OutputAxis(); ok {
 			shares[schemeOf(n)] += macs(n, axis)
 		}
 	}

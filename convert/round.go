@@ -41,7 +41,7 @@ func (c *conversion) roundWeights(n *graph.Node, data []any) error {
 	}
 	w, real := n.In[1], floats(wanted.Def.In[1])
 	q := slices.Clone(w.Data.([]int8))
-	axis, _ := outputAxis(n.Op)
+	axis, _ := n.OutputAxis()
 	channels := w.Type.Shape[axis]
 	scale := func(o int) float64 {
 		s, _ := w.Type.Quant.At(o)
@@ -231,18 +231,18 @@ func newPatches(n *graph.Node, x [][]int16) *patches {
 	total := len(x) * v.positions()
 	every := max((total+maxPatchRows-1)/maxPatchRows, (total*p.depth+maxPatchInputs-1)/maxPatchInputs, 1)
 	for at := every / 2; at < total; at += every {
-		column, row := at%v.ow, at/v.ow%v.oh
-		image, sample := at/(v.ow*v.oh)%v.images, at/v.positions()
+		column, row := at%v.OW, at/v.OW%v.OH
+		image, sample := at/(v.OW*v.OH)%v.N, at/v.positions()
 		patch := make([]int16, p.depth)
-		for ky := range v.kh {
-			for kx := range v.kw {
-				y := row*v.stride[0] - v.before[0] + ky*v.dilation[0]
-				x0 := column*v.stride[1] - v.before[1] + kx*v.dilation[1]
-				if y < 0 || y >= v.h || x0 < 0 || x0 >= v.w {
+		for ky := range v.KH {
+			for kx := range v.KW {
+				y := row*v.Stride[0] - v.Before[0] + ky*v.Dilation[0]
+				x0 := column*v.Stride[1] - v.Before[1] + kx*v.Dilation[1]
+				if y < 0 || y >= v.H || x0 < 0 || x0 >= v.W {
 					continue
 				}
-				from := x[sample][((image*v.h+y)*v.w+x0)*v.c:][:v.c]
-				copy(patch[(ky*v.kw+kx)*v.c:], from)
+				from := x[sample][((image*v.H+y)*v.W+x0)*v.C:][:v.C]
+				copy(patch[(ky*v.KW+kx)*v.C:], from)
 			}
 		}
 		p.rows = append(p.rows, patch)

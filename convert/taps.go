@@ -9,53 +9,30 @@ import (
 // What a layer sums up to before its activation is linear in what the taps of its window see. So is its mean, and the mean
 // of each tap is enough to know it, for any weights.
 
-// view is the geometry of a layer with weights: an input (images, h, w, c), an output (images, oh, ow, ...). A fully
-// connected layer sees images of one pixel.
+// view is the geometry of a layer with weights. A fully connected layer sees images of one pixel.
 type view struct {
-	images, h, w, c   int
-	oh, ow, kh, kw    int
-	stride, dilation  [2]int // {height, width}
-	before            [2]int // zeros before the data
-	filters, depth    int    // output channels; input channels that each sees
-	depthwise, square bool   // square: not grouped, each filter sees all channels
+	graph.Geometry
+	depthwise, square bool // square: not grouped, each filter sees all channels
 }
 
 func newView(n *graph.Node) view {
-	in, out, w := n.In[0].Type.Shape, n.Out.Type.Shape, n.In[1].Type.Shape
-	slide := func(op graph.Window) view {
-		v := view{images: in[0], h: in[1], w: in[2], c: in[3], oh: out[1], ow: out[2], kh: w[1], kw: w[2],
-			stride: op.Stride, dilation: op.Dilation, filters: out[3]}
-		for i := range 2 {
-			_, v.before[i] = op.Out(i, in[1+i], w[1+i])
-		}
-		return v
-	}
 	var v view
-	switch op := n.Op.(type) {
-	case graph.Conv2D:
-		v = slide(op.Window)
-		v.depth = w[3]
-	case graph.DepthwiseConv2D:
-		v = slide(op.Window)
-		v.depth, v.depthwise = 1, true
-	default:
-		v = view{images: n.In[0].Type.Elements() / w[1], h: 1, w: 1, c: w[1], oh: 1, ow: 1, kh: 1, kw: 1,
-			stride: [2]int{1, 1}, dilation: [2]int{1, 1}, filters: w[0], depth: w[1]}
-	}
-	v.square = v.depth == v.c && !v.depthwise
+	v.Geometry, _ = n.Geometry()
+	_, v.depthwise = n.Op.(graph.DepthwiseConv2D)
+	v.square = v.Depth == v.C && !v.depthwise
 	return v
 }
 
 // taps is the number of inputs under the window.
-func (v *view) taps() int { return v.kh * v.kw * v.c }
+func (v *view) taps() int { return v.KH * v.KW * v.C }
 
 // positions is the number of places where the window stands in one sample.
-func (v *view) positions() int { return v.images * v.oh * v.ow }
+func (v *view) positions() int { return v.N * v.OH * v.OW }
 
 // sees reports whether tap k of axis sees the input at pos from an output position o: o*stride - before + k*dilation = pos.
 func (v *view) sees(axis, k, pos int) bool {
-	o := pos + v.before[axis] - k*v.dilation[axis]
-	return o >= 0 && o%v.stride[axis] == 0 && o/v.stride[axis] < [2]int{v.oh, v.ow}[axis]
+	o := pos + v.Before[axis] - k*v.Dilation[axis]
+	return o >= 0 && o%v.Stride[axis] == 0 && o/v.Stride[axis] < [2]int{v.OH, v.OW}[axis]
 }
 
 // classes groups the positions of an axis of the input by the taps that see them: there are few such groups, since but for
@@ -76,9 +53,9 @@ func (c *classes) count(class int) (n int) {
 }
 
 func (v *view) classes(axis int) (c classes) {
-	for pos := range [2]int{v.h, v.w}[axis] {
+	for pos := range [2]int{v.H, v.W}[axis] {
 		var ks []int
-		for k := range [2]int{v.kh, v.kw}[axis] {
+		for k := range [2]int{v.KH, v.KW}[axis] {
 			if v.sees(axis, k, pos) {
 				ks = append(ks, k)
 			}
@@ -104,21 +81,21 @@ func newTapSummer(v view) *tapSummer { return &tapSummer{v, v.classes(0), v.clas
 // added once, to the sum of those that the same taps see; what a tap sees is some of these sums.
 func addTaps[T int8 | int16 | float32, S int64 | float64](t *tapSummer, x []T, sums []S) {
 	across := len(t.columns.taps)
-	parts := fresh[S](len(t.rows.taps) * across * t.c)
-	for range t.images {
+	parts := fresh[S](len(t.rows.taps) * across * t.C)
+	for range t.N {
 		for _, row := range t.rows.of {
-			for from, to := 0, 0; from < t.w; from = to {
+			for from, to := 0, 0; from < t.W; from = to {
 				column := t.columns.of[from]
-				for to = from + 1; to < t.w && t.columns.of[to] == column; {
+				for to = from + 1; to < t.W && t.columns.of[to] == column; {
 					to++
 				}
-				addPixels(x[:(to-from)*t.c], parts[(row*across+column)*t.c:][:t.c])
-				x = x[(to-from)*t.c:]
+				addPixels(x[:(to-from)*t.C], parts[(row*across+column)*t.C:][:t.C])
+				x = x[(to-from)*t.C:]
 			}
 		}
 	}
 	t.each(func(row, column, tap int) {
-		part, to := parts[(row*across+column)*t.c:][:t.c], sums[tap*t.c:][:t.c]
+		part, to := parts[(row*across+column)*t.C:][:t.C], sums[tap*t.C:][:t.C]
 		for i, s := range part {
 			to[i] += s
 		}
@@ -147,7 +124,7 @@ func (t *tapSummer) each(f func(row, column, tap int)) {
 		for column, kxs := range t.columns.taps {
 			for _, ky := range kys {
 				for _, kx := range kxs {
-					f(row, column, ky*t.kw+kx)
+					f(row, column, ky*t.KW+kx)
 				}
 			}
 		}
@@ -156,8 +133,8 @@ func (t *tapSummer) each(f func(row, column, tap int)) {
 
 // seen is how many inputs of a channel each tap sees in one sample; at all other positions it sees padding.
 func (t *tapSummer) seen() []int {
-	seen := make([]int, t.kh*t.kw)
-	t.each(func(row, column, tap int) { seen[tap] += t.images * t.rows.count(row) * t.columns.count(column) })
+	seen := make([]int, t.KH*t.KW)
+	t.each(func(row, column, tap int) { seen[tap] += t.N * t.rows.count(row) * t.columns.count(column) })
 	return seen
 }
 
@@ -172,16 +149,16 @@ func fresh[T any](n int) []T {
 // response is what filter o makes of the taps' means: the sum of w * mean.
 func response[W int8 | float32](v *view, w []W, o int, mean []float64) (sum float64) {
 	if v.depthwise {
-		c := o / (v.filters / v.c)
-		for tap := range v.kh * v.kw {
-			sum += float64(float64(w[tap*v.filters+o]) * mean[tap*v.c+c])
+		c := o / (v.OC / v.C)
+		for tap := range v.KH * v.KW {
+			sum += float64(float64(w[tap*v.OC+o]) * mean[tap*v.C+c])
 		}
 		return sum
 	}
-	group := o / (v.filters / (v.c / v.depth)) * v.depth
-	for tap := range v.kh * v.kw {
-		means := mean[tap*v.c+group:][:v.depth]
-		for i, x := range w[(o*v.kh*v.kw+tap)*v.depth:][:v.depth] {
+	group := o / (v.OC / (v.C / v.Depth)) * v.Depth
+	for tap := range v.KH * v.KW {
+		means := mean[tap*v.C+group:][:v.Depth]
+		for i, x := range w[(o*v.KH*v.KW+tap)*v.Depth:][:v.Depth] {
 			sum += float64(float64(x) * means[i])
 		}
 	}

@@ -33,10 +33,10 @@ func TestTapSums(t *testing.T) {
 			data[i] = int8(r.IntN(256) - 128)
 		}
 		want, seen := make([]int64, v.taps()), make([]int, k*k)
-		for oy := range v.oh {
-			for ox := range v.ow {
+		for oy := range v.OH {
+			for ox := range v.OW {
 				for tap := range k * k {
-					y, at := oy*v.stride[0]-v.before[0]+tap/k*v.dilation[0], ox*v.stride[1]-v.before[1]+tap%k*v.dilation[1]
+					y, at := oy*v.Stride[0]-v.Before[0]+tap/k*v.Dilation[0], ox*v.Stride[1]-v.Before[1]+tap%k*v.Dilation[1]
 					if y < 0 || y >= h || at < 0 || at >= w {
 						continue
 					}

@@ -150,7 +150,7 @@ func (c *checker) level(l Level, n *Node) {
 // activation into integers as it comes (hybrid, or dynamic range, quantization).
 func (n *Node) checkFloat() error {
 	in := n.In
-	if axis, ok := n.weightAxis(); ok && n.In[1].Type.DType != Float32 {
+	if axis, ok := n.OutputAxis(); ok && n.In[1].Type.DType != Float32 {
 		if w := n.In[1].Type.DType; w != Int8 {
 			return fmt.Errorf("%v weights for float32: want int8", w)
 		}
@@ -170,7 +170,7 @@ func (n *Node) checkFloat() error {
 // checkInteger holds an integer node to the TFLite quantization specification.
 func (n *Node) checkInteger() error {
 	in := n.In
-	axis, weighted := n.weightAxis()
+	axis, weighted := n.OutputAxis()
 	if weighted {
 		in = in[:1]
 	}
@@ -209,17 +209,6 @@ func types(vs []*Value) []Type {
 		ts[i] = v.Type
 	}
 	return ts
-}
-
-// weightAxis is the dimension of the node's weight that counts output channels; false if it has no weight.
-func (n *Node) weightAxis() (axis int, ok bool) {
-	switch n.Op.(type) {
-	case Conv2D, FullyConnected:
-		return 0, true
-	case DepthwiseConv2D:
-		return 3, true
-	}
-	return 0, false
 }
 
 // checkSymmetric: quantized weights without zero points, per tensor or per channel along axis.

@@ -35,7 +35,7 @@ func packed[W, X any](c *compiler, g *window, weights []W, pack func() []X) []X 
 	}
 	c.Packs.mutex.Lock()
 	defer c.Packs.mutex.Unlock()
-	key := packKey{&weights[0], g.oc, g.kh * g.kw, g.depth}
+	key := packKey{&weights[0], g.OC, g.KH * g.KW, g.Depth}
 	p, ok := c.Packs.all[key].([]X)
 	if !ok {
 		if p = pack(); c.Packs.all == nil {
@@ -95,7 +95,7 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 	case graph.BatchMatMul:
 		return c.batchMatMul(n, op)
 	case graph.TransposeConv2D:
-		return c.transposeConv(n, op)
+		return c.transposeConv(n)
 	case graph.Resize:
 		return c.resize(n, op)
 	}
@@ -125,62 +125,15 @@ func weights[W, B any](c *compiler, n *graph.Node) (w []W, bias []B, err error) 
 	return w, bias, nil
 }
 
-// window is the geometry of a convolution: x is (n, h, w, c), the result (n, oh, ow, oc), a filter (kh, kw, depth).
-// depth < c makes c/depth groups; group k has the input channels from k*depth and oc/groups of the filters. A depthwise
-// convolution has depth 1, but the filters' channels last in memory.
-type window struct {
-	n, h, w, c    int
-	oh, ow, oc    int
-	kh, kw, depth int
-	stride        [2]int // {height, width}, as the next two
-	dilation      [2]int
-	before        [2]int // zeros before the data
-}
+// window is the geometry of a convolution, with what the kernels here want of it.
+type window struct{ graph.Geometry }
 
-// newWindow is the geometry and the activation of a Conv2D, DepthwiseConv2D or FullyConnected node.
+// newWindow is the geometry and the activation of a node with weights.
 func newWindow(n *graph.Node) (w window, act graph.Activation) {
-	x, filter, out := n.In[0].Type.Shape, n.In[1].Type.Shape, n.Out.Type.Shape
-	slide := func(op graph.Window, depth int) window {
-		w := window{
-			n: x[0], h: x[1], w: x[2], c: x[3],
-			oh: out[1], ow: out[2], oc: out[3],
-			kh: filter[1], kw: filter[2], depth: depth,
-			stride: op.Stride, dilation: op.Dilation,
-		}
-		for i := range 2 {
-			_, w.before[i] = op.Out(i, x[1+i], filter[1+i])
-		}
-		return w
-	}
-	switch op := n.Op.(type) {
-	case graph.Conv2D:
-		return slide(op.Window, filter[3]), op.Act
-	case graph.DepthwiseConv2D:
-		return slide(op.Window, 1), op.Act
-	case graph.FullyConnected: // the 1x1 convolution of 1x1 images
-		depth := filter[1]
-		return window{
-			n: n.In[0].Type.Elements() / depth, h: 1, w: 1, c: depth,
-			oh: 1, ow: 1, oc: filter[0],
-			kh: 1, kw: 1, depth: depth,
-			stride: [2]int{1, 1}, dilation: [2]int{1, 1},
-		}, op.Act
-	}
-	return window{}, graph.Linear
-}
-
-// at is the position in a row or column of x that tap k of the window at position o sees; ok is false in the padding.
-func (g *window) at(axis, o, k int) (pos int, ok bool) {
-	pos = o*g.stride[axis] - g.before[axis] + k*g.dilation[axis]
-	return pos, pos >= 0 && pos < [2]int{g.h, g.w}[axis]
-}
-
-// group is the first input channel that output channel o sees.
-func (g *window) group(o int) int {
-	perGroup := g.oc / (g.c / g.depth)
-	return o / perGroup * g.depth
+	w.Geometry, _ = n.Geometry()
+	return w, n.Op.(graph.Activated).Fused()
 }
 
 // x0 is the offset in x of the pixel (y, x) of image n; out0 that of the result's.
-func (g *window) x0(n, y, x int) int   { return ((n*g.h+y)*g.w + x) * g.c }
-func (g *window) out0(n, y, x int) int { return ((n*g.oh+y)*g.ow + x) * g.oc }
+func (g *window) x0(n, y, x int) int   { return ((n*g.H+y)*g.W + x) * g.C }
+func (g *window) out0(n, y, x int) int { return ((n*g.OH+y)*g.OW + x) * g.OC }

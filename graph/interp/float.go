@@ -66,20 +66,20 @@ func (c *compiler) floatConv(n *graph.Node) (func(), error) {
 		return nil, err
 	}
 	if f.bias == nil {
-		f.bias = make([]float32, f.oc)
+		f.bias = make([]float32, f.OC)
 	}
 	_, depthwise := n.Op.(graph.DepthwiseConv2D)
 	switch {
-	case depthwise && (c.plain || f.oc != f.c):
+	case depthwise && (c.plain || f.OC != f.C):
 		return f.depthwiseRef, nil
-	case depthwise && hasWider && f.c >= 16:
+	case depthwise && hasWider && f.C >= 16:
 		return f.depthwiseWide(), nil
 	case depthwise:
 		return f.depthwiseRows, nil
 	case c.plain:
 		return f.convRef, nil
 	}
-	if hasWide && f.depth == f.c {
+	if hasWide && f.Depth == f.C {
 		return f.wide(c), nil
 	}
 	return f.packed(), nil
@@ -93,21 +93,21 @@ func bounds(act graph.Activation) (lo, hi float32) {
 // convRef: out[n,y,x,o] = act(sum over ky, kx, i of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] * w[o,ky,kx,i] + bias[o]),
 // g being the first channel of o's group. Taps in the padding add nothing.
 func (f *floatConv) convRef() {
-	for n := range f.n {
-		for y := range f.oh {
-			for x := range f.ow {
-				for o := range f.oc {
+	for n := range f.N {
+		for y := range f.OH {
+			for x := range f.OW {
+				for o := range f.OC {
 					var sum float32
-					for ky := range f.kh {
-						for kx := range f.kw {
-							iy, inY := f.at(0, y, ky)
-							ix, inX := f.at(1, x, kx)
+					for ky := range f.KH {
+						for kx := range f.KW {
+							iy, inY := f.At(0, y, ky)
+							ix, inX := f.At(1, x, kx)
 							if !inY || !inX {
 								continue
 							}
-							in := f.x0(n, iy, ix) + f.group(o)
-							w := ((o*f.kh+ky)*f.kw + kx) * f.depth
-							for i := range f.depth {
+							in := f.x0(n, iy, ix) + f.Group(o)
+							w := ((o*f.KH+ky)*f.KW + kx) * f.Depth
+							for i := range f.Depth {
 								sum += float32(f.x[in+i] * f.w[w+i])
 							}
 						}
@@ -122,18 +122,18 @@ func (f *floatConv) convRef() {
 // depthwiseRef: out[n,y,x,c*M+m] = act(sum over ky, kx of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, c] * w[0,ky,kx,c*M+m]
 // + bias[c*M+m]), M being OC/C.
 func (f *floatConv) depthwiseRef() {
-	mult := f.oc / f.c
-	for n := range f.n {
-		for y := range f.oh {
-			for x := range f.ow {
-				for o := range f.oc {
+	mult := f.OC / f.C
+	for n := range f.N {
+		for y := range f.OH {
+			for x := range f.OW {
+				for o := range f.OC {
 					var sum float32
-					for ky := range f.kh {
-						for kx := range f.kw {
-							iy, inY := f.at(0, y, ky)
-							ix, inX := f.at(1, x, kx)
+					for ky := range f.KH {
+						for kx := range f.KW {
+							iy, inY := f.At(0, y, ky)
+							ix, inX := f.At(1, x, kx)
 							if inY && inX {
-								sum += float32(f.x[f.x0(n, iy, ix)+o/mult] * f.w[(ky*f.kw+kx)*f.oc+o])
+								sum += float32(f.x[f.x0(n, iy, ix)+o/mult] * f.w[(ky*f.KW+kx)*f.OC+o])
 							}
 						}
 					}

@@ -35,18 +35,18 @@ func (c *compiler) hybridConv(n *graph.Node) (func(), error) {
 		return nil, err
 	}
 	if f.bias == nil {
-		f.bias = make([]float32, f.oc)
+		f.bias = make([]float32, f.OC)
 	}
 	f.q = make([]int16, len(f.x))
 	alike := true
-	for o := range f.oc {
+	for o := range f.OC {
 		s, _ := n.In[1].Type.Quant.At(o)
 		f.scale = append(f.scale, s)
 		alike = alike && s == f.scale[0]
 	}
 	switch op := n.Op.(type) {
 	case graph.Conv2D: // one scale for all channels goes to an older kernel
-		f.symmetric = alike && f.depth == f.c
+		f.symmetric = alike && f.Depth == f.C
 		f.byWeight = !f.symmetric
 	case graph.FullyConnected:
 		f.symmetric = !op.Asymmetric
@@ -58,7 +58,7 @@ func (c *compiler) hybridConv(n *graph.Node) (func(), error) {
 
 // quantize turns image n of x into integers and gives their scale.
 func (f *hybridConv) quantize(n int) (scale float32) {
-	x, q := f.x[n*len(f.x)/f.n:(n+1)*len(f.x)/f.n], f.q[n*len(f.x)/f.n:]
+	x, q := f.x[n*len(f.x)/f.N:(n+1)*len(f.x)/f.N], f.q[n*len(f.x)/f.N:]
 	lo, hi := x[0], x[0]
 	for _, v := range x {
 		lo, hi = min(lo, v), max(hi, v)
@@ -115,16 +115,16 @@ func (f *hybridConv) finish(sum int64, o int, scale float32) float32 {
 }
 
 func (f *hybridConv) conv() {
-	depth := f.kh * f.kw * f.depth
-	for n := range f.n {
+	depth := f.KH * f.KW * f.Depth
+	for n := range f.N {
 		scale := f.quantize(n)
-		for y := range f.oh {
-			for x := range f.ow {
-				out := f.out[f.out0(n, y, x):][:f.oc]
+		for y := range f.OH {
+			for x := range f.OW {
+				out := f.out[f.out0(n, y, x):][:f.OC]
 				for o := range out {
 					var acc int64
 					w := f.w[o*depth : (o+1)*depth]
-					f.runs(n, y, x, f.group(o), func(in, length, k int) {
+					f.runs(n, y, x, f.Group(o), func(in, length, k int) {
 						acc += dot(f.q[in:in+length], w[k:])
 					})
 					out[o] = f.finish(acc, o, scale)
@@ -135,20 +135,20 @@ func (f *hybridConv) conv() {
 }
 
 func (f *hybridConv) depthwise() func() {
-	sum, mult := make([]int64, f.oc), f.oc/f.c
+	sum, mult := make([]int64, f.OC), f.OC/f.C
 	return func() {
-		for n := range f.n {
+		for n := range f.N {
 			scale := f.quantize(n)
-			for y := range f.oh {
-				for x := range f.ow {
+			for y := range f.OH {
+				for x := range f.OW {
 					clear(sum)
 					f.eachTap(n, y, x, func(in, tap int) {
-						q, w := f.q[in:in+f.c], f.w[tap*f.oc:][:len(sum)]
+						q, w := f.q[in:in+f.C], f.w[tap*f.OC:][:len(sum)]
 						for o := range sum {
 							sum[o] += int64(q[o/mult]) * int64(w[o])
 						}
 					})
-					out := f.out[f.out0(n, y, x):][:f.oc]
+					out := f.out[f.out0(n, y, x):][:f.OC]
 					for o, s := range sum {
 						out[o] = f.finish(s, o, scale)
 					}

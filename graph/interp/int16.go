@@ -66,7 +66,7 @@ func (c *compiler) int16Conv(n *graph.Node) (func(), error) {
 	x, w, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	f.limit = within[int16](act, out)
 	_, fully := n.Op.(graph.FullyConnected)
-	for o := range f.oc {
+	for o := range f.OC {
 		sw, _ := w.At(o)
 		if fully {
 			f.product = append(f.product, fullyConnected(x.Scale[0], sw, out.Scale[0]))
@@ -85,7 +85,7 @@ func (c *compiler) int16Conv(n *graph.Node) (func(), error) {
 
 // budget reports an accumulator that could leave the 48 bits that its requantization has room for.
 func (f *int16Conv) budget() error {
-	taps := int64(f.kh) * int64(f.kw) * int64(f.depth) << 22
+	taps := int64(f.KH) * int64(f.KW) * int64(f.Depth) << 22
 	for o, b := range f.bias {
 		if taps >= 1<<46 || b >= 1<<46 || b <= -1<<46 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
@@ -105,14 +105,14 @@ func (f *int16Conv) finish(acc int64, o int) int16 {
 
 // conv: acc[n,y,x,o] = bias[o] + sum over the taps within the data, and i, of in[n, iy, ix, g+i] * w[o,ky,kx,i].
 func (f *int16Conv) conv() {
-	depth := f.kh * f.kw * f.depth
-	for n := range f.n {
-		for y := range f.oh {
-			for x := range f.ow {
-				out := f.out[f.out0(n, y, x):][:f.oc]
+	depth := f.KH * f.KW * f.Depth
+	for n := range f.N {
+		for y := range f.OH {
+			for x := range f.OW {
+				out := f.out[f.out0(n, y, x):][:f.OC]
 				for o := range out {
 					acc, w := f.bias[o], f.w[o*depth:(o+1)*depth]
-					f.runs(n, y, x, f.group(o), func(in, length, k int) {
+					f.runs(n, y, x, f.Group(o), func(in, length, k int) {
 						acc += dot(f.x[in:in+length], w[k:])
 					})
 					out[o] = f.finish(acc, o)
@@ -134,19 +134,19 @@ func dot(x []int16, w []int8) (sum int64) {
 // depthwise returns what computes, tap by tap over all channels of a pixel, acc[n,y,x,c*M+m] = bias[c*M+m] + sum over
 // the taps within the data of in[n, iy, ix, c] * w[0,ky,kx,c*M+m], M being OC/C.
 func (f *int16Conv) depthwise() func() {
-	sum, mult := make([]int64, f.oc), f.oc/f.c
+	sum, mult := make([]int64, f.OC), f.OC/f.C
 	return func() {
-		for n := range f.n {
-			for y := range f.oh {
-				for x := range f.ow {
+		for n := range f.N {
+			for y := range f.OH {
+				for x := range f.OW {
 					copy(sum, f.bias)
 					f.eachTap(n, y, x, func(in, tap int) {
-						x, w := f.x[in:in+f.c], f.w[tap*f.oc:][:len(sum)]
+						x, w := f.x[in:in+f.C], f.w[tap*f.OC:][:len(sum)]
 						for o := range sum {
 							sum[o] += int64(x[o/mult]) * int64(w[o])
 						}
 					})
-					out := f.out[f.out0(n, y, x):][:f.oc]
+					out := f.out[f.out0(n, y, x):][:f.OC]
 					for o, s := range sum {
 						out[o] = f.finish(s, o)
 					}
@@ -162,10 +162,10 @@ func (g *window) eachTap(n, y, x int, f func(in, tap int)) {
 	ky0, ky1 := g.taps(0, y)
 	kx0, kx1 := g.taps(1, x)
 	for ky := ky0; ky < ky1; ky++ {
-		iy, _ := g.at(0, y, ky)
+		iy, _ := g.At(0, y, ky)
 		for kx := kx0; kx < kx1; kx++ {
-			ix, _ := g.at(1, x, kx)
-			f(g.x0(n, iy, ix), ky*g.kw+kx)
+			ix, _ := g.At(1, x, kx)
+			f(g.x0(n, iy, ix), ky*g.KW+kx)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	f.limit.Min -= zo
 	f.limit.Max -= zo
 	_, fully := n.Op.(graph.FullyConnected)
-	for o := range f.oc {
+	for o := range f.OC {
 		sw, _ := w.At(o)
 		switch {
 		case fully && r == quant.Double:
@@ -104,16 +104,16 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 		return nil, err
 	}
 	switch {
-	case depthwise && (c.plain || f.oc != f.c):
+	case depthwise && (c.plain || f.OC != f.C):
 		return f.depthwiseRef, nil
-	case depthwise && hasWider && f.c >= 16:
+	case depthwise && hasWider && f.C >= 16:
 		return f.depthwiseWide(), nil
 	case depthwise:
 		return f.depthwiseRows(), nil
 	case c.plain:
 		return f.convRef, nil
 	}
-	if hasWide && f.depth == f.c {
+	if hasWide && f.Depth == f.C {
 		return f.wide(c), nil
 	}
 	return f.packed(), nil
@@ -125,16 +125,16 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 func (f *intConv) budget(depthwise bool) error {
 	most := int64(max(quant.Int8Max-f.zeroX, f.zeroX-quant.Int8Min))
 	// Few layers need a look at their weights: with all of them at -128 the sum would still fit beside any of the biases.
-	taps := int64(len(f.w) / f.oc)
+	taps := int64(len(f.w) / f.OC)
 	if widest := int32(math.MaxInt32 - min(taps*128*most, math.MaxInt32)); !slices.ContainsFunc(f.bias, func(b int32) bool {
 		return b > widest || b < -widest
 	}) {
 		return nil
 	}
-	sum := make([]int64, f.oc)
-	if depth := len(f.w) / f.oc; depthwise {
+	sum := make([]int64, f.OC)
+	if depth := len(f.w) / f.OC; depthwise {
 		for i, w := range f.w {
-			sum[i%f.oc] += most * max(int64(w), -int64(w))
+			sum[i%f.OC] += most * max(int64(w), -int64(w))
 		}
 	} else {
 		for o := range sum {
@@ -155,21 +155,21 @@ func (f *intConv) budget(depthwise bool) error {
 // w[o,ky,kx,i], g being the first channel of o's group; taps in the padding add nothing, which is to say that they see
 // real 0. out = clamp(requant(acc) + zero).
 func (f *intConv) convRef() {
-	for n := range f.n {
-		for y := range f.oh {
-			for x := range f.ow {
-				for o := range f.oc {
+	for n := range f.N {
+		for y := range f.OH {
+			for x := range f.OW {
+				for o := range f.OC {
 					acc := f.bias[o]
-					for ky := range f.kh {
-						for kx := range f.kw {
-							iy, inY := f.at(0, y, ky)
-							ix, inX := f.at(1, x, kx)
+					for ky := range f.KH {
+						for kx := range f.KW {
+							iy, inY := f.At(0, y, ky)
+							ix, inX := f.At(1, x, kx)
 							if !inY || !inX {
 								continue
 							}
-							in := f.x0(n, iy, ix) + f.group(o)
-							w := ((o*f.kh+ky)*f.kw + kx) * f.depth
-							for i := range f.depth {
+							in := f.x0(n, iy, ix) + f.Group(o)
+							w := ((o*f.KH+ky)*f.KW + kx) * f.Depth
+							for i := range f.Depth {
 								acc += (int32(f.x[in+i]) - f.zeroX) * int32(f.w[w+i])
 							}
 						}
@@ -183,18 +183,18 @@ func (f *intConv) convRef() {
 
 // depthwiseRef: as convRef, but acc[n,y,x,c*M+m] sums (in[n, ..., c] - zeroX) * w[0,ky,kx,c*M+m], M being OC/C.
 func (f *intConv) depthwiseRef() {
-	mult := f.oc / f.c
-	for n := range f.n {
-		for y := range f.oh {
-			for x := range f.ow {
-				for o := range f.oc {
+	mult := f.OC / f.C
+	for n := range f.N {
+		for y := range f.OH {
+			for x := range f.OW {
+				for o := range f.OC {
 					acc := f.bias[o]
-					for ky := range f.kh {
-						for kx := range f.kw {
-							iy, inY := f.at(0, y, ky)
-							ix, inX := f.at(1, x, kx)
+					for ky := range f.KH {
+						for kx := range f.KW {
+							iy, inY := f.At(0, y, ky)
+							ix, inX := f.At(1, x, kx)
 							if inY && inX {
-								acc += (int32(f.x[f.x0(n, iy, ix)+o/mult]) - f.zeroX) * int32(f.w[(ky*f.kw+kx)*f.oc+o])
+								acc += (int32(f.x[f.x0(n, iy, ix)+o/mult]) - f.zeroX) * int32(f.w[(ky*f.KW+kx)*f.OC+o])
 							}
 						}
 					}

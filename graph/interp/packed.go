@@ -10,8 +10,8 @@ const lanes = 8
 // panels calls put for each panel, lane and tap that has a weight: panel p holds the output channels first..first+7 of
 // one group, k counts the taps (ky, kx, i), and i is the weight's place in w. It returns the first channel of each panel.
 func (g *window) panels(put func(p, lane, k, i int)) (first []int) {
-	perGroup, depth := g.oc/(g.c/g.depth), g.kh*g.kw*g.depth
-	for group := 0; group < g.oc; group += perGroup {
+	perGroup, depth := g.OC/(g.C/g.Depth), g.KH*g.KW*g.Depth
+	for group := 0; group < g.OC; group += perGroup {
 		for o := group; o < group+perGroup; o += lanes {
 			for lane := range min(lanes, group+perGroup-o) {
 				for k := range depth {
@@ -26,20 +26,20 @@ func (g *window) panels(put func(p, lane, k, i int)) (first []int) {
 
 // panelCount is the number of panels.
 func (g *window) panelCount() int {
-	groups := g.c / g.depth
-	return groups * ((g.oc/groups + lanes - 1) / lanes)
+	groups := g.C / g.Depth
+	return groups * ((g.OC/groups + lanes - 1) / lanes)
 }
 
 // width is the number of channels of the panel that begins at o.
 func (g *window) width(o int) int {
-	perGroup := g.oc / (g.c / g.depth)
+	perGroup := g.OC / (g.C / g.Depth)
 	return min(lanes, perGroup-o%perGroup)
 }
 
 // taps is the range of the kernel's taps along axis that meet the data at output position o.
 func (g *window) taps(axis, o int) (lo, hi int) {
-	taps, size := [2]int{g.kh, g.kw}[axis], [2]int{g.h, g.w}[axis]
-	pos, dil := o*g.stride[axis]-g.before[axis], g.dilation[axis]
+	taps, size := [2]int{g.KH, g.KW}[axis], [2]int{g.H, g.W}[axis]
+	pos, dil := o*g.Stride[axis]-g.Before[axis], g.Dilation[axis]
 	if pos < 0 {
 		lo = min((-pos+dil-1)/dil, taps)
 	}
@@ -59,30 +59,30 @@ func (g *window) runs(n, y, x, c0 int, dot func(in, length, k int)) {
 		return
 	}
 	for ky := ky0; ky < ky1; ky++ {
-		iy, _ := g.at(0, y, ky)
-		if g.dilation[1] == 1 && g.depth == g.c { // neighbouring taps are neighbours in memory
-			ix, _ := g.at(1, x, kx0)
-			dot(g.x0(n, iy, ix), (kx1-kx0)*g.c, (ky*g.kw+kx0)*g.depth)
+		iy, _ := g.At(0, y, ky)
+		if g.Dilation[1] == 1 && g.Depth == g.C { // neighbouring taps are neighbours in memory
+			ix, _ := g.At(1, x, kx0)
+			dot(g.x0(n, iy, ix), (kx1-kx0)*g.C, (ky*g.KW+kx0)*g.Depth)
 			continue
 		}
 		for kx := kx0; kx < kx1; kx++ {
-			ix, _ := g.at(1, x, kx)
-			dot(g.x0(n, iy, ix)+c0, g.depth, (ky*g.kw+kx)*g.depth)
+			ix, _ := g.At(1, x, kx)
+			dot(g.x0(n, iy, ix)+c0, g.Depth, (ky*g.KW+kx)*g.Depth)
 		}
 	}
 }
 
 // packed returns convRef's faster equal.
 func (f *floatConv) packed() func() {
-	depth := f.kh * f.kw * f.depth
+	depth := f.KH * f.KW * f.Depth
 	packed := make([]float32, f.panelCount()*depth*lanes)
 	first := f.panels(func(p, lane, k, i int) { packed[(p*depth+k)*lanes+lane] = f.w[i] })
 	return func() {
 		for p, o := range first {
-			panel, width, c0 := packed[p*depth*lanes:(p+1)*depth*lanes], f.width(o), f.group(o)
-			for n := range f.n {
-				for y := range f.oh {
-					for x := range f.ow {
+			panel, width, c0 := packed[p*depth*lanes:(p+1)*depth*lanes], f.width(o), f.Group(o)
+			for n := range f.N {
+				for y := range f.OH {
+					for x := range f.OW {
 						var sum [lanes]float32
 						f.runs(n, y, x, c0, func(in, length, k int) {
 							dotFloat(&sum, f.x[in:in+length], panel[k*lanes:])
@@ -122,17 +122,17 @@ func dotFloat(sum *[lanes]float32, x, w []float32) {
 // their weights, x*(a + b*2^32) adds x*a to the low and x*b to the high half of a 64-bit sum. The halves interfere only
 // by the borrow of a negative low half, which unpair takes back; each fits an int32, as budget has proved.
 func (f *intConv) packed() func() {
-	depth := f.kh * f.kw * f.depth
+	depth := f.KH * f.KW * f.Depth
 	packed := make([][lanes / 2]int64, f.panelCount()*depth)
 	first := f.panels(func(p, lane, k, i int) {
 		packed[p*depth+k][lane/2] += int64(f.w[i]) << (lane % 2 * 32)
 	})
 	return func() {
 		for p, o := range first {
-			panel, width, c0 := packed[p*depth:(p+1)*depth], f.width(o), f.group(o)
-			for n := range f.n {
-				for y := range f.oh {
-					for x := range f.ow {
+			panel, width, c0 := packed[p*depth:(p+1)*depth], f.width(o), f.Group(o)
+			for n := range f.N {
+				for y := range f.OH {
+					for x := range f.OW {
 						var sum [lanes / 2]int64
 						f.runs(n, y, x, c0, func(in, length, k int) {
 							dotInt(&sum, f.x[in:in+length], panel[k:], int64(f.zeroX))
@@ -173,18 +173,18 @@ func dotInt(sum *[lanes / 2]int64, x []int8, w [][lanes / 2]int64, zero int64) {
 
 // depthwiseRows is depthwiseRef for a multiplier of 1, tap by tap over all channels of a pixel.
 func (f *floatConv) depthwiseRows() {
-	for n := range f.n {
-		for y := range f.oh {
+	for n := range f.N {
+		for y := range f.OH {
 			ky0, ky1 := f.taps(0, y)
-			for x := range f.ow {
+			for x := range f.OW {
 				kx0, kx1 := f.taps(1, x)
-				sum := f.out[f.out0(n, y, x):][:f.c]
+				sum := f.out[f.out0(n, y, x):][:f.C]
 				clear(sum)
 				for ky := ky0; ky < ky1; ky++ {
 					for kx := kx0; kx < kx1; kx++ {
-						iy, _ := f.at(0, y, ky)
-						ix, _ := f.at(1, x, kx)
-						in, w := f.x[f.x0(n, iy, ix):][:len(sum)], f.w[(ky*f.kw+kx)*f.c:][:len(sum)]
+						iy, _ := f.At(0, y, ky)
+						ix, _ := f.At(1, x, kx)
+						in, w := f.x[f.x0(n, iy, ix):][:len(sum)], f.w[(ky*f.KW+kx)*f.C:][:len(sum)]
 						for c := range sum {
 							sum[c] += float32(in[c] * w[c])
 						}
@@ -200,25 +200,25 @@ func (f *floatConv) depthwiseRows() {
 
 // depthwiseRows is depthwiseRef for a multiplier of 1, tap by tap over all channels of a pixel.
 func (f *intConv) depthwiseRows() func() {
-	sum := make([]int32, f.c)
+	sum := make([]int32, f.C)
 	return func() {
-		for n := range f.n {
-			for y := range f.oh {
+		for n := range f.N {
+			for y := range f.OH {
 				ky0, ky1 := f.taps(0, y)
-				for x := range f.ow {
+				for x := range f.OW {
 					kx0, kx1 := f.taps(1, x)
 					copy(sum, f.bias)
 					for ky := ky0; ky < ky1; ky++ {
 						for kx := kx0; kx < kx1; kx++ {
-							iy, _ := f.at(0, y, ky)
-							ix, _ := f.at(1, x, kx)
-							in, w := f.x[f.x0(n, iy, ix):][:len(sum)], f.w[(ky*f.kw+kx)*f.c:][:len(sum)]
+							iy, _ := f.At(0, y, ky)
+							ix, _ := f.At(1, x, kx)
+							in, w := f.x[f.x0(n, iy, ix):][:len(sum)], f.w[(ky*f.KW+kx)*f.C:][:len(sum)]
 							for c := range sum {
 								sum[c] += (int32(in[c]) - f.zeroX) * int32(w[c])
 							}
 						}
 					}
-					out := f.out[f.out0(n, y, x):][:f.c]
+					out := f.out[f.out0(n, y, x):][:f.C]
 					for c, s := range sum {
 						out[c] = f.finish(s, c)
 					}

@@ -56,7 +56,7 @@ func matrices(v *graph.Value) (batch []int, rows, columns int) {
 }
 
 // transposeConv returns what computes a TransposeConv2D node. The window slides over the result.
-func (c *compiler) transposeConv(n *graph.Node, op graph.TransposeConv2D) (func(), error) {
+func (c *compiler) transposeConv(n *graph.Node) (func(), error) {
 	x, ok := c.data[n.In[0]].([]float32)
 	if !ok {
 		return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
@@ -66,16 +66,10 @@ func (c *compiler) transposeConv(n *graph.Node, op graph.TransposeConv2D) (func(
 		return nil, err
 	}
 	out := c.data[n.Out].([]float32)
-	image, seen, kernel := n.Out.Type.Shape, n.In[0].Type.Shape, n.In[1].Type.Shape
-	g := &window{
-		n: image[0], h: image[1], w: image[2], c: image[3], oh: seen[1], ow: seen[2], oc: seen[3],
-		kh: kernel[1], kw: kernel[2], depth: image[3], stride: op.Stride, dilation: op.Dilation,
-	}
-	for i := range 2 {
-		_, g.before[i] = op.Out(i, image[1+i], kernel[1+i])
-	}
+	g := new(window)
+	g.Geometry, _ = n.Geometry()
 	if bias == nil {
-		bias = make([]float32, g.c)
+		bias = make([]float32, g.C)
 	}
 	return func() { g.scatter(x, w, bias, out) }, nil
 }
@@ -84,20 +78,20 @@ func (c *compiler) transposeConv(n *graph.Node, op graph.TransposeConv2D) (func(
 // and i, plus bias[o].
 func (g *window) scatter(seen, w, bias, image []float32) {
 	clear(image)
-	for n := range g.n {
-		for y := range g.oh {
-			for x := range g.ow {
-				from := seen[g.out0(n, y, x):][:g.oc]
-				for ky := range g.kh {
-					for kx := range g.kw {
-						iy, inY := g.at(0, y, ky)
-						ix, inX := g.at(1, x, kx)
+	for n := range g.N {
+		for y := range g.OH {
+			for x := range g.OW {
+				from := seen[g.out0(n, y, x):][:g.OC]
+				for ky := range g.KH {
+					for kx := range g.KW {
+						iy, inY := g.At(0, y, ky)
+						ix, inX := g.At(1, x, kx)
 						if !inY || !inX {
 							continue
 						}
-						to := image[g.x0(n, iy, ix):][:g.c]
+						to := image[g.x0(n, iy, ix):][:g.C]
 						for o := range to {
-							tap := w[((o*g.kh+ky)*g.kw+kx)*g.oc:][:g.oc]
+							tap := w[((o*g.KH+ky)*g.KW+kx)*g.OC:][:g.OC]
 							for i, v := range from {
 								to[o] += float32(v * tap[i])
 							}
@@ -108,7 +102,7 @@ func (g *window) scatter(seen, w, bias, image []float32) {
 		}
 	}
 	for i := range image {
-		image[i] += bias[i%g.c]
+		image[i] += bias[i%g.C]
 	}
 }
 

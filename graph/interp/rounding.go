@@ -23,7 +23,7 @@ func builtin(r quant.Rounding) quant.Rounding {
 // leftConv is the rounding of a convolution that XNNPACK leaves to TFLite's optimized kernels, as it does one with int4
 // weights: ruy's, but for groups, which have no optimized kernel.
 func leftConv(g *window) quant.Rounding {
-	if g.depth != g.c {
+	if g.Depth != g.C {
 		return quant.Double
 	}
 	return quant.DoubleUp

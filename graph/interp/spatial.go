@@ -12,14 +12,8 @@ import (
 
 // pool returns what computes a Pool node. XNNPACK leaves an int8 average to TFLite's kernel.
 func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
-	x, out := n.In[0].Type.Shape, n.Out.Type.Shape
-	g := window{
-		n: x[0], h: x[1], w: x[2], c: x[3], oh: out[1], ow: out[2], oc: x[3],
-		kh: op.Size[0], kw: op.Size[1], stride: op.Stride, dilation: op.Dilation,
-	}
-	for i := range 2 {
-		_, g.before[i] = op.Out(i, x[1+i], op.Size[i])
-	}
+	var g window
+	g.Geometry, _ = n.Geometry()
 	switch x := c.data[n.In[0]].(type) {
 	case []float32:
 		lo, hi := bounds(op.Act)
@@ -29,7 +23,7 @@ func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
 		}
 		return pool(&g, x, c.data[n.Out].([]float32), func(v []float32) float32 { return min(max(f(v), lo), hi) }), nil
 	case []int8:
-		if int64(g.kh)*int64(g.kw) > math.MaxInt32/256 {
+		if int64(g.KH)*int64(g.KW) > math.MaxInt32/256 {
 			return nil, fmt.Errorf("a window of %v may overflow its accumulator", op.Size)
 		}
 		r, f := builtin(c.Rounding), intMean[int8]
@@ -39,7 +33,7 @@ func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
 		limit := activation(r, op.Act, n.Out.Type.Quant)
 		return pool(&g, x, c.data[n.Out].([]int8), func(v []int8) int8 { return int8(limit.Clamp(int32(f(v)))) }), nil
 	case []int16:
-		if int64(g.kh)*int64(g.kw) > math.MaxInt32/(1<<16) {
+		if int64(g.KH)*int64(g.KW) > math.MaxInt32/(1<<16) {
 			return nil, fmt.Errorf("a window of %v may overflow its accumulator", op.Size)
 		}
 		f := intMean[int16]
@@ -54,19 +48,19 @@ func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
 
 // pool gives f what each window holds of a channel, padding left out, in the order of the taps.
 func pool[T any](g *window, x, out []T, f func([]T) T) func() {
-	seen := make([]T, 0, min(g.kh, g.h)*min(g.kw, g.w))
+	seen := make([]T, 0, min(g.KH, g.H)*min(g.KW, g.W))
 	return func() {
-		for n := range g.n {
-			for oy := range g.oh {
+		for n := range g.N {
+			for oy := range g.OH {
 				ky0, ky1 := g.taps(0, oy)
-				for ox := range g.ow {
+				for ox := range g.OW {
 					kx0, kx1 := g.taps(1, ox)
-					for c := range g.c {
+					for c := range g.C {
 						seen = seen[:0]
 						for ky := ky0; ky < ky1; ky++ {
-							y, _ := g.at(0, oy, ky)
+							y, _ := g.At(0, oy, ky)
 							for kx := kx0; kx < kx1; kx++ {
-								x0, _ := g.at(1, ox, kx)
+								x0, _ := g.At(1, ox, kx)
 								seen = append(seen, x[g.x0(n, y, x0)+c])
 							}
 						}

@@ -33,9 +33,9 @@ type blocked[X, S any] struct {
 type span struct{ from, to, kx0, kx1 int }
 
 func newBlocked[X, S any](g window, x []X, unit int, dots []dotLoop[X, S]) *blocked[X, S] {
-	if g.kh == 1 && g.kw == 1 && g.stride == [2]int{1, 1} && g.before == [2]int{} {
-		pixels := g.n * g.h * g.w // in one row: an input for each output
-		g.n, g.h, g.oh, g.w, g.ow = 1, 1, 1, pixels, pixels
+	if g.KH == 1 && g.KW == 1 && g.Stride == [2]int{1, 1} && g.Before == [2]int{} {
+		pixels := g.N * g.H * g.W // in one row: an input for each output
+		g.N, g.H, g.OH, g.W, g.OW = 1, 1, 1, pixels, pixels
 	}
 	b := &blocked[X, S]{window: g, x: x, unit: unit, dots: dots, sum: make([]S, mostPixels*block)}
 	b.spans = g.spans()
@@ -44,7 +44,7 @@ func newBlocked[X, S any](g window, x []X, unit int, dots []dotLoop[X, S]) *bloc
 
 // spans divides a row of the result.
 func (g *window) spans() (spans []span) {
-	for at := range g.ow {
+	for at := range g.OW {
 		kx0, kx1 := g.taps(1, at)
 		if last := len(spans) - 1; last >= 0 && spans[last].kx0 == kx0 && spans[last].kx1 == kx1 {
 			spans[last].to++
@@ -57,19 +57,19 @@ func (g *window) spans() (spans []span) {
 
 // pack lays weights (oc, kh*kw, depth) out for w; of what they lack to the window's depth it makes zeros.
 func pack[W, X int8 | int16 | float32, S any](b *blocked[X, S], weights []W, depth int) []X {
-	taps := b.kh * b.kw
-	size := block * taps * b.depth
-	packed := make([]X, (b.oc+block-1)/block*size)
+	taps := b.KH * b.KW
+	size := block * taps * b.Depth
+	packed := make([]X, (b.OC+block-1)/block*size)
 	var group sync.WaitGroup
-	share := max((b.oc/block+runtime.GOMAXPROCS(0))/runtime.GOMAXPROCS(0), 1) * block // channels a processor takes
-	for from := 0; from < b.oc; from += share {
+	share := max((b.OC/block+runtime.GOMAXPROCS(0))/runtime.GOMAXPROCS(0), 1) * block // channels a processor takes
+	for from := 0; from < b.OC; from += share {
 		group.Go(func() {
-			for first := from; first < min(from+share, b.oc); first += block {
-				filters := make([][]W, min(block, b.oc-first))
+			for first := from; first < min(from+share, b.OC); first += block {
+				filters := make([][]W, min(block, b.OC-first))
 				for o := range filters {
 					filters[o] = weights[(first+o)*taps*depth:][:taps*depth]
-					if depth != b.depth {
-						filters[o] = deepen(filters[o], depth, b.depth)
+					if depth != b.Depth {
+						filters[o] = deepen(filters[o], depth, b.Depth)
 					}
 				}
 				interleave(packed[first/block*size:], filters, b.unit)
@@ -108,11 +108,11 @@ func deepen[W any](filter []W, from, to int) []W {
 // run computes every sum from what begin sets it to. end gets those of some neighbouring pixels, (pixels, block), the first
 // of the block's channels, and the place of the first result.
 func (b *blocked[X, S]) run(begin func(sum []S, first int), end func(sum []S, first, at, pixels int)) {
-	depth, step := b.kh*b.kw*b.depth, b.stride[1]*b.c*4/b.unit
-	for first := 0; first < b.oc; first += block {
+	depth, step := b.KH*b.KW*b.Depth, b.Stride[1]*b.C*4/b.unit
+	for first := 0; first < b.OC; first += block {
 		w := b.w[first*depth:]
-		for n := range b.n {
-			for y := range b.oh {
+		for n := range b.N {
+			for y := range b.OH {
 				for _, s := range b.spans {
 					for x := s.from; x < s.to; {
 						d := b.dots[0]
@@ -138,18 +138,18 @@ func (b *blocked[X, S]) stretches(n, y, x int, s span, dot func(in, length, k in
 	if s.kx0 == s.kx1 {
 		return
 	}
-	ix, _ := b.at(1, x, s.kx0)
+	ix, _ := b.At(1, x, s.kx0)
 	ky0, ky1 := b.taps(0, y)
 	for ky := ky0; ky < ky1; ky++ {
-		iy, _ := b.at(0, y, ky)
-		in, k := b.x0(n, iy, ix), (ky*b.kw+s.kx0)*b.depth
-		if b.dilation[1] == 1 { // neighbouring taps are neighbours in memory
-			dot(in, (s.kx1-s.kx0)*b.c, k)
+		iy, _ := b.At(0, y, ky)
+		in, k := b.x0(n, iy, ix), (ky*b.KW+s.kx0)*b.Depth
+		if b.Dilation[1] == 1 { // neighbouring taps are neighbours in memory
+			dot(in, (s.kx1-s.kx0)*b.C, k)
 			continue
 		}
 		for range s.kx1 - s.kx0 {
-			dot(in, b.depth, k)
-			in, k = in+b.dilation[1]*b.c, k+b.depth
+			dot(in, b.Depth, k)
+			in, k = in+b.Dilation[1]*b.C, k+b.Depth
 		}
 	}
 }
@@ -169,20 +169,20 @@ func forSums(v []float32) (blocks [][]float32) {
 // wide returns convRef's equal for a convolution without groups.
 func (f *floatConv) wide(c *compiler) func() {
 	b := newBlocked(f.window, f.x, 1, floatDots())
-	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.depth) })
+	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.Depth) })
 	bias := forSums(f.bias)
 	begin := func(sum []float32, _ int) { clear(sum) }
 	end := func(sum []float32, first, at, pixels int) {
-		width := min(block, f.oc-first)
+		width := min(block, f.OC-first)
 		if hasWider && width == block {
-			finishFloat(&f.out[at], &sum[0], &bias[first/block][0], 4*f.oc, pixels, f.lo, f.hi)
+			finishFloat(&f.out[at], &sum[0], &bias[first/block][0], 4*f.OC, pixels, f.lo, f.hi)
 			return
 		}
 		if hasWider {
 			finishFloat(&sum[0], &sum[0], &bias[first/block][0], 4*block, pixels, f.lo, f.hi)
 		}
 		for p := range pixels {
-			out := f.out[at+p*f.oc:][:width]
+			out := f.out[at+p*f.OC:][:width]
 			copy(out, sum[p*block:])
 			if !hasWider {
 				for i, v := range out {
@@ -199,29 +199,29 @@ func (f *floatConv) wide(c *compiler) func() {
 // zeros.
 func (f *intConv) wide(c *compiler) func() {
 	even := f.window
-	even.c += f.c % 2
-	even.depth += f.c % 2
-	centred := make([]int16, f.n*f.h*f.window.w*even.c)
+	even.C += f.C % 2
+	even.Depth += f.C % 2
+	centred := make([]int16, f.N*f.H*f.window.W*even.C)
 	b := newBlocked(even, centred, 2, intDots())
-	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.depth) })
+	b.w = packed(c, &b.window, f.w, func() []int16 { return pack(b, f.w, f.Depth) })
 	begin := func(sum []int32, first int) {
-		bias := f.bias[first:min(first+block, f.oc)]
+		bias := f.bias[first:min(first+block, f.OC)]
 		for at := 0; at < len(sum); at += block {
 			copy(sum[at:], bias)
 		}
 	}
 	end := f.finishBlock()
 	return func() {
-		f.centre(centred, even.c)
+		f.centre(centred, even.C)
 		b.run(begin, end)
 	}
 }
 
 // centre writes the input less its zero point, for pixels of so many channels.
 func (f *intConv) centre(centred []int16, channels int) {
-	if channels != f.c {
-		for at, to := 0, 0; at < len(f.x); at, to = at+f.c, to+channels {
-			for i, q := range f.x[at : at+f.c] {
+	if channels != f.C {
+		for at, to := 0, 0; at < len(f.x); at, to = at+f.C, to+channels {
+			for i, q := range f.x[at : at+f.C] {
 				centred[to+i] = int16(int32(q) - f.zeroX)
 			}
 		}
@@ -241,10 +241,10 @@ func (f *intConv) finishBlock() func(sum []int32, first, at, pixels int) {
 	ratios := f.ratios()
 	if ratios == nil {
 		return func(sum []int32, first, at, pixels int) {
-			width := min(block, f.oc-first)
+			width := min(block, f.OC-first)
 			for p := range pixels {
 				for i, s := range sum[p*block:][:width] {
-					f.out[at+p*f.oc+i] = f.finish(s, first+i)
+					f.out[at+p*f.OC+i] = f.finish(s, first+i)
 				}
 			}
 		}
@@ -254,9 +254,9 @@ func (f *intConv) finishBlock() func(sum []int32, first, at, pixels int) {
 	lo, hi := float32(f.limit.Min), float32(f.limit.Max)
 	return func(sum []int32, first, at, pixels int) {
 		finishInt(&narrow[0], &sum[0], &ratio[first/block][0], len(sum), lo, hi, f.zero)
-		width := min(block, f.oc-first)
+		width := min(block, f.OC-first)
 		for p := range pixels {
-			copy(f.out[at+p*f.oc:][:width], narrow[p*block:])
+			copy(f.out[at+p*f.OC:][:width], narrow[p*block:])
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (f *intConv) ratios() []float32 {
 	if !hasWider || !f.single {
 		return nil
 	}
-	ratios := make([]float32, f.oc)
+	ratios := make([]float32, f.OC)
 	for o, r := range f.requant {
 		ratios[o] = r.Ratio()
 	}

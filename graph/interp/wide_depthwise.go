@@ -12,19 +12,19 @@ type depthRow struct {
 
 // depthwiseWide returns depthwiseRows' equal.
 func (f *floatConv) depthwiseWide() func() {
-	whole, spans := f.c&^15, f.spans()
-	r := depthRow{channels: whole, step: 4 * f.stride[1] * f.c, row: 4 * f.dilation[0] * f.window.w * f.c,
-		tap: 4 * f.dilation[1] * f.c, weightRow: 4 * f.kw * f.c, pixel: 4 * f.c, lo: f.lo, hi: f.hi}
+	whole, spans := f.C&^15, f.spans()
+	r := depthRow{channels: whole, step: 4 * f.Stride[1] * f.C, row: 4 * f.Dilation[0] * f.window.W * f.C,
+		tap: 4 * f.Dilation[1] * f.C, weightRow: 4 * f.KW * f.C, pixel: 4 * f.C, lo: f.lo, hi: f.hi}
 	return func() {
-		for n := range f.n {
-			for y := range f.oh {
+		for n := range f.N {
+			for y := range f.OH {
 				ky0, ky1 := f.taps(0, y)
 				for _, s := range spans {
 					r.pixels, r.rows, r.taps = s.to-s.from, ky1-ky0, s.kx1-s.kx0
 					if r.rows > 0 && r.taps > 0 {
-						iy, _ := f.at(0, y, ky0)
-						ix, _ := f.at(1, s.from, s.kx0)
-						depthFloat(&f.out[f.out0(n, y, s.from)], &f.x[f.x0(n, iy, ix)], &f.w[(ky0*f.kw+s.kx0)*f.c], &f.bias[0], &r)
+						iy, _ := f.At(0, y, ky0)
+						ix, _ := f.At(1, s.from, s.kx0)
+						depthFloat(&f.out[f.out0(n, y, s.from)], &f.x[f.x0(n, iy, ix)], &f.w[(ky0*f.KW+s.kx0)*f.C], &f.bias[0], &r)
 					} else {
 						f.depthwiseChannels(n, y, s, ky0, ky1, 0)
 					}
@@ -38,13 +38,13 @@ func (f *floatConv) depthwiseWide() func() {
 // depthwiseChannels computes the channels from first on for the results of a span.
 func (f *floatConv) depthwiseChannels(n, y int, s span, ky0, ky1, first int) {
 	for x := s.from; x < s.to; x++ {
-		for c := first; c < f.c; c++ {
+		for c := first; c < f.C; c++ {
 			var sum float32
 			for ky := ky0; ky < ky1; ky++ {
 				for kx := s.kx0; kx < s.kx1; kx++ {
-					iy, _ := f.at(0, y, ky)
-					ix, _ := f.at(1, x, kx)
-					sum += float32(f.x[f.x0(n, iy, ix)+c] * f.w[(ky*f.kw+kx)*f.c+c])
+					iy, _ := f.At(0, y, ky)
+					ix, _ := f.At(1, x, kx)
+					sum += float32(f.x[f.x0(n, iy, ix)+c] * f.w[(ky*f.KW+kx)*f.C+c])
 				}
 			}
 			f.out[f.out0(n, y, x)+c] = f.finish(sum, c)
@@ -54,19 +54,19 @@ func (f *floatConv) depthwiseChannels(n, y int, s span, ky0, ky1, first int) {
 
 // depthwiseWide returns depthwiseRows' equal.
 func (f *intConv) depthwiseWide() func() {
-	whole := f.c &^ 15
+	whole := f.C &^ 15
 	wide := make([]int32, len(f.w))
 	for i, w := range f.w {
 		wide[i] = int32(w)
 	}
-	sum, ratios := make([]int32, f.c), f.ratios()
+	sum, ratios := make([]int32, f.C), f.ratios()
 	lo, hi := float32(f.limit.Min), float32(f.limit.Max)
 	begin := func(int) { copy(sum, f.bias) }
 	do := func(in, w, n int) {
-		tapsInt(&sum[0], &f.x[in], &wide[w], n, f.c, whole, f.zeroX)
+		tapsInt(&sum[0], &f.x[in], &wide[w], n, f.C, whole, f.zeroX)
 		for t := range n {
-			x, w := f.x[in+t*f.c:][:f.c], wide[w+t*f.c:][:f.c]
-			for c := whole; c < f.c; c++ {
+			x, w := f.x[in+t*f.C:][:f.C], wide[w+t*f.C:][:f.C]
+			for c := whole; c < f.C; c++ {
 				sum[c] += (int32(x[c]) - f.zeroX) * w[c]
 			}
 		}
@@ -77,7 +77,7 @@ func (f *intConv) depthwiseWide() func() {
 			finishInt(&f.out[out], &sum[0], &ratios[0], whole, lo, hi, f.zero)
 			done = whole
 		}
-		for c := done; c < f.c; c++ {
+		for c := done; c < f.C; c++ {
 			f.out[out+c] = f.finish(sum[c], c)
 		}
 	}
@@ -87,24 +87,24 @@ func (f *intConv) depthwiseWide() func() {
 // eachPixel goes through the pixels of a depthwise result, each at its place out: begin, then do for every run of n taps
 // that are neighbours in memory, with the places of the first in the input and in the weights, then end.
 func (g *window) eachPixel(begin func(out int), do func(in, w, n int), end func(out int)) {
-	for n := range g.n {
-		for y := range g.oh {
+	for n := range g.N {
+		for y := range g.OH {
 			ky0, ky1 := g.taps(0, y)
-			for x := range g.ow {
+			for x := range g.OW {
 				kx0, kx1 := g.taps(1, x)
 				out := g.out0(n, y, x)
 				begin(out)
 				for ky := ky0; ky < ky1 && kx0 < kx1; ky++ {
-					iy, _ := g.at(0, y, ky)
-					ix, _ := g.at(1, x, kx0)
-					in, w := g.x0(n, iy, ix), (ky*g.kw+kx0)*g.c
-					if g.dilation[1] == 1 {
+					iy, _ := g.At(0, y, ky)
+					ix, _ := g.At(1, x, kx0)
+					in, w := g.x0(n, iy, ix), (ky*g.KW+kx0)*g.C
+					if g.Dilation[1] == 1 {
 						do(in, w, kx1-kx0)
 						continue
 					}
 					for range kx1 - kx0 {
 						do(in, w, 1)
-						in, w = in+g.dilation[1]*g.c, w+g.c
+						in, w = in+g.Dilation[1]*g.C, w+g.C
 					}
 				}
 				end(out)

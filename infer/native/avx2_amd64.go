@@ -70,7 +70,7 @@ func (c *compiler) avxvnniConv(f *conv) work {
 	if f.depthwise {
 		return c.avx2Depthwise(f, c.avxvnniDepthwise3x3)
 	}
-	if f.x.stride%pixelStep == 0 && (f.c >= 16 || f.kw == 1 || f.depth < f.c) {
+	if f.x.stride%pixelStep == 0 && (f.C >= 16 || f.KW == 1 || f.Depth < f.C) {
 		return c.product(f, avxvnniKernels, c.pixelTaps(f))
 	}
 	in, ok := c.byteImage(f)
@@ -83,11 +83,11 @@ func (c *compiler) avxvnniConv(f *conv) work {
 // avx2Depthwise returns a depthwise convolution: fast for what it takes, else two taps at a time. An input channel of
 // which several output channels are made, or that is not laid out for kernels, is repeated first.
 func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) work) work {
-	if f.oc > f.c || f.x.stride%pixelStep != 0 {
+	if f.OC > f.C || f.x.stride%pixelStep != 0 {
 		g, repeat := c.repeated(f)
 		return append(alone(repeat), c.avx2Depthwise(g, fast)...)
 	}
-	if f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2 {
+	if f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2 {
 		return fast(f)
 	}
 	return c.depthwisePairs(f)

@@ -39,7 +39,7 @@ func avx2DepthwisePairs(a *tapsArgs)
 
 func (c *compiler) avx2Depthwise3x3(f *conv) work {
 	kernel := avx2Depthwise1
-	if f.stride[1] == 2 {
+	if f.Stride[1] == 2 {
 		kernel = avx2Depthwise2
 	}
 	pairs := [][2]int{{0, 3}, {1, 4}, {2, 5}, {6, 7}, {-1, 8}}
@@ -54,7 +54,7 @@ func (c *compiler) avxvnniDepthwise3x3(f *conv) work {
 		if left <= 16 {
 			rows = 2
 		}
-		return depthwiseKernel{avxvnniDepthwiseKernels[f.stride[1]-1][rows-1], 32 / rows, rows, c.columnPanel(f, o, 32, rows)}
+		return depthwiseKernel{avxvnniDepthwiseKernels[f.Stride[1]-1][rows-1], 32 / rows, rows, c.columnPanel(f, o, 32, rows)}
 	})
 }
 
@@ -78,7 +78,7 @@ func (c *compiler) pairPanel(f *conv, first int, pairs [][2]int) []byte {
 	p := c.hooks.memory(16 * (4 + 4 + 4*len(pairs)))
 	for e := range 16 {
 		o := first + e%4 + e%8/4*8 + e/8*4
-		if o >= f.c {
+		if o >= f.C {
 			continue
 		}
 		sum := int32(0)
@@ -87,7 +87,7 @@ func (c *compiler) pairPanel(f *conv, first int, pairs [][2]int) []byte {
 				if t < 0 {
 					continue
 				}
-				w := f.weights[t*f.c+o]
+				w := f.weights[t*f.C+o]
 				sum += int32(w)
 				binary.LittleEndian.PutUint16(p[128+64*i+4*e+2*j:], uint16(int16(w)))
 			}

@@ -120,11 +120,11 @@ func (c *compiler) product(f *conv, kernels productKernels, in operand) work {
 
 // see is which elements of a tap the n output channels from o depend on: in groups, only those of theirs.
 func (f *conv) see(o, n int, in operand) (from, k int) {
-	if f.depth == f.c || in.k < widenStep {
+	if f.Depth == f.C || in.k < widenStep {
 		return 0, in.k
 	}
-	from = f.group(o) / widenStep * widenStep
-	return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth, widenStep) - from
+	from = f.Group(o) / widenStep * widenStep
+	return from, roundUp(f.Group(min(o+n, f.OC)-1)+f.Depth, widenStep) - from
 }
 
 // panelShape is which kernel computes the 8*vectors channels from the first, and from which k elements of a tap.
@@ -144,7 +144,7 @@ func (f *conv) fillPanel(to []byte, p panelShape, group int, in operand) {
 	for e := range width {
 		v, j, i := e/8, e%8/4, e%4
 		o := p.first + 4*(p.vectors*j+v) + i
-		if o >= f.oc {
+		if o >= f.OC {
 			continue
 		}
 		sum := int32(0)

@@ -17,11 +17,11 @@ const widenStep = 8
 
 // pixelTaps has the pixels of x as taps.
 func (c *compiler) pixelTaps(f *conv) operand {
-	k := roundUp(f.c, widenStep)
+	k := roundUp(f.C, widenStep)
 	c.pad(f, k)
 	return operand{
 		taps: f.taps(), k: k,
-		at:     func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
+		at:     func(m, tap int) int32 { return f.locate(f.input(m, tap/f.KW, tap%f.KW)) },
 		weight: f.tapWeight(k, 1), buffer: f.x,
 	}
 }
@@ -29,11 +29,11 @@ func (c *compiler) pixelTaps(f *conv) operand {
 // tapWeight is operand.weight if a tap is so many neighbours of the filter, each of so many elements.
 func (f *conv) tapWeight(pixel, neighbours int) func(o, tap, i int) int8 {
 	return func(o, tap, i int) int8 {
-		at, ch := i/pixel, i%pixel-f.group(o)
-		if at >= neighbours || ch < 0 || ch >= f.depth {
+		at, ch := i/pixel, i%pixel-f.Group(o)
+		if at >= neighbours || ch < 0 || ch >= f.Depth {
 			return 0
 		}
-		return f.weights[(o*f.taps()+tap*neighbours+at)*f.depth+ch]
+		return f.weights[(o*f.taps()+tap*neighbours+at)*f.Depth+ch]
 	}
 }
 
@@ -51,38 +51,38 @@ type image struct {
 
 // image returns that of f, ok if it can be had, and the operand it makes.
 func (c *compiler) image(f *conv, pixel, element int) (m image, in operand, ok bool) {
-	m = image{f: f, pixel: pixel, element: element, every: [2]int{1, 1}, stride: f.stride}
+	m = image{f: f, pixel: pixel, element: element, every: [2]int{1, 1}, stride: f.Stride}
 	if f.taps() == 1 && !f.outside() {
-		m.h, m.w, m.every, m.stride = f.oh, f.ow, f.stride, [2]int{1, 1}
-		m.high, m.wide = f.oh, f.ow
+		m.h, m.w, m.every, m.stride = f.OH, f.OW, f.Stride, [2]int{1, 1}
+		m.high, m.wide = f.OH, f.OW
 	} else {
-		m.h = (f.oh-1)*f.stride[0] + (f.kh-1)*f.dilation[0] + 1
-		m.w = (f.ow-1)*f.stride[1] + (f.kw-1)*f.dilation[1] + 1
-		m.top, m.left = f.before[0], f.before[1]
-		m.high, m.wide = min(f.h, m.h-m.top), min(f.w, m.w-m.left)
+		m.h = (f.OH-1)*f.Stride[0] + (f.KH-1)*f.Dilation[0] + 1
+		m.w = (f.OW-1)*f.Stride[1] + (f.KW-1)*f.Dilation[1] + 1
+		m.top, m.left = f.Before[0], f.Before[1]
+		m.high, m.wide = min(f.H, m.h-m.top), min(f.W, m.w-m.left)
 		if m.wide < 1 || m.high < 1 { // the windows see padding only
 			m.high = 0
 		}
 	}
-	if m.h > maxArena/m.w || m.h*m.w > maxArena/(f.n*pixel*element) {
+	if m.h > maxArena/m.w || m.h*m.w > maxArena/(f.N*pixel*element) {
 		return m, in, false
 	}
 	neighbours := 1
-	if f.dilation[1] == 1 && f.depth == f.c {
-		neighbours = f.kw
+	if f.Dilation[1] == 1 && f.Depth == f.C {
+		neighbours = f.KW
 	}
 	in = operand{
 		taps: f.taps() / neighbours, k: roundUp(neighbours*pixel, productStep/element),
 		weight: f.tapWeight(pixel, neighbours),
 	}
-	columns := f.kw / neighbours
+	columns := f.KW / neighbours
 	in.at = func(o, tap int) int32 {
-		n, y, x := o/(f.oh*f.ow), o/f.ow%f.oh, o%f.ow
-		y = y*m.stride[0] + tap/columns*f.dilation[0]
-		x = x*m.stride[1] + tap%columns*f.dilation[1]
+		n, y, x := o/(f.OH*f.OW), o/f.OW%f.OH, o%f.OW
+		y = y*m.stride[0] + tap/columns*f.Dilation[0]
+		x = x*m.stride[1] + tap%columns*f.Dilation[1]
 		return int32(m.offset + ((n*m.h+y)*m.w+x)*pixel*element)
 	}
-	m.buffer = c.add(&buffer{pixels: f.n * m.h * m.w, size: (f.n*m.h*m.w*pixel + in.k - neighbours*pixel) * element})
+	m.buffer = c.add(&buffer{pixels: f.N * m.h * m.w, size: (f.N*m.h*m.w*pixel + in.k - neighbours*pixel) * element})
 	if m.high < m.h || m.wide < m.w {
 		m.first, m.last = 0, c.end // the zero points stay
 		c.late = append(c.late, m.clear)
@@ -104,19 +104,19 @@ func (m *image) clear() {
 // row is where row y of image n has what it has of x, and where that is in x.
 func (m *image) row(n, y int) (to, from int) {
 	to = ((n*m.h+m.top+y)*m.w + m.left) * m.pixel * m.element
-	from = (n*m.f.h + y*m.every[0]) * m.f.w * m.f.x.stride
+	from = (n*m.f.H + y*m.every[0]) * m.f.W * m.f.x.stride
 	return to, from
 }
 
 // byteImage has rows of the filter as taps, of x's bytes without room for further channels.
 func (c *compiler) byteImage(f *conv) (operand, bool) {
-	m, in, ok := c.image(f, f.c, 1)
+	m, in, ok := c.image(f, f.C, 1)
 	in.fill = alone(m.copy)
 	return in, ok
 }
 
 func (m *image) copy() {
-	for n := range m.f.n {
+	for n := range m.f.N {
 		for y := range m.high {
 			to, from := m.row(n, y)
 			out, x := m.data[to:], m.f.x.data[from:]
@@ -146,8 +146,8 @@ func widen16(a *widenArgs)
 
 // wordImage has rows of the filter as taps, of int16.
 func (c *compiler) wordImage(f *conv) (operand, bool) {
-	if f.c < widenStep { // all of a byteImage
-		m, in, ok := c.image(f, f.c, 1)
+	if f.C < widenStep { // all of a byteImage
+		m, in, ok := c.image(f, f.C, 1)
 		if !ok {
 			return in, false
 		}
@@ -161,7 +161,7 @@ func (c *compiler) wordImage(f *conv) (operand, bool) {
 		})
 		return in, true
 	}
-	m, in, ok := c.image(f, roundUp(f.c, widenStep), 2)
+	m, in, ok := c.image(f, roundUp(f.C, widenStep), 2)
 	if !ok || m.high == 0 {
 		return in, ok
 	}
@@ -187,8 +187,8 @@ func (m *image) widen(c *compiler) work {
 		}
 		calls.add(thread, kernel, a)
 	}
-	m.cut = cut{c.lines(m.f.n*m.high, m.w), []int{0, m.f.c}}
-	if m.every == [2]int{1, 1} && m.h == m.f.h && m.w == m.f.w && m.high == m.h && m.wide == m.w {
+	m.cut = cut{c.lines(m.f.N*m.high, m.w), []int{0, m.f.C}}
+	if m.every == [2]int{1, 1} && m.h == m.f.H && m.w == m.f.W && m.high == m.h && m.wide == m.w {
 		c.late = append(c.late, func() {
 			for thread, pixels := range spans(m.cut.pixels) {
 				add(thread, pixels.first*2*m.pixel, pixels.first*m.f.x.stride, pixels.last-pixels.first)
@@ -197,7 +197,7 @@ func (m *image) widen(c *compiler) work {
 		return share(calls, m.buffer, access{m.f.x, m.cut})
 	}
 	c.late = append(c.late, func() {
-		for thread, rows := range spans(c.even(m.f.n*m.high, 1)) {
+		for thread, rows := range spans(c.even(m.f.N*m.high, 1)) {
 			for r := rows.first; r < rows.last; r++ {
 				to, from := m.row(r/m.high, r%m.high)
 				add(thread, to, from, m.wide)

@@ -48,7 +48,7 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	if f.pixels() > maxTable/f.taps() {
 		return nil, fmt.Errorf("a window of %d taps at %d places: want at most %d in all", f.taps(), f.pixels(), maxTable)
 	}
-	f.output = newOutput(c.rounding, n, act, f.oc)
+	f.output = newOutput(c.rounding, n, act, f.OC)
 	_, zero := x.Type.Quant.At(0)
 	f.inputZero, f.inputFlip = byte(zero)^flip, flip
 	_, f.depthwise = n.Op.(graph.DepthwiseConv2D)
@@ -69,10 +69,10 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 // may take the elements of its input, whatever their shape, as rows.
 func (c *compiler) rows(f *conv) work {
 	x := f.x
-	if x.channels == f.c {
+	if x.channels == f.C {
 		return nil
 	}
-	f.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.n, f.c}}))
+	f.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.N, f.C}}))
 	to := f.x
 	return alone(func() { reshape(x, to) })
 }
@@ -84,14 +84,14 @@ const maxTable = 1 << 24
 // larger than |w| times x's largest distance from its zero point, so no partial sum is either, whatever the order.
 func (f *conv) bound() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
-	f.most = make([]int64, f.oc)
+	f.most = make([]int64, f.OC)
 	if f.depthwise {
 		for i, w := range f.weights {
-			f.most[i%f.oc] += int64(max(int32(w), -int32(w)))
+			f.most[i%f.OC] += int64(max(int32(w), -int32(w)))
 		}
 	}
 	for o, b := range f.bias {
-		if size := len(f.weights) / f.oc; !f.depthwise {
+		if size := len(f.weights) / f.OC; !f.depthwise {
 			sum := 0
 			for _, w := range f.weights[o*size:][:size] {
 				sum += max(int(w), -int(w))
@@ -125,11 +125,11 @@ func (f *conv) locate(pixel int) int32 {
 func (f *conv) sees(x *buffer) access {
 	cut := f.out.cut
 	switch {
-	case f.depthwise && f.oc == f.c && len(cut.pixels) == 2:
+	case f.depthwise && f.OC == f.C && len(cut.pixels) == 2:
 		cut.pixels = []int{0, x.pixels}
 		return access{x, cut}
 	case !f.depthwise && f.taps() == 1 && f.pixels() == x.pixels && !f.outside() && len(cut.channels) == 2:
-		cut.channels = []int{0, f.c}
+		cut.channels = []int{0, f.C}
 		return access{x, cut}
 	}
 	return access{buffer: x}
@@ -154,7 +154,7 @@ func (f *conv) eachPanel(do func(o, left int, threads []int) (channels int)) {
 func (f *conv) rowSpans() []span {
 	all := spans(f.out.cut.pixels)
 	for i := range all {
-		all[i] = span{all[i].first / f.ow, all[i].last / f.ow}
+		all[i] = span{all[i].first / f.OW, all[i].last / f.OW}
 	}
 	return all
 }
@@ -176,7 +176,7 @@ func (f *conv) offsets(together int) []int32 {
 	for m := range f.pixels() {
 		for tap := range taps {
 			tap = min(tap, f.taps()-1)
-			at = append(at, f.locate(f.input(m, tap/f.kw, tap%f.kw)))
+			at = append(at, f.locate(f.input(m, tap/f.KW, tap%f.KW)))
 		}
 	}
 	return at

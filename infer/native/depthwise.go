@@ -31,7 +31,7 @@ type depthwiseKernel struct {
 // depthwiseCalls returns the calls of a 3x3 depthwise convolution. choose gives the kernel for the channels from o on, of
 // which so many are left.
 func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKernel) work {
-	columns := (f.ow-1)*f.stride[1] + 3
+	columns := (f.OW-1)*f.Stride[1] + 3
 	c.pad(f, columns*f.x.stride)
 	calls := newCalls[depthwiseArgs](c)
 	c.late = append(c.late, func() {
@@ -48,7 +48,7 @@ func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKer
 				calls.add(threads[i], k.run, depthwiseArgs{
 					x: unsafe.Pointer(&c.arena[o]), table: &tables[k.rows][i][0], panel: &k.panel[0], out: &f.out.data[o],
 					outStep: f.out.stride, inStep: f.x.stride, groups: (rows.last - rows.first + k.rows - 1) / k.rows,
-					width: f.ow, clamp: f.clamp(),
+					width: f.OW, clamp: f.clamp(),
 				})
 			}
 			return k.channels
@@ -61,13 +61,13 @@ func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKer
 // runs: how many follow each other, and the offsets in the arena of the first one's three pixels, for each output row.
 // A run is the padding on the left, the image or the padding on the right.
 func (f *conv) depthwiseTable(of span, rows, columns int) (table []int32) {
-	left := min(f.before[1], columns)
-	image := min(f.w, columns-left)
+	left := min(f.Before[1], columns)
+	image := min(f.W, columns-left)
 	for first := of.first; first < of.last; first += rows {
 		var group [2]int // a last odd row is computed with the one before it, once more, or twice
 		for r := range rows {
 			group[r] = min(max(min(first, of.last-rows), of.first)+r, of.last-1)
-			table = append(table, int32(group[r]*f.ow*f.out.stride))
+			table = append(table, int32(group[r]*f.OW*f.out.stride))
 		}
 		for i, n := range [3]int{left, image, columns - left - image} {
 			if n <= 0 {
@@ -77,8 +77,8 @@ func (f *conv) depthwiseTable(of span, rows, columns int) (table []int32) {
 			for _, m := range group[:rows] {
 				for ky := range 3 {
 					pixel := -1
-					if y, ok := f.at(0, f.h, m%f.oh, ky); ok && i == 1 {
-						pixel = (m/f.oh*f.h + y) * f.w
+					if y, ok := f.At(0, m%f.OH, ky); ok && i == 1 {
+						pixel = (m/f.OH*f.H + y) * f.W
 					}
 					table = append(table, f.locate(pixel))
 				}

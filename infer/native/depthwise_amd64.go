@@ -47,7 +47,7 @@ func (c *compiler) depthwise3x3(f *conv) work {
 		if left <= 32 {
 			rows = 2
 		}
-		kernel := twice(f, depthwiseKernels[f.stride[1]-1][rows-1], depthwiseTwice[f.stride[1]-1][rows-1])
+		kernel := twice(f, depthwiseKernels[f.Stride[1]-1][rows-1], depthwiseTwice[f.Stride[1]-1][rows-1])
 		return depthwiseKernel{kernel, 64 / rows, rows, c.columnPanel(f, o, 64, rows)}
 	})
 }
@@ -59,13 +59,13 @@ func (c *compiler) columnPanel(f *conv, first, width, rows int) []byte {
 	p := c.hooks.memory(width * (f.header() + 3*4))
 	for e := range width {
 		o := first + woven(width, e)%(width/rows)
-		if o >= f.c {
+		if o >= f.C {
 			continue
 		}
 		sum := int32(0)
 		for kx := range 3 {
 			for ky := range 3 {
-				w := f.weights[(3*ky+kx)*f.c+o]
+				w := f.weights[(3*ky+kx)*f.C+o]
 				sum += int32(w)
 				p[width*(f.header()+4*kx)+4*e+ky] = byte(w)
 			}

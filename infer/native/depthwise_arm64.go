@@ -46,7 +46,7 @@ func (c *compiler) depthwise3x3(f *conv) work {
 		if left <= 8 {
 			wide = 0
 		}
-		kernel, channels := depthwiseKernels[c.kernels.family][f.stride[1]-1][wide], 8<<wide
+		kernel, channels := depthwiseKernels[c.kernels.family][f.Stride[1]-1][wide], 8<<wide
 		return depthwiseKernel{kernel, channels, 1, c.depthwisePanel(f, o, channels)}
 	})
 }
@@ -56,11 +56,11 @@ func (c *compiler) depthwise3x3(f *conv) work {
 // channels for each, [3][3][channels].
 func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
 	p := c.hooks.memory(channels * (4 + 4 + 3*4))
-	for e := range min(channels, f.c-first) {
+	for e := range min(channels, f.C-first) {
 		o, sum := first+e, int32(0)
 		for kx := range 3 {
 			for ky := range 3 {
-				w := f.weights[(3*ky+kx)*f.c+o]
+				w := f.weights[(3*ky+kx)*f.C+o]
 				sum += int32(w)
 				at := 4*(kx*channels+e) + ky
 				if c.kernels.family == Neon {
@@ -77,8 +77,8 @@ func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
 // pairsOfTaps is pairs for depthwise convolutions: taps are taken in pairs, in an order.
 func (f *conv) pairsOfTaps(order func(t int) int) bool {
 	for t := 0; t+1 < f.taps(); t += 2 {
-		for o := range f.c {
-			if f.weights[order(t)*f.c+o] == math.MinInt8 && f.weights[order(t+1)*f.c+o] == math.MinInt8 {
+		for o := range f.C {
+			if f.weights[order(t)*f.C+o] == math.MinInt8 && f.weights[order(t+1)*f.C+o] == math.MinInt8 {
 				return false
 			}
 		}

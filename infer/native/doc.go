@@ -11,7 +11,7 @@
 //	team.go       the threads
 //	processor_*.go where a thread runs
 //	rounding.go   the arithmetic after the sum: XNNPACK's and TFLite's reference kernels'
-//	window.go     the geometry of convolutions, and where each tap of the window finds its input
+//	window.go     what the kernels want of a convolution's geometry: where each tap of the window finds its input
 //	conv.go       convolutions and fully connected layers, whatever computes them
 //	portable.go   their kernels in plain Go
 //	elements.go   Mean, Pad, Reshape, Quantize, Dequantize, Activate, sums

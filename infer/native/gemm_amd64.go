@@ -128,7 +128,7 @@ func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights fu
 	p := c.hooks.memory(width * (f.header() + taps*k))
 	for e := range width {
 		o := first + interleaved(vectors, e)
-		if o >= f.oc {
+		if o >= f.OC {
 			continue
 		}
 		sum := int32(0)

@@ -139,7 +139,7 @@ func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
 	weights func(o, tap int) (from int, w []int8)) []byte {
 	all, step := kernel.channels, roundUp(k, kernel.step)
 	p := c.hooks.memory(all * (8 + taps*step))
-	for e := range min(all, f.oc-first) {
+	for e := range min(all, f.OC-first) {
 		sum := int32(0)
 		for tap := range taps {
 			from, ws := weights(first+e, tap)
@@ -169,9 +169,9 @@ func toSigned64(a *signedArgs)
 // signedConv is tapConv of a copy of x that has q in the stead of q + 128, where the kernels would otherwise make that of
 // the same input often enough: once for each panel, and for each tap that sees it.
 func (c *compiler) signedConv(f *conv) work {
-	channels := c.gemmKernel(f.fewest(), f.oc).channels
-	reads := f.taps() * (f.oc + channels - 1) / channels
-	if reads < 4*f.stride[0]*f.stride[1] { // a copy is two instructions for 16 bytes, q of q + 128 is one
+	channels := c.gemmKernel(f.fewest(), f.OC).channels
+	reads := f.taps() * (f.OC + channels - 1) / channels
+	if reads < 4*f.Stride[0]*f.Stride[1] { // a copy is two instructions for 16 bytes, q of q + 128 is one
 		return c.tapConv(f)
 	}
 	x, g := f.x, *f
@@ -191,7 +191,7 @@ func (c *compiler) signedConv(f *conv) work {
 // unless both weights are -128.
 func (f *conv) pairs(taps int, weights func(o, tap int) (from int, w []int8)) bool {
 	const apart = chunk / 2
-	for o := range f.oc {
+	for o := range f.OC {
 		for tap := range taps {
 			from, w := weights(o, tap)
 			for i := range max(len(w)-apart, 0) {

@@ -34,16 +34,16 @@ func (c *compiler) armConv(f *conv) work {
 	if c.rounding != quant.Float32 {
 		return nil
 	}
-	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.oc == f.c // each channel is made of one
-	dense := f.depth == f.c && !f.depthwise                          // of all
+	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.OC == f.C // each channel is made of one
+	dense := f.Depth == f.C && !f.depthwise                          // of all
 	switch {
-	case apart && f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2:
+	case apart && f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2:
 		return c.depthwise3x3(f)
 	case apart:
 		return c.depthwiseTaps(f)
-	case dense && f.dilation[1] == 1 && (f.c < 16 && f.kw > 1 || f.x.stride < roundUp(f.c, chunk)):
+	case dense && f.Dilation[1] == 1 && (f.C < 16 && f.KW > 1 || f.x.stride < roundUp(f.C, chunk)):
 		return c.rowConv(f)
-	case f.x.stride >= roundUp(f.c, chunk):
+	case f.x.stride >= roundUp(f.C, chunk):
 		return c.signedConv(f)
 	}
 	return nil

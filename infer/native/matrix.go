@@ -7,48 +7,48 @@ package native
 // tapConv has the channels of a pixel for a tap: those that the output channels of a panel see, which are
 // all of them but for a grouped or depthwise convolution. Channels that only some of a panel's see meet weights 0.
 func (c *compiler) tapConv(f *conv) work {
-	c.pad(f, roundUp(f.c, chunk))
+	c.pad(f, roundUp(f.C, chunk))
 	return c.gemm(f, f.x, f.taps(),
 		func(o, n int) (from, k int) {
-			from = f.group(o) / chunk * chunk
-			return from, roundUp(f.group(min(o+n, f.oc)-1)+f.depth-from, 4)
+			from = f.Group(o) / chunk * chunk
+			return from, roundUp(f.Group(min(o+n, f.OC)-1)+f.Depth-from, 4)
 		},
-		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.kw, tap%f.kw)) },
+		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.KW, tap%f.KW)) },
 		func(o, tap int) (from int, w []int8) {
-			at := (o*f.taps() + tap) * f.depth
+			at := (o*f.taps() + tap) * f.Depth
 			if f.depthwise {
-				at = tap*f.oc + o
+				at = tap*f.OC + o
 			}
-			return f.group(o), f.weights[at:][:f.depth]
+			return f.Group(o), f.weights[at:][:f.Depth]
 		})
 }
 
 // rowConv is for few channels: a tap is a whole row of the filter, its pixels being neighbours in memory. To have them
 // so at the border too, x is copied into the middle of an image of zero points first.
 func (c *compiler) rowConv(f *conv) work {
-	reach := (f.kh-1)*f.dilation[0] + 1
-	h, w := (f.oh-1)*f.stride[0]+reach, (f.ow-1)*f.stride[1]+f.kw
-	pixel := f.c // bytes
-	if f.x.stride <= roundUp(f.c, 4) {
+	reach := (f.KH-1)*f.Dilation[0] + 1
+	h, w := (f.OH-1)*f.Stride[0]+reach, (f.OW-1)*f.Stride[1]+f.KW
+	pixel := f.C // bytes
+	if f.x.stride <= roundUp(f.C, 4) {
 		pixel = f.x.stride
 	}
-	row, k := f.kw*pixel, roundUp(f.kw*pixel, 4)
-	image := c.scratch(f.n*h*w*pixel + roundUp(row, chunk) - row)
+	row, k := f.KW*pixel, roundUp(f.KW*pixel, 4)
+	image := c.scratch(f.N*h*w*pixel + roundUp(row, chunk) - row)
 	c.late = append(c.late, func() {
 		for i := range image.data {
 			image.data[i] = f.inputZero
 		}
 	})
-	top, left := f.before[0], f.before[1]
-	high, wide := min(f.h, h-top), min(f.w, w-left)
+	top, left := f.Before[0], f.Before[1]
+	high, wide := min(f.H, h-top), min(f.W, w-left)
 	if wide < 1 { // the windows see padding only
 		high = 0
 	}
 	fill := func() {
-		for n := range f.n {
+		for n := range f.N {
 			for y := range high {
 				to := image.data[((n*h+top+y)*w+left)*pixel:]
-				from := f.x.data[(n*f.h+y)*f.w*f.x.stride:]
+				from := f.x.data[(n*f.H+y)*f.W*f.x.stride:]
 				if f.x.stride == pixel {
 					copy(to[:wide*pixel], from)
 					continue
@@ -59,19 +59,19 @@ func (c *compiler) rowConv(f *conv) work {
 			}
 		}
 	}
-	multiply := c.gemm(f, image, f.kh, func(int, int) (from, all int) { return 0, k },
+	multiply := c.gemm(f, image, f.KH, func(int, int) (from, all int) { return 0, k },
 		func(m, ky int) int32 {
-			n, y, x := m/(f.oh*f.ow), m/f.ow%f.oh, m%f.ow
-			return int32(image.offset + ((n*h+y*f.stride[0]+ky*f.dilation[0])*w+x*f.stride[1])*pixel)
+			n, y, x := m/(f.OH*f.OW), m/f.OW%f.OH, m%f.OW
+			return int32(image.offset + ((n*h+y*f.Stride[0]+ky*f.Dilation[0])*w+x*f.Stride[1])*pixel)
 		},
 		func(o, ky int) (from int, w []int8) {
-			w = f.weights[(o*f.kh+ky)*f.kw*f.c:][:f.kw*f.c]
-			if pixel == f.c {
+			w = f.weights[(o*f.KH+ky)*f.KW*f.C:][:f.KW*f.C]
+			if pixel == f.C {
 				return 0, w
 			}
 			spread := make([]int8, row)
 			for i, v := range w {
-				spread[i/f.c*pixel+i%f.c] = v
+				spread[i/f.C*pixel+i%f.C] = v
 			}
 			return 0, spread
 		})

@@ -29,15 +29,9 @@ func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (work, error) {
 	if int64(op.Size[0])*int64(op.Size[1]) > math.MaxInt32/256 {
 		return nil, errors.New("the window may overflow its accumulator")
 	}
-	in, to := n.In[0].Type.Shape, n.Out.Type.Shape
-	p := &pooling{x: x, out: c.alloc(n.Out), fn: op.Fn, sum: make([]int32, in[3])}
-	p.window = window{
-		n: in[0], h: in[1], w: in[2], c: in[3], oh: to[1], ow: to[2], oc: in[3],
-		kh: op.Size[0], kw: op.Size[1], stride: op.Stride, dilation: op.Dilation,
-	}
-	for i := range 2 {
-		_, p.before[i] = op.Out(i, in[1+i], op.Size[i])
-	}
+	p := &pooling{x: x, out: c.alloc(n.Out), fn: op.Fn}
+	p.Geometry, _ = n.Geometry()
+	p.sum = make([]int32, p.C)
 	f := average
 	p.limit = activation(quant.Double, op.Act, n.Out.Type.Quant) // XNNPACK leaves the mean to TFLite's kernel
 	if op.Fn == graph.Max {
@@ -55,16 +49,16 @@ func (p *pooling) each(f func(sum []int32, pixel []byte, count int32)) {
 	for m := range p.pixels() {
 		clear(p.sum)
 		count := int32(0)
-		for ky := range p.kh {
-			for kx := range p.kw {
+		for ky := range p.KH {
+			for kx := range p.KW {
 				if i := p.input(m, ky, kx); i >= 0 {
-					f(p.sum, p.x.data[i*p.x.stride:][:p.c], 0)
+					f(p.sum, p.x.data[i*p.x.stride:][:p.C], 0)
 					count++
 				}
 			}
 		}
 		f(p.sum, nil, count)
-		out := p.out.data[m*p.out.stride:][:p.c]
+		out := p.out.data[m*p.out.stride:][:p.C]
 		for i, q := range p.sum {
 			out[i] = byte(p.limit.Clamp(q)) ^ flip
 		}
@@ -104,8 +98,8 @@ func (p *pooling) table() (table []int32, begins []int) {
 	for m := range p.pixels() {
 		at := len(table)
 		table = append(table, 0)
-		for ky := range p.kh {
-			for kx := range p.kw {
+		for ky := range p.KH {
+			for kx := range p.KW {
 				if i := p.input(m, ky, kx); i >= 0 {
 					table = append(table, int32(i))
 				}

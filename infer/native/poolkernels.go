@@ -41,7 +41,7 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work 
 	if p.fn == graph.Max {
 		kernel = largest
 	}
-	p.out.cut = cut{c.lines(p.n*p.oh, p.ow), []int{0, p.out.channels}}
+	p.out.cut = cut{c.lines(p.N*p.OH, p.OW), []int{0, p.out.channels}}
 	calls := newCalls[poolArgs](c)
 	c.late = append(c.late, func() {
 		for m := range p.pixels() {
@@ -54,7 +54,7 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work 
 			calls.add(thread, kernel, poolArgs{
 				x: unsafe.Pointer(&c.arena[0]), table: &table[begins[pixels.first]],
 				out: &p.out.data[pixels.first*p.out.stride], outStep: p.out.stride,
-				pixels: pixels.last - pixels.first, blocks: (p.c + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
+				pixels: pixels.last - pixels.first, blocks: (p.C + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
 			})
 		}
 	})

@@ -15,12 +15,12 @@ func (c *compiler) portable(f *conv) work {
 	if f.depthwise {
 		return c.portableDepthwise(f)
 	}
-	c.pad(f, f.c)
+	c.pad(f, f.C)
 	var at []int32
 	var arena []byte
 	c.late = append(c.late, func() { at, arena = f.offsets(1), c.arena })
 	panels, finish := f.pack(), c.finisher(f)
-	taps := make([]byte, gathered*f.taps()*f.depth)
+	taps := make([]byte, gathered*f.taps()*f.Depth)
 	return alone(func() { f.panels(arena, at, panels, taps, finish) })
 }
 
@@ -35,9 +35,9 @@ const gathered = 16
 // only by the borrow of a negative low half, which unpair takes back. The processor's one multiplier is what limits the
 // kernel, and this is two products for one.
 func (f *conv) pack() [][lanes / 2]int64 {
-	perGroup, terms := f.oc/(f.c/f.depth), f.taps()*f.depth
+	perGroup, terms := f.OC/(f.C/f.Depth), f.taps()*f.Depth
 	var packed [][lanes / 2]int64
-	for first := 0; first < f.oc; first += f.width(first) {
+	for first := 0; first < f.OC; first += f.width(first) {
 		panel := make([][lanes / 2]int64, terms)
 		for lane := range min(lanes, perGroup-first%perGroup) {
 			for k, w := range f.weights[(first+lane)*terms:][:terms] {
@@ -51,7 +51,7 @@ func (f *conv) pack() [][lanes / 2]int64 {
 
 // width is the number of channels of the panel that begins at channel first.
 func (f *conv) width(first int) int {
-	perGroup := f.oc / (f.c / f.depth)
+	perGroup := f.OC / (f.C / f.Depth)
 	return min(lanes, perGroup-first%perGroup)
 }
 
@@ -66,16 +66,16 @@ func unpair(sum int64, half int) int32 {
 // panels: sum[m,o] = bias[o] + the sum over taps and i of (x[tap of m, group + i] - zero) * w[o, tap, i]. It gathers the
 // taps of some pixels of a group, and takes all panels of the group over them.
 func (f *conv) panels(arena []byte, at []int32, packed [][lanes / 2]int64, taps []byte, finish finisher) {
-	terms, perGroup := f.taps()*f.depth, f.oc/(f.c/f.depth)
+	terms, perGroup := f.taps()*f.Depth, f.OC/(f.C/f.Depth)
 	zero := int64(f.inputZero)
 	var rows [gathered][]byte
 	for first := 0; first < f.pixels(); first += gathered {
 		n := min(gathered, f.pixels()-first)
 		panels := packed
-		for o := 0; o < f.oc; {
+		for o := 0; o < f.OC; {
 			if o%perGroup == 0 {
 				for i := range n {
-					rows[i] = f.gather(arena[f.group(o):], at[(first+i)*f.taps():][:f.taps()], taps[i*terms:][:terms])
+					rows[i] = f.gather(arena[f.Group(o):], at[(first+i)*f.taps():][:f.taps()], taps[i*terms:][:terms])
 				}
 			}
 			panel, width := panels[:terms], f.width(o)
@@ -97,13 +97,13 @@ func (f *conv) panels(arena []byte, at []int32, packed [][lanes / 2]int64, taps 
 // gather returns the inputs of a pixel one after the other: where they lie, if there is one tap, or else in room.
 func (f *conv) gather(arena []byte, at []int32, room []byte) []byte {
 	if len(at) == 1 {
-		return arena[at[0]:][:f.depth]
+		return arena[at[0]:][:f.Depth]
 	}
 	to := room
 	for t := 0; t < len(at); {
-		from, n := at[t], f.depth
-		for t++; t < len(at) && at[t] == from+int32(n) && f.depth == f.c; t++ { // a neighbour in memory
-			n += f.depth
+		from, n := at[t], f.Depth
+		for t++; t < len(at) && at[t] == from+int32(n) && f.Depth == f.C; t++ { // a neighbour in memory
+			n += f.Depth
 		}
 		copy(to[:n], arena[from:])
 		to = to[n:]
@@ -129,14 +129,14 @@ func dot(sum *[lanes / 2]int64, x []byte, w [][lanes / 2]int64, zero int64) {
 // repeated first.
 func (c *compiler) portableDepthwise(f *conv) work {
 	g, repeat := f, func() {}
-	if f.oc > f.c {
+	if f.OC > f.C {
 		g, repeat = c.repeated(f)
 	}
-	c.pad(g, g.c)
+	c.pad(g, g.C)
 	var at []int32
 	var arena []byte
 	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
-	sum, bias, finish := make([]int32, g.oc), g.correctedBias(), c.finisher(g)
+	sum, bias, finish := make([]int32, g.OC), g.correctedBias(), c.finisher(g)
 	weights := slices.Clone(g.weights) // the file may change
 	return alone(func() {
 		repeat()
@@ -151,11 +151,11 @@ func (c *compiler) portableDepthwise(f *conv) work {
 // repeated is the depthwise convolution f as one that makes one channel of each, and what repeats the input's channels
 // before it.
 func (c *compiler) repeated(f *conv) (g *conv, repeat func()) {
-	x, times := f.x, f.oc/f.c
+	x, times := f.x, f.OC/f.C
 	g = new(conv)
 	*g = *f
-	g.c = f.oc
-	g.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.n, f.h, f.w, f.oc}}))
+	g.C = f.OC
+	g.x = c.add(newBuffer(graph.Type{DType: graph.Int8, Shape: []int{f.N, f.H, f.W, f.OC}}))
 	return g, func() { repeatChannels(x, g.x, times) }
 }
 
@@ -176,7 +176,7 @@ func repeatChannels(x, out *buffer, times int) {
 func (f *conv) correctedBias() []int32 {
 	bias := slices.Clone(f.bias)
 	for i, w := range f.weights {
-		bias[i%f.oc] -= int32(f.inputZero) * int32(w)
+		bias[i%f.OC] -= int32(f.inputZero) * int32(w)
 	}
 	return bias
 }

@@ -38,21 +38,21 @@ func slide8x2twice(a *slideArgs)
 // slides reports whether the kernels slideRxV can have f: eight or more pixels in a row, of whose windows only the first
 // pixel of the first and the last of the last may lie outside the image.
 func (f *conv) slides() bool {
-	return f.kw == 3 && f.stride[1] == 1 && f.dilation[1] == 1 && f.ow >= 8 &&
-		f.before[1] <= 1 && f.ow-f.before[1] < f.w && f.x.stride >= roundUp(f.c, 4)
+	return f.KW == 3 && f.Stride[1] == 1 && f.Dilation[1] == 1 && f.OW >= 8 &&
+		f.Before[1] <= 1 && f.OW-f.Before[1] < f.W && f.x.stride >= roundUp(f.C, 4)
 }
 
 // slideConv is for few channels, of the input or of the output, where gemmRxV would spend its time on where the pixels
 // of a tap are, or load them for one vector of output channels each.
 func (c *compiler) slideConv(f *conv) work {
-	k := roundUp(f.c, 4)
+	k := roundUp(f.C, 4)
 	c.pad(f, 16*f.x.stride)
 	type form struct {
 		pixels int
 		kernel func(*slideArgs)
 	}
 	one, two := form{8, twice(f, slide8x1, slide8x1twice)}, form{8, twice(f, slide8x2, slide8x2twice)}
-	if f.ow >= 16 {
+	if f.OW >= 16 {
 		one = form{16, twice(f, slide16x1, slide16x1twice)}
 	}
 	calls := newCalls[slideArgs](c)
@@ -68,12 +68,12 @@ func (c *compiler) slideConv(f *conv) work {
 			}
 			table := tables[form.pixels]
 			panel := c.slidePanel(f, o, vectors, k)
-			each := (f.ow + form.pixels - 1) / form.pixels // blocks of a row
+			each := (f.OW + form.pixels - 1) / form.pixels // blocks of a row
 			for i, rows := range f.rowSpans() {
 				calls.add(threads[i], form.kernel, slideArgs{
-					x: unsafe.Pointer(&c.arena[0]), table: &table[rows.first*each*(1+3*f.kh)], panel: &panel[0],
+					x: unsafe.Pointer(&c.arena[0]), table: &table[rows.first*each*(1+3*f.KH)], panel: &panel[0],
 					out: &f.out.data[o], stride: f.out.stride, blocks: (rows.last - rows.first) * each,
-					rows: f.kh, k: k, clamp: f.clamp(), step: f.x.stride,
+					rows: f.KH, k: k, clamp: f.clamp(), step: f.x.stride,
 				})
 			}
 			return 16 * vectors
@@ -86,11 +86,11 @@ func (c *compiler) slideConv(f *conv) work {
 // the arena of three of the input's pixels: the first that the block sees, the second, from which on all lie in a row,
 // and the last. A row's last block ends with it: some of its pixels may be computed twice.
 func (f *conv) slideTable(pixels int) (table []int32) {
-	for row := range f.n * f.oh {
-		for x := 0; x < f.ow; x += pixels {
-			m := row*f.ow + min(x, f.ow-pixels)
+	for row := range f.N * f.OH {
+		for x := 0; x < f.OW; x += pixels {
+			m := row*f.OW + min(x, f.OW-pixels)
 			table = append(table, int32(m*f.out.stride))
-			for ky := range f.kh {
+			for ky := range f.KH {
 				at := func(o, kx int) int32 { return f.locate(f.input(m+o, ky, kx)) }
 				table = append(table, at(0, 0), at(0, 1), at(pixels-1, 2))
 			}
@@ -103,16 +103,16 @@ func (f *conv) slideTable(pixels int) (table []int32) {
 // of compiler.panel.
 func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
 	width := 16 * vectors
-	p := c.hooks.memory(width * (f.header() + 3*f.kh*k))
+	p := c.hooks.memory(width * (f.header() + 3*f.KH*k))
 	for e := range width {
 		o := first + interleaved(vectors, e)
-		if o >= f.oc {
+		if o >= f.OC {
 			continue
 		}
 		sum := int32(0)
-		for ky := range f.kh {
+		for ky := range f.KH {
 			for kx := range 3 {
-				for i, w := range f.weights[((o*f.kh+ky)*3+kx)*f.c:][:f.c] {
+				for i, w := range f.weights[((o*f.KH+ky)*3+kx)*f.C:][:f.C] {
 					sum += int32(w)
 					p[width*(f.header()+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
 				}

@@ -31,12 +31,12 @@ func (c *compiler) tapsPanel(f *conv, first, width int) []byte {
 	p := c.hooks.memory(width * (f.header() + 4*groups))
 	for e := range width {
 		o := first + woven(width, e)
-		if o >= f.c {
+		if o >= f.C {
 			continue
 		}
 		sum := int32(0)
 		for tap := range f.taps() {
-			w := f.weights[tap*f.c+o]
+			w := f.weights[tap*f.C+o]
 			sum += int32(w)
 			p[width*(f.header()+tap/4*4)+4*e+tap%4] = byte(w)
 		}

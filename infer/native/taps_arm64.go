@@ -27,10 +27,10 @@ func (c *compiler) depthwiseTaps(f *conv) work {
 // each channel, [16][4], but in the family neon the channels for each tap, [2][16].
 func (c *compiler) tapsPanel(f *conv, first, together int) []byte {
 	p := c.hooks.memory(16 * (8 + roundUp(f.taps(), together)))
-	for e := range min(16, f.c-first) {
+	for e := range min(16, f.C-first) {
 		o, sum := first+e, int32(0)
 		for tap := range f.taps() {
-			w := f.weights[tap*f.c+o]
+			w := f.weights[tap*f.C+o]
 			sum += int32(w)
 			at := tap/together*together*16 + e*together + tap%together
 			if c.kernels.family == Neon {

@@ -31,18 +31,18 @@ func (c *compiler) vnniConv(f *conv) work {
 	if f.rounding == quant.Float32 && !f.unclamped() || f.rounding == quant.Double && !f.shifts() {
 		return nil
 	}
-	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.oc == f.c // each channel is made of one
-	dense := f.depth == f.c && !f.depthwise                          // of all
+	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.OC == f.C // each channel is made of one
+	dense := f.Depth == f.C && !f.depthwise                          // of all
 	switch {
-	case apart && f.kh == 3 && f.kw == 3 && f.dilation == [2]int{1, 1} && f.stride[1] <= 2:
+	case apart && f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2:
 		return c.depthwise3x3(f)
 	case apart:
 		return c.depthwiseTaps(f)
-	case dense && f.slides() && (f.c <= 16 || f.oc <= 16):
+	case dense && f.slides() && (f.C <= 16 || f.OC <= 16):
 		return c.slideConv(f)
-	case dense && f.dilation[1] == 1 && (f.c < 16 && f.kw > 1 || f.x.stride < roundUp(f.c, 4)):
+	case dense && f.Dilation[1] == 1 && (f.C < 16 && f.KW > 1 || f.x.stride < roundUp(f.C, 4)):
 		return c.rowConv(f)
-	case f.x.stride >= roundUp(f.c, 4):
+	case f.x.stride >= roundUp(f.C, 4):
 		return c.tapConv(f)
 	}
 	return nil
