@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -132,59 +133,26 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	if err != nil {
 		return nil, err
 	}
-	data := c.String("data")
-	if data == "" {
-		data = dataset.BuiltIn
-	}
-	sets := map[int]*dataset.Set{} // by image size
+	b := &report.Bench{Version: report.BenchVersion, Measured: time.Now().UTC(), Host: report.HostText(host)}
+	sets := newImageSets(c, cmp.Or(c.String("data"), dataset.BuiltIn))
+	verifiers := map[string]*infer.Verifier{} // by model
 	var sessions []infer.Session
 	var inputs [][]byte
-	verifiers := map[string]*infer.Verifier{} // by model
-	b := &report.Bench{Version: report.BenchVersion, Measured: time.Now().UTC(), Host: report.HostText(host)}
 	for _, m := range models {
-		side, err := m.side()
+		images, err := sets.of(m)
 		if err != nil {
 			return nil, err
 		}
-		set := sets[side]
-		if set == nil {
-			if set, err = openData(c, data, side); err != nil {
-				return nil, err
-			}
-			sets[side] = set
-		}
-		split, err := splitOf(set, c.String("split"))
+		row, err := benchRow(c, m, images, infer.MeasureOptions{WarmupRuns: opts.WarmupRuns})
 		if err != nil {
 			return nil, err
 		}
-		limited := split.Limit(c.Int("limit"))
-		images, err := m.evaluationImages(set, &limited)
-		if err != nil {
-			return nil, err
-		}
-		e, err := infer.Evaluate(c.Context, m.Model, m.session, images, infer.MeasureOptions{WarmupRuns: opts.WarmupRuns})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.path, err)
-		}
-		in := make([]byte, m.Input.Type.Bytes())
-		if err := m.Preprocess(in, limited.Image(0)); err != nil {
-			return nil, err
-		}
-		sessions, inputs = append(sessions, m.session), append(inputs, in)
-		b.Data = fmt.Sprintf("%s, %s images", set.Name, c.String("split"))
-		row := report.BenchRow{
-			Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
-			Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
-		}
-		if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
-			return nil, c.Context.Err()
-		} else if err != nil {
-			say(c, "note: memory is unknown: %s", oneLine(err))
-		}
-		if row.Verified, err = verify(c, m, &limited, verifiers); err != nil {
+		if row.Verified, err = verify(c, m, &images.split, verifiers); err != nil {
 			return nil, err
 		}
 		b.Rows = append(b.Rows, row)
+		b.Data = fmt.Sprintf("%s, %s images", images.set.Name, c.String("split"))
+		sessions, inputs = append(sessions, m.session), append(inputs, images.first)
 	}
 	watch := devices.Watch(time.Second)
 	latencies, err := infer.MeasureInterleaved(c.Context, sessions, inputs, opts)
@@ -205,6 +173,24 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	}
 	b.Compare()
 	return b, nil
+}
+
+// benchRow is what there is to say of a model by itself, without its latency.
+func benchRow(c *cli.Context, m *openedModel, images scoredImages, opts infer.MeasureOptions) (row report.BenchRow, err error) {
+	e, err := infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
+	if err != nil {
+		return row, fmt.Errorf("%s: %w", m.path, err)
+	}
+	row = report.BenchRow{
+		Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
+		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
+	}
+	if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
+		return row, c.Context.Err()
+	} else if err != nil {
+		say(c, "note: memory is unknown: %s", oneLine(err))
+	}
+	return row, nil
 }
 
 // verify holds a session's answers to the reference interpreter's, which are computed once for each model. nil: not

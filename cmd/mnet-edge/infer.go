@@ -126,46 +126,20 @@ func watched(c *cli.Context, r *report.Infer) (done func(), err error) {
 
 // evaluate measures accuracy and latency over a split.
 func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, r *report.Infer) error {
-	side, err := m.side()
+	images, err := newImageSets(c, data).of(m)
 	if err != nil {
 		return err
 	}
-	set, err := openData(c, data, side)
-	if err != nil {
-		return err
-	}
-	split, err := splitOf(set, c.String("split"))
-	if err != nil {
-		return err
-	}
-	limited := split.Limit(c.Int("limit"))
-	images, err := m.evaluationImages(set, &limited)
-	if err != nil {
-		return err
-	}
-	m.firstInput = make([]byte, m.Input.Type.Bytes())
-	if err := m.Preprocess(m.firstInput, limited.Image(0)); err != nil {
-		return err
-	}
-	e, err := infer.Evaluate(c.Context, m.Model, m.session, images, opts)
+	m.firstInput = images.first
+	e, err := infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
 	if err != nil {
 		return err
 	}
 	r.Accuracy, r.Latency, r.Around = &e.Accuracy, e.Latency, e.Around
-	if set.Lossy != "" {
-		say(c, "note: %s is %s", set.Name, set.Lossy)
+	if images.set.Lossy != "" {
+		say(c, "note: %s is %s", images.set.Name, images.set.Lossy)
 	}
 	return nil
-}
-
-func splitOf(set *dataset.Set, name string) (*dataset.Split, error) {
-	switch name {
-	case "test":
-		return &set.Test, nil
-	case "train":
-		return &set.Train, nil
-	}
-	return nil, usagef("--split %q: want test or train", name)
 }
 
 // classify answers for each image; the latency is measured on the first.

@@ -15,7 +15,7 @@
 //	convertjob.go a conversion that may be done more than once, and what is held against it; maxdrop.go: until it keeps a bound
 //	page.go, convertreport.go   reports written to files
 //	delegates.go  delegates loaded at run time: tried, and compared with ours
-//	pictures.go   the images that a command's arguments name
+//	pictures.go   the images that a command's arguments name; scored.go: those of a set, with their classes
 //	failure.go    what is said when a command fails
 //	plain.go      no control characters on a terminal
 //	complete.go, man.go   shell completion, the manual page

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"iter"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/clock"
-	"mnet-edge/dataset"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/report"
@@ -255,23 +252,6 @@ func (o *openedModel) delegate() string {
 	return o.opened
 }
 
-// side is the height and width of the model's images, which those of a set all have.
-func (o *openedModel) side() (int, error) {
-	side, err := sideOf(o.Model)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", o.path, err)
-	}
-	return side, err
-}
-
-// sideOf is that of any model's.
-func sideOf(m *infer.Model) (int, error) {
-	if m.Height != m.Width {
-		return 0, fmt.Errorf("%w: it takes images of %dx%d, and those of a set are as high as wide", infer.ErrModel, m.Width, m.Height)
-	}
-	return m.Height, nil
-}
-
 // checkDelegate says why there is no such delegate, and none of that name at all.
 func checkDelegate(name string) error {
 	if name == infer.Auto {
@@ -289,46 +269,4 @@ func checkDelegate(name string) error {
 		}
 	}
 	return withHint(usagef("unknown delegate %q", name), "mnet-edge devices lists them")
-}
-
-// evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,
-// where the model has labels; without labels the numbers have to agree.
-func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
-	if split.N == 0 {
-		return nil, fmt.Errorf("%w: %s has no images in this split", dataset.ErrData, set.Name)
-	}
-	class := make([]int, len(set.Classes))
-	for i, name := range set.Classes {
-		class[i] = i
-		if o.Labels != nil {
-			if class[i] = slices.Index(o.Labels, name); class[i] >= 0 && slices.Contains(o.Labels[class[i]+1:], name) {
-				return nil, fmt.Errorf("%w: %s has a class %q, and the model knows more than one of that name", dataset.ErrData, set.Name, name)
-			}
-		}
-		if o.Labels == nil && i >= o.Classes {
-			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), o.Classes)
-		}
-		if class[i] < 0 || class[i] >= o.Classes {
-			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(o.Labels, ", "))
-		}
-	}
-	return func(yield func([]byte, int) bool) {
-		for i := range split.N {
-			if !yield(split.Image(i), class[split.Labels[i]]) {
-				return
-			}
-		}
-	}, nil
-}
-
-// inputsOf are a split's images as the model takes them.
-func inputsOf(m *infer.Model, split *dataset.Split) ([][]byte, error) {
-	inputs := make([][]byte, split.N)
-	for i := range inputs {
-		inputs[i] = make([]byte, m.Input.Type.Bytes())
-		if err := m.Preprocess(inputs[i], split.Image(i)); err != nil {
-			return nil, err
-		}
-	}
-	return inputs, nil
 }

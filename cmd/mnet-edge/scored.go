@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"mnet-edge/dataset"
+	"mnet-edge/infer"
+)
+
+// imageSets opens what --data, --split and --limit name, once for each size that models take.
+type imageSets struct {
+	c    *cli.Context
+	data string
+	open map[int]*dataset.Set
+}
+
+func newImageSets(c *cli.Context, data string) *imageSets {
+	return &imageSets{c, data, map[int]*dataset.Set{}}
+}
+
+// scoredImages are what a model is scored on.
+type scoredImages struct {
+	set   *dataset.Set
+	split dataset.Split
+	all   iter.Seq2[[]byte, int] // with the class that the model numbers each by
+	first []byte                 // as the model takes it
+}
+
+// of are the images for a model.
+func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
+	side, err := m.side()
+	if err != nil {
+		return images, err
+	}
+	if images.set = s.open[side]; images.set == nil {
+		if images.set, err = openData(s.c, s.data, side); err != nil {
+			return images, err
+		}
+		s.open[side] = images.set
+	}
+	split, err := splitOf(images.set, s.c.String("split"))
+	if err != nil {
+		return images, err
+	}
+	images.split = split.Limit(s.c.Int("limit"))
+	if images.all, err = m.evaluationImages(images.set, &images.split); err != nil {
+		return images, err
+	}
+	images.first = make([]byte, m.Input.Type.Bytes())
+	return images, m.Preprocess(images.first, images.split.Image(0))
+}
+
+func splitOf(set *dataset.Set, name string) (*dataset.Split, error) {
+	switch name {
+	case "test":
+		return &set.Test, nil
+	case "train":
+		return &set.Train, nil
+	}
+	return nil, usagef("--split %q: want test or train", name)
+}
+
+// side is the height and width of the model's images, which those of a set all have.
+func (o *openedModel) side() (int, error) {
+	side, err := sideOf(o.Model)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", o.path, err)
+	}
+	return side, err
+}
+
+// sideOf is that of any model's.
+func sideOf(m *infer.Model) (int, error) {
+	if m.Height != m.Width {
+		return 0, fmt.Errorf("%w: it takes images of %dx%d, and those of a set are as high as wide", infer.ErrModel, m.Width, m.Height)
+	}
+	return m.Height, nil
+}
+
+// evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,
+// where the model has labels; without labels the numbers have to agree.
+func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
+	if split.N == 0 {
+		return nil, fmt.Errorf("%w: %s has no images in this split", dataset.ErrData, set.Name)
+	}
+	class := make([]int, len(set.Classes))
+	for i, name := range set.Classes {
+		class[i] = i
+		if o.Labels != nil {
+			if class[i] = slices.Index(o.Labels, name); class[i] >= 0 && slices.Contains(o.Labels[class[i]+1:], name) {
+				return nil, fmt.Errorf("%w: %s has a class %q, and the model knows more than one of that name", dataset.ErrData, set.Name, name)
+			}
+		}
+		if o.Labels == nil && i >= o.Classes {
+			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), o.Classes)
+		}
+		if class[i] < 0 || class[i] >= o.Classes {
+			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(o.Labels, ", "))
+		}
+	}
+	return func(yield func([]byte, int) bool) {
+		for i := range split.N {
+			if !yield(split.Image(i), class[split.Labels[i]]) {
+				return
+			}
+		}
+	}, nil
+}
+
+// inputsOf are a split's images as the model takes them.
+func inputsOf(m *infer.Model, split *dataset.Split) ([][]byte, error) {
+	inputs := make([][]byte, split.N)
+	for i := range inputs {
+		inputs[i] = make([]byte, m.Input.Type.Bytes())
+		if err := m.Preprocess(inputs[i], split.Image(i)); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}
