@@ -50,6 +50,8 @@ type BenchRow struct {
 	Verified    *infer.Agreement `json:"verified,omitempty"`     // null where the reference cannot run the model
 	Notes       []string         `json:"notes,omitempty"`        // why the row is not to be trusted
 	Profile     *infer.Profile   `json:"profile,omitempty"`
+
+	name string // of Model in a table; see Bench.models
 }
 
 // Compare completes the rows by what follows from several of their figures.
@@ -84,7 +86,7 @@ type benchColumn struct {
 
 // benchColumns is every column. Another figure is another entry.
 var benchColumns = []benchColumn{
-	{"model", "", "model", func(r BenchRow) string { return baseName(r.Model) }, func(r BenchRow) string { return r.Model }},
+	{"model", "", "model", func(r BenchRow) string { return r.name }, func(r BenchRow) string { return r.Model }},
 	{"", "", "scheme", nil, func(r BenchRow) string { return r.Scheme }},
 	{"size", "", "size_bytes", func(r BenchRow) string { return SizeText(r.SizeBytes) }, func(r BenchRow) string { return strconv.Itoa(r.SizeBytes) }},
 	{"", "", "sha256", nil, func(r BenchRow) string { return r.SHA256 }},
@@ -136,8 +138,6 @@ func (b Bench) forPeople() []benchColumn {
 		return c.text == nil || c.head == "threads" && same
 	})
 }
-
-func baseName(model string) string { return strings.TrimSuffix(filepath.Base(model), ".tflite") }
 
 func plain(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
@@ -208,11 +208,13 @@ func verifiedValue(r BenchRow, of func(infer.Agreement) int) string {
 // cells are the rows as people read them; one that is not to be trusted is marked.
 func (b Bench) cells(columns []benchColumn) [][]string {
 	var rows [][]string
-	for _, r := range b.Rows {
+	models := b.models()
+	for i, r := range b.Rows {
+		r.name = models[i]
 		var cells []string
-		for i, c := range columns {
+		for k, c := range columns {
 			text := c.text(r)
-			if i == 0 && len(r.Notes) > 0 {
+			if k == 0 && len(r.Notes) > 0 {
 				text += untrusted
 			}
 			cells = append(cells, text)
@@ -242,9 +244,10 @@ func (b Bench) Text(w io.Writer) {
 	for _, line := range b.conditions() {
 		fmt.Fprintln(w, line)
 	}
-	for _, r := range b.Rows {
+	models := b.models()
+	for i, r := range b.Rows {
 		if r.Profile != nil {
-			fmt.Fprintf(w, "\n%s on %s\n", baseName(r.Model), r.Runtime.Where())
+			fmt.Fprintf(w, "\n%s on %s\n", models[i], r.Runtime.Where())
 			kindsText(w, *r.Profile)
 		}
 	}
@@ -319,9 +322,10 @@ func (b Bench) conditions() []string {
 	if slices.ContainsFunc(b.Rows, func(r BenchRow) bool { return r.Verified != nil }) {
 		add("same class: as the reference interpreter's, on that many images; = means the same bits throughout")
 	}
+	models := b.models()
 	for i, r := range b.Rows {
 		for _, n := range r.Notes {
-			add(fmt.Sprintf("! row %d, %s: %s", i+1, baseName(r.Model), n))
+			add(fmt.Sprintf("! row %d, %s: %s", i+1, models[i], n))
 		}
 	}
 	return lines
@@ -408,28 +412,45 @@ func (b Bench) labels() []string {
 const untrusted = " !"
 
 func (b Bench) names() []string {
-	base := func(r BenchRow) string { return baseName(r.Model) }
-	path := func(r BenchRow) string { return filepath.Join(filepath.Base(filepath.Dir(r.Model)), baseName(r.Model)) }
-	delegate := func(r BenchRow) string { return cmp.Or(r.Runtime.Delegate, "none") }
-	threads := func(r BenchRow) string { return plural(r.Runtime.Threads, "thread") }
-	var names []string
-	for _, parts := range [][]func(BenchRow) string{
-		{base}, {base, delegate}, {base, threads}, {base, delegate, threads}, {path}, {path, delegate}, {path, delegate, threads},
-	} {
-		names = names[:0]
-		for _, r := range b.Rows {
+	models := b.models()
+	model := func(i int) string { return models[i] }
+	delegate := func(i int) string { return cmp.Or(b.Rows[i].Runtime.Delegate, "none") }
+	threads := func(i int) string { return plural(b.Rows[i].Runtime.Threads, "thread") }
+	names := make([]string, len(b.Rows))
+	for _, parts := range [][]func(i int) string{{model}, {model, delegate}, {model, threads}, {model, delegate, threads}} {
+		for i := range b.Rows {
 			var words []string
 			for _, p := range parts {
-				words = append(words, p(r))
+				words = append(words, p(i))
 			}
-			names = append(names, strings.Join(words, ", "))
+			names[i] = strings.Join(words, ", ")
 		}
 		if len(slices.Compact(slices.Sorted(slices.Values(names)))) == len(names) {
 			return names
 		}
 	}
-	for i, r := range b.Rows { // rows of the same model in the same place
-		names[i] = fmt.Sprintf("%d: %s, %s", i+1, base(r), delegate(r))
+	for i := range b.Rows { // rows of one model, all alike
+		names[i] = fmt.Sprintf("%d: %s, %s", i+1, models[i], delegate(i))
 	}
 	return names
+}
+
+// models names each row's model by as much of its path as tells it from the others.
+func (b Bench) models() []string {
+	names := make([]string, len(b.Rows))
+	for folders := 0; ; folders++ {
+		means := map[string]string{}
+		ambiguous, more := false, false // more: a path has folders left
+		for i, r := range b.Rows {
+			path := strings.Split(filepath.ToSlash(strings.TrimSuffix(r.Model, ".tflite")), "/")
+			from := max(len(path)-1-folders, 0)
+			names[i] = strings.Join(path[from:], "/")
+			more = more || from > 0
+			ambiguous = ambiguous || means[names[i]] != "" && means[names[i]] != r.Model
+			means[names[i]] = r.Model
+		}
+		if !ambiguous || !more {
+			return names
+		}
+	}
 }

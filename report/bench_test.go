@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -277,6 +278,42 @@ func TestTicks(t *testing.T) {
 		for _, v := range ticks {
 			if at := s.at(v); at < -1e-6 || at > 1+1e-6 {
 				t.Errorf("%v: tick %v at %v", s, v, at)
+			}
+		}
+	}
+}
+
+// Models have as much of their paths as tells them from one another, and rows what else it takes.
+func TestBenchNames(t *testing.T) {
+	type row struct {
+		model, delegate string
+		threads         int
+	}
+	for _, c := range []struct {
+		rows          []row
+		models, names []string
+	}{
+		{[]row{{"runs/a/float32.tflite", "native", 1}, {"runs/a/int8.tflite", "native", 1}}, []string{"float32", "int8"}, []string{"float32", "int8"}},
+		{[]row{{"runs/a/int8.tflite", "native", 1}, {"runs/b/int8.tflite", "native", 1}}, []string{"a/int8", "b/int8"}, []string{"a/int8", "b/int8"}},
+		{[]row{{"a/x/int8.tflite", "native", 1}, {"b/x/int8.tflite", "native", 1}}, []string{"a/x/int8", "b/x/int8"}, []string{"a/x/int8", "b/x/int8"}},
+		{[]row{{"int8.tflite", "native", 1}, {"b/int8.tflite", "native", 1}}, []string{"int8", "b/int8"}, []string{"int8", "b/int8"}},
+		{[]row{{"int8.tflite", "native", 1}, {"int8.tflite", "", 1}, {"int8.tflite", "", 4}}, []string{"int8", "int8", "int8"},
+			[]string{"int8, native, 1 thread", "int8, none, 1 thread", "int8, none, 4 threads"}},
+		{[]row{{"int8.tflite", "native", 1}, {"int8.tflite", "native", 1}}, []string{"int8", "int8"}, []string{"1: int8, native", "2: int8, native"}},
+	} {
+		var b Bench
+		for _, r := range c.rows {
+			b.Rows = append(b.Rows, BenchRow{Model: r.model, Runtime: Runtime{Placement: infer.Placement{Delegate: r.delegate}, Threads: r.threads}})
+		}
+		if got := b.models(); !slices.Equal(got, c.models) {
+			t.Errorf("%v: models %q, want %q", c.rows, got, c.models)
+		}
+		if got := b.names(); !slices.Equal(got, c.names) {
+			t.Errorf("%v: names %q, want %q", c.rows, got, c.names)
+		}
+		for i, cells := range b.cells(b.forPeople()) {
+			if cells[0] != c.models[i] {
+				t.Errorf("%v: row %d is called %q in the table, want %q", c.rows, i, cells[0], c.models[i])
 			}
 		}
 	}

@@ -76,17 +76,31 @@ func NextRunDir(root, name string) (string, error) {
 
 // LatestRun returns the folder under root whose checkpoints are the youngest. Without one the error wraps ErrNoRun.
 func LatestRun(root string) (string, error) {
-	manifests, _ := filepath.Glob(filepath.Join(root, "*", "checkpoint", "*", "manifest.json")) // the pattern is well formed
-	latest, when := "", time.Time{}
-	for _, path := range manifests {
-		if s, err := os.Stat(path); err == nil && (latest == "" || s.ModTime().After(when)) {
-			latest, when = filepath.Dir(filepath.Dir(filepath.Dir(path))), s.ModTime()
+	return youngest(root, filepath.Join("checkpoint", "*", "manifest.json"))
+}
+
+// LatestBegun returns the folder under root of the run that began or stored a checkpoint last: one that was killed before its first is
+// among them. Without one the error wraps ErrNoRun.
+func LatestBegun(root string) (string, error) {
+	return youngest(root, configFile, filepath.Join("checkpoint", "*", "manifest.json"))
+}
+
+// youngest is the folder under root that has the youngest file of one of the patterns.
+func youngest(root string, patterns ...string) (dir string, err error) {
+	var when time.Time
+	for _, p := range patterns {
+		files, _ := filepath.Glob(filepath.Join(root, "*", p)) // the patterns are well formed
+		for _, path := range files {
+			if s, err := os.Stat(path); err == nil && (dir == "" || s.ModTime().After(when)) {
+				inside, _ := filepath.Rel(root, path)
+				dir, when = filepath.Join(root, strings.Split(filepath.ToSlash(inside), "/")[0]), s.ModTime()
+			}
 		}
 	}
-	if latest == "" {
-		return "", fmt.Errorf("train: no checkpoint in any run under %s: %w", root, ErrNoRun)
+	if dir == "" {
+		return "", fmt.Errorf("train: no run under %s: %w", root, ErrNoRun)
 	}
-	return latest, nil
+	return dir, nil
 }
 
 // Record is config.json: what a run was asked to do, what it found there, and with what it works.

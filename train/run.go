@@ -66,7 +66,7 @@ type sums struct {
 // images held out of the training set; the test images are used once, at the end, with the weights of that epoch.
 //
 // The same Config and data give the same weights, bit for bit on one backend, also when the run was interrupted and resumed
-// any number of times. When ctx is cancelled, Run stores checkpoint "last" and returns an error that wraps ctx's.
+// any number of times; one that has ended is left as it is. When ctx is cancelled, Run stores checkpoint "last" and returns an error that wraps ctx's.
 func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	c, recipe, err := c.withDefaults()
 	if err != nil {
@@ -107,6 +107,11 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err != nil {
 		be.Finalize()
 		return nil, err
+	}
+	if done := r.ended(); done != nil {
+		be.Finalize()
+		r.note(c.Out + " has ended already; nothing of it was changed")
+		return done, nil
 	}
 	if small := r.smallEpochs(); r.epoch < small {
 		r.note(fmt.Sprintf("the first %d epochs are at half the resolution; until they are over, validation, at the whole, says little", small))
@@ -433,6 +438,17 @@ func (r *run) testWithFlip(ctx context.Context) (float64, error) {
 	defer r.t.eval.graph.Finalize()
 	_, correct, err := r.evaluate(ctx, &r.set.Test, nil)
 	return float64(correct) / float64(r.set.Test.N), err
+}
+
+// ended is the result of a run that was closed in an earlier call; nil of any other. The model card is the last file that finish writes.
+func (r *run) ended() *Result {
+	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
+	res := new(Result)
+	if err != nil || r.epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
+		return nil
+	}
+	res.Run, res.Checkpoint = r.c.Out, r.folder("best") // wherever the folder is by now
+	return res
 }
 
 // finish tests the best epoch's weights and closes the run.

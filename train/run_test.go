@@ -127,12 +127,29 @@ func TestRun(t *testing.T) {
 		t.Errorf("latest run %q, error %v", latest, err)
 	}
 
-	// Resumed when it is done, a run says the same again.
+	// Resumed when it is done, a run says the same again and changes nothing. One that was killed before its last file is closed anew.
+	before := map[string]string{}
+	for _, f := range []string{resultFile, cardFile, metricsFile, configFile} {
+		before[f] = string(mustRead(t, c.Out, f))
+	}
 	c.Resume, c.Progress = true, nil
 	again, err := Run(context.Background(), c, set)
-	if err != nil || again.TestCorrect != res.TestCorrect || again.BestEpoch != res.BestEpoch || again.ValTop1 != res.ValTop1 {
-		t.Errorf("resumed when done: %+v, error %v", again, err)
+	if err != nil || !reflect.DeepEqual(again, res) {
+		t.Errorf("resumed when done: %+v, error %v, want %+v", again, err, res)
 	}
+	for f, want := range before {
+		if got := string(mustRead(t, c.Out, f)); got != want {
+			t.Errorf("resumed when done: %s is %s, it was %s", f, got, want)
+		}
+	}
+	if err := os.Remove(filepath.Join(c.Out, cardFile)); err != nil {
+		t.Fatal(err)
+	}
+	again, err = Run(context.Background(), c, set)
+	if err != nil || again.TestCorrect != res.TestCorrect || again.BestEpoch != res.BestEpoch || again.ValTop1 != res.ValTop1 {
+		t.Errorf("closed anew: %+v, error %v", again, err)
+	}
+	mustRead(t, c.Out, cardFile)
 }
 
 // A run that is broken off again and again ends with the weights of an unbroken one, bit for bit, and with the same records.
@@ -385,6 +402,13 @@ func TestResumeWithoutCheckpoint(t *testing.T) {
 		k.Progress = interruptedAt
 		Run(context.Background(), k, set)
 	}()
+	root := filepath.Dir(c.Out)
+	if latest, err := LatestBegun(root); err != nil || latest != c.Out {
+		t.Errorf("latest run begun %q, error %v, want %q", latest, err, c.Out)
+	}
+	if latest, err := LatestRun(root); !errors.Is(err, ErrNoRun) {
+		t.Errorf("latest run with a checkpoint %q, error %v, want none", latest, err)
+	}
 	c.Resume = true
 	res, err := Run(context.Background(), c, set)
 	if err != nil || len(res.Notes) != 1 || !strings.Contains(res.Notes[0], "anew") {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"os"
@@ -251,12 +252,29 @@ func outputPath(c *cli.Context, input string, r convert.Recipe) (string, error) 
 	default:
 		o = filepath.Join(runFolder(input), string(r.Scheme)+".tflite")
 	}
-	if info, err := os.Stat(o); err == nil && !info.Mode().IsRegular() {
+	switch info, err := os.Stat(o); {
+	case err != nil:
+	case !info.Mode().IsRegular():
 		return "", usagef("-o %s: it is there, and not a regular file", o)
+	case info.Size() > 0 && !modelAt(o):
+		return "", usagef("-o %s: it is there, and no model", o)
 	}
-	return o, nil
+	return o, apart([]string{input, c.String("recipe")}, o, c.String("dump"), c.String("report"), c.String("report-picture"))
 }
 
+// modelAt reports whether the file begins as a model does.
+func modelAt(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 8)
+	_, err = io.ReadFull(f, head)
+	return err == nil && tflite.Identified(head)
+}
+
+// isModelFile goes by the name, of a file that need not be there.
 func isModelFile(path string) bool { return strings.HasSuffix(path, ".tflite") }
 
 // runFolder is the run that a checkpoint folder RUN/checkpoint/NAME belongs to; any other folder stands for itself.
@@ -374,6 +392,9 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 		o.TestLimit = -1
 	}
 	set, err := openSome(c, data, o)
+	if err != nil && c.String("calib") == "" {
+		err = withHint(err, "name images with --calib DATA")
+	}
 	if err == nil && set.Train.N == 0 {
 		err = fmt.Errorf("%w: %s has no training images", convert.ErrCalibration, data)
 	}
@@ -381,12 +402,16 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 }
 
 // conversionData is what the conversion looks at: images to calibrate on and to compare the models with. A scheme that
-// needs no samples gets nil for both where no data is named.
+// needs no samples gets nil for both where no data is named, or what the run names is no longer there.
 func conversionData(c *cli.Context, input string, f *floatModel, r convert.Recipe) (*dataset.Set, iter.Seq[[]float32], error) {
 	if !r.Scheme.Integer() && (c.String("calib") == "" && isModelFile(input) || c.Int("eval") == 0) {
 		return nil, nil, nil
 	}
 	set, err := calibrationData(c, input, f)
+	if err != nil && !r.Scheme.Integer() && !anySet(c, "calib", "eval") && c.Context.Err() == nil {
+		say(c, "note: answers are not compared: %s", oneLine(err))
+		return nil, nil, nil
+	}
 	if err != nil || !r.Scheme.Integer() {
 		return set, nil, err
 	}
@@ -396,7 +421,7 @@ func conversionData(c *cli.Context, input string, f *floatModel, r convert.Recip
 // calibrationSamples are the images of a split as the float network sees them.
 func calibrationSamples(c *cli.Context, f *floatModel, split *dataset.Split) iter.Seq[[]float32] {
 	return func(yield func([]float32) bool) {
-		b := newBar(c, split.N, "calibrating")
+		b := newBar(c, split.N)
 		defer b.finish()
 		in := make([]byte, f.Input.Type.Bytes())
 		x := make([]float32, f.Input.Type.Elements())
@@ -507,8 +532,9 @@ func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {
 	}
 	t.Render()
 	if len(r.Tail) > 0 {
-		say(c, "next: mnet-edge infer --partial --model %s photo.png, which leaves out %s and what depends on it", r.Output, r.Tail[0])
+		say(c, "note: infer runs it with --partial, and leaves out %s and what depends on it", r.Tail[0])
+		say(c, "next: mnet-edge infer --partial --model %s photo.png", word(r.Output))
 		return
 	}
-	say(c, "next: mnet-edge infer --model %s photo.png", r.Output)
+	say(c, "next: mnet-edge infer --model %s photo.png", word(r.Output))
 }

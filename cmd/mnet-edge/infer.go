@@ -153,8 +153,11 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 	var decode, before, after []time.Duration
 	lap := func(start clock.Instant, to *[]time.Duration) { *to = append(*to, clock.Since(start)) }
 	for i, path := range files {
+		if err := c.Context.Err(); err != nil {
+			return err
+		}
 		start := clock.Now()
-		img, err := readPicture(path, c.App.Reader)
+		img, err := readPicture(c.Context, path, c.App.Reader)
 		if err != nil {
 			return err
 		}

@@ -37,6 +37,9 @@ func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s := model.DefaultSpec(model.Net(strings.ToUpper(net)))
 	s.Width = c.Float64("width")
 	s.MidReLU = !c.Bool("no-mid-relu")
+	if !s.MidReLU && s.Net != model.NetD {
+		return s, usagef("--no-mid-relu is about net D: %s has no such ReLU", s.Net)
+	}
 	s.Padding = model.Padding(c.String("padding"))
 	s.Size = c.Int("size")
 	s.Enlarge, s.OutputStride = unless(c, "enlarge", 1), unless(c, "output-stride", model.SourceStride)

@@ -26,6 +26,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -68,8 +70,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// The first interrupt asks for an orderly end; with the handler gone, the second ends the process at once.
 	context.AfterFunc(ctx, stop)
 
-	app := newApp(stdin, &plainWriter{to: stdout}, stderr)
-	err := app.RunContext(ctx, intersperse(app, args))
+	out := &plainWriter{to: stdout}
+	app := newApp(stdin, out, stderr)
+	err := cmp.Or(app.RunContext(ctx, intersperse(app, args)), out.err)
 	if err == nil {
 		return exitOK
 	}
@@ -184,7 +187,7 @@ func exitCode(err error) int {
 func oneLine(err error) string { return plain(err.Error()) }
 
 // intersperse moves a command's flags before its arguments: urfave/cli stops at the first argument, but people type
-// "infer photo.png --json". What follows "--" stays.
+// "infer photo.png --json". What follows "--" stays. With --help nothing else counts: before arguments urfave/cli takes them for topics.
 func intersperse(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -211,11 +214,34 @@ func intersperse(app *cli.App, args []string) []string {
 			rest = append(rest, a)
 			continue
 		}
+		name := strings.TrimLeft(a, "-")
+		if name == "help" || name == "h" {
+			return []string{args[0], args[1], "--help"}
+		}
 		flags = append(flags, a)
-		if name := strings.TrimLeft(a, "-"); takesValue[name] && i+1 < len(args) {
+		if takesValue[name] && i+1 < len(args) {
 			i++
 			flags = append(flags, args[i])
 		}
 	}
 	return append(flags, rest...)
+}
+
+// aboveZero refuses flags that are given as zero or less: without them there is a default, which they would stand for.
+func aboveZero(c *cli.Context, flags ...string) error {
+	for _, f := range flags {
+		var ok bool
+		switch v := c.Value(f).(type) {
+		case int:
+			ok = v > 0
+		case float64:
+			ok = v > 0
+		case time.Duration:
+			ok = v > 0
+		}
+		if c.IsSet(f) && !ok {
+			return usagef("--%s %v: want more than 0", f, c.Value(f))
+		}
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -15,10 +17,39 @@ import (
 // that a folder that cannot be written to is known at once. A nil page takes everything and writes nothing.
 type page struct{ atomicfile.File }
 
+// apart refuses files to be written that are read too, or are another file to be written. "" is none.
+func apart(read []string, written ...string) error {
+	for i, w := range written {
+		is := func(other string) bool { return w != "" && other != "" && sameFile(w, other) }
+		if slices.ContainsFunc(read, is) {
+			return usagef("%s is to be read, and to be written", w)
+		}
+		if slices.ContainsFunc(written[:i], is) {
+			return usagef("%s is to be written twice", w)
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether two names are one file's, which need not be there.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	if errX == nil && errY == nil {
+		return os.SameFile(x, y)
+	}
+	x1, errX := filepath.Abs(a)
+	y1, errY := filepath.Abs(b)
+	return errX == nil && errY == nil && x1 == y1
+}
+
 // newPage begins the file; nil for no path.
 func newPage(path string) (*page, error) {
 	if path == "" {
 		return nil, nil
+	}
+	if isModelFile(path) {
+		return nil, usagef("%s: a page would have a model's name", path)
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, usagef("%s: it is there, and not a regular file", path)

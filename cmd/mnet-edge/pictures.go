@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"io"
@@ -80,13 +81,25 @@ func picturesBelow(dir string) ([]string, error) {
 	return files, nil
 }
 
-func readPicture(path string, stdin io.Reader) (image.Image, error) {
+// readPicture decodes the picture in a file or on standard input, for which it waits no longer than ctx allows.
+func readPicture(ctx context.Context, path string, stdin io.Reader) (image.Image, error) {
 	if path != stdinName {
 		return dataset.DecodeImageFile(path, dataset.ImageLimits{})
 	}
-	img, err := dataset.DecodeImage(stdin, dataset.ImageLimits{})
-	if err != nil {
-		return nil, fmt.Errorf("standard input: %w", err)
+	var img image.Image
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		img, err = dataset.DecodeImage(stdin, dataset.ImageLimits{})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, fmt.Errorf("standard input: %w", err)
+		}
+		return img, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return img, nil
 }

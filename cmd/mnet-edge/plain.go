@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"strings"
@@ -9,10 +10,12 @@ import (
 )
 
 // plainWriter keeps control characters off a person's terminal: names in a model, in an archive or on another machine may
-// have any. Lines and tabs stay; what else there is of C0 becomes "?", and of C1, two bytes in UTF-8, "¿".
+// have any. Lines and tabs stay; what else there is of C0 becomes "?", and of C1, two bytes in UTF-8, "¿". The first error is kept: tables are
+// written by many calls that nobody looks at.
 type plainWriter struct {
 	to   io.Writer
 	last byte // of what was written before
+	err  error
 }
 
 func (w *plainWriter) Write(b []byte) (int, error) {
@@ -26,7 +29,9 @@ func (w *plainWriter) Write(b []byte) (int, error) {
 		}
 		w.last = c
 	}
-	return w.to.Write(plain)
+	n, err := w.to.Write(plain)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // isStdout reports whether w leads to this process's standard output.

@@ -43,12 +43,18 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 		}
 		s.open[side] = images.set
 	}
+	if err := aboveZero(s.c, "limit"); err != nil {
+		return images, err
+	}
 	split, err := splitOf(images.set, s.c.String("split"))
 	if err != nil {
 		return images, err
 	}
 	images.split = split.Limit(s.c.Int("limit"))
 	if images.all, err = m.evaluationImages(images.set, &images.split); err != nil {
+		if s.c.String("data") == "" {
+			err = withHint(err, "name images of those classes with --data")
+		}
 		return images, err
 	}
 	images.first = make([]byte, m.Input.Type.Bytes())

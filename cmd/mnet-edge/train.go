@@ -87,7 +87,7 @@ func trainAction(c *cli.Context) error {
 	case errors.Is(err, train.ErrExists):
 		return withHint(err, "--resume goes on with it")
 	case c.Context.Err() != nil && err != nil:
-		return withHint(err, "mnet-edge train --resume --out %s", config.Out)
+		return withHint(err, "mnet-edge train --resume --out %s", word(config.Out))
 	case err != nil:
 		return err
 	}
@@ -106,7 +106,7 @@ func trainAction(c *cli.Context) error {
 	t.Row("speed", fmt.Sprintf("%.0f images/s on %s, %.1f %% of the time waiting for data, %.0f s in all",
 		result.ImagesPerSecond, result.Backend, 100*result.WaitShare, result.Seconds))
 	t.Render()
-	say(c, "next: mnet-edge convert --int8 %s", result.Run)
+	say(c, "next: mnet-edge convert --int8 %s", word(result.Run))
 	return nil
 }
 
@@ -117,6 +117,9 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	}
 	if c.String("qat") != "" {
 		return quantizedConfig(c, c.String("qat"))
+	}
+	if err := aboveZero(c, "epochs", "batch", "lr", "val-fraction", "save-every", "limit", "devices"); err != nil {
+		return train.Config{}, "", err
 	}
 	spec, err := trainSpec(c)
 	if err != nil {
@@ -185,6 +188,9 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 			return train.Config{}, "", usagef("--%s is the other run's in one with --qat", f)
 		}
 	}
+	if err := aboveZero(c, "epochs", "batch", "lr", "save-every"); err != nil {
+		return train.Config{}, "", err
+	}
 	config, err := train.LoadConfig(run)
 	if err != nil {
 		return config, "", err
@@ -209,7 +215,7 @@ func resumeConfig(c *cli.Context) (train.Config, string, error) {
 	run := c.String("out")
 	if run == "" {
 		var err error
-		if run, err = train.LatestRun(runsFolder); err != nil {
+		if run, err = train.LatestBegun(runsFolder); err != nil {
 			return train.Config{}, "", withHint(err, "name the run with --out")
 		}
 		say(c, "resuming %s", run)
@@ -220,6 +226,9 @@ func resumeConfig(c *cli.Context) (train.Config, string, error) {
 		default:
 			return train.Config{}, "", usagef("--%s can't be changed in a run that is resumed", f)
 		}
+	}
+	if err := aboveZero(c, "save-every"); err != nil {
+		return train.Config{}, "", err
 	}
 	config, err := train.LoadConfig(run)
 	if err != nil {
@@ -260,7 +269,7 @@ func openSome(c *cli.Context, data string, o dataset.Options) (*dataset.Set, err
 	var b *bar
 	o.Progress = func(done, total int) {
 		if b == nil {
-			b = newBar(c, total, "reading images")
+			b = newBar(c, total)
 		}
 		b.set(done, "reading images")
 	}
@@ -283,10 +292,10 @@ func (p *trainProgress) show(s train.Progress) {
 		say(p.c, "compiling for %s", s.Backend)
 	case train.PhaseTrain:
 		if p.bar == nil {
-			p.bar = newBar(p.c, int(s.Steps), "")
+			p.bar = newBar(p.c, int(s.Steps))
 		}
-		p.bar.set(int(s.Step), fmt.Sprintf("epoch %d/%d  %.0f images/s  loss %.3f  top-1 %.1f %%  left %v",
-			s.Epoch+1, s.Epochs, s.ImagesPerSecond, s.Loss, 100*s.Accuracy, s.Left.Round(time.Second)))
+		p.bar.set(int(s.Step), fmt.Sprintf("epoch %d/%d", s.Epoch+1, s.Epochs), fmt.Sprintf("left %v", s.Left.Round(time.Second)),
+			fmt.Sprintf("loss %.3f", s.Loss), fmt.Sprintf("top-1 %.1f %%", 100*s.Accuracy), fmt.Sprintf("%.0f images/s", s.ImagesPerSecond))
 	case train.PhaseValidate:
 		mark := ""
 		if s.Best {

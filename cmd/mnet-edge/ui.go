@@ -7,9 +7,12 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
@@ -20,8 +23,11 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print one JSON object instead of a table"}
 }
 
-// say writes a line to standard error.
+// say writes a line to standard error, in place of the bar that is there, which comes back with its next step.
 func say(c *cli.Context, format string, args ...any) {
+	if b, ok := c.App.Metadata[barShown].(*bar); ok {
+		b.Clear()
+	}
 	fmt.Fprintln(c.App.ErrWriter, plain(fmt.Sprintf(format, args...)))
 }
 
@@ -38,25 +44,41 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// barShown is where the app's metadata has the bar on the terminal.
+const barShown = "bar"
+
 // newBar is a progress bar on standard error; nil, which every method takes, where that is no terminal.
-func newBar(c *cli.Context, total int, what string) *bar {
+func newBar(c *cli.Context, total int) *bar {
 	if !isTerminal(c.App.ErrWriter) {
 		return nil
 	}
-	return &bar{progressbar.NewOptions(total,
+	b := &bar{c: c, ProgressBar: progressbar.NewOptions(total,
 		progressbar.OptionSetWriter(c.App.ErrWriter),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionSetWidth(20),
+		progressbar.OptionSetWidth(barWidth),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionClearOnFinish(),
-		progressbar.OptionShowCount(),
 	)}
+	c.App.Metadata[barShown] = b
+	return b
 }
 
-type bar struct{ *progressbar.ProgressBar }
+// barWidth is the bar's own; aroundBar is what the percentage and the brackets take.
+const barWidth, aroundBar = 20, 10
 
-func (b *bar) set(n int, what string) {
+type bar struct {
+	*progressbar.ProgressBar
+	c *cli.Context
+}
+
+// set shows that n of the total are done, and as many of the parts, which say what, as the terminal has room for.
+func (b *bar) set(n int, parts ...string) {
 	if b != nil {
-		b.Describe(what)
+		columns, _, err := term.GetSize(int(b.c.App.ErrWriter.(*os.File).Fd()))
+		if err != nil {
+			columns = 80
+		}
+		b.Describe(firstOf(parts, columns-barWidth-aroundBar))
 		b.Set(n)
 	}
 }
@@ -64,7 +86,23 @@ func (b *bar) set(n int, what string) {
 func (b *bar) finish() {
 	if b != nil {
 		b.Finish()
+		delete(b.c.App.Metadata, barShown)
 	}
+}
+
+// firstOf is the first parts, as many as fit into so many columns.
+func firstOf(parts []string, columns int) (line string) {
+	for i, p := range parts {
+		longer := line + p
+		if i > 0 {
+			longer = line + "  " + p
+		}
+		if utf8.RuneCountInString(longer) > columns {
+			break
+		}
+		line = longer
+	}
+	return line
 }
 
 func sha256Hex(b []byte) string {
@@ -81,4 +119,14 @@ func version() string {
 		return "unknown"
 	}
 	return strings.TrimSpace(info.Main.Version)
+}
+
+// word is a file's name as one types it in a shell.
+func word(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./:=+,@%", r)
+	}) && filepath.Separator == '/' {
+		return quote(name)
+	}
+	return name
 }

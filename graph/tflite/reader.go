@@ -19,6 +19,9 @@ type file struct {
 // tableCost is what a table counts against the budget: about what the smallest ones of a model take in the file.
 const tableCost = 48
 
+// Identified reports whether b begins as a .tflite file does; its first 8 bytes are enough.
+func Identified(b []byte) bool { return len(b) >= 8 && string(b[4:8]) == modelID }
+
 // open returns the root table of a flatbuffer with the file identifier id.
 func open(b []byte, id string) (*file, table) {
 	f := &file{b: b, budget: 4*min(len(b), math.MaxInt32/8) + 1024}
