@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -214,6 +215,17 @@ func (h *header) need(b []byte, j jpegInfo) int64 {
 	}
 	const pngInterlace = 28 // offset in IHDR, behind 8 bytes of magic and 8 of the chunk's head
 	switch {
+	case h.format.name == "PNG" && pngTransparent(b):
+		size = max(size, 4*pixels) // gray becomes NRGBA
+		if h.config.ColorModel == color.Gray16Model {
+			size = 8 * pixels
+		}
+	case h.format.name == "WebP" && h.config.ColorModel == color.NRGBAModel:
+		size += 5 * pixels / 2 // the colours of a lossy one, and its alpha, before they are one
+	case h.format.name == "GIF":
+		size *= 2 // one that is interlaced is put in order in a copy
+	}
+	switch {
 	case h.format.name == "PNG" && len(b) > pngInterlace && b[pngInterlace] == 1:
 		size += size / 2 // the last pass has half the pixels
 	case j.samples > 0:
@@ -223,6 +235,19 @@ func (h *header) need(b []byte, j jpegInfo) int64 {
 		}
 	}
 	return size
+}
+
+// pngTransparent reports a chunk of transparency before the pixels of a PNG.
+func pngTransparent(b []byte) bool {
+	const head, tail = 8, 4 // of a chunk: its length and kind before, its checksum behind
+	for at := 8; at+head <= len(b); {
+		length, kind := binary.BigEndian.Uint32(b[at:]), string(b[at+4:at+head])
+		if kind == "tRNS" || kind == "IDAT" || int64(length) > int64(len(b)) {
+			return kind == "tRNS"
+		}
+		at += head + int(length) + tail
+	}
+	return false
 }
 
 // decode returns the pixels, upright.

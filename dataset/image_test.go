@@ -456,3 +456,33 @@ func ExampleToRGB() {
 	fmt.Println(ToRGB(img, 1, 2))
 	// Output: [255 127 127 255 127 127]
 }
+
+// What a picture takes to decode is what Go's decoders really make of it.
+func TestImageMemory(t *testing.T) {
+	transparent := func(b []byte) []byte {
+		chunk := append([]byte("\x00\x00\x00\x02tRNS"), 0, 0)
+		return binary.BigEndian.AppendUint32(append(b, chunk...), crc32.ChecksumIEEE(chunk[4:]))
+	}
+	interlaced := new(bytes.Buffer)
+	if err := gif.Encode(interlaced, image.NewPaletted(image.Rect(0, 0, 10, 10), color.Palette{color.Black, color.White}), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		b    []byte
+		want int64
+	}{
+		"gray":                      {pngClaim(10, 10, 8, 0, 0), 100},
+		"16-bit gray":               {pngClaim(10, 10, 16, 0, 0), 200},
+		"gray, transparent":         {transparent(pngClaim(10, 10, 8, 0, 0)), 400},
+		"16-bit gray, transparent":  {transparent(pngClaim(10, 10, 16, 0, 0)), 800},
+		"colours":                   {pngClaim(10, 10, 8, 2, 0), 400},
+		"colours and interlaced":    {pngClaim(10, 10, 8, 2, 1), 600},
+		"GIF, perhaps interlaced":   {interlaced.Bytes(), 200},
+		"transparent behind pixels": {transparent(append(pngClaim(10, 10, 8, 0, 0), "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)), 100},
+	} {
+		h, err := readHeader(c.b, ImageLimits{}.withDefaults())
+		if err != nil || h.memory != c.want {
+			t.Errorf("%s: %d bytes, error %v; want %d", name, h.memory, err, c.want)
+		}
+	}
+}

@@ -126,6 +126,9 @@ func (c *checker) level(l Level, n *Node) {
 		if n.Out.Type.Quant == nil {
 			fail("result without quantization")
 		}
+		if n.In[0].Type.DType == Int16 && n.Out.Type.DType == UInt8 {
+			fail("int16 becomes uint8 by way of int8 alone")
+		}
 		return
 	case Dequantize:
 		if x := n.In[0]; x.Type.DType == Float16 && !x.Constant() {

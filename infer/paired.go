@@ -33,5 +33,5 @@ func (p Paired) Interval() (lo, hi float64) {
 	n := float64(p.N + 2)
 	a, b := float64(p.First+1)/n, float64(p.Second+1)/n
 	half := normal975 * math.Sqrt((a+b-(a-b)*(a-b))/n)
-	return a - b - half, a - b + half
+	return max(a-b-half, -1), min(a-b+half, 1)
 }

@@ -51,3 +51,12 @@ func TestPairCountsWhereOnlyOneIsRight(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// Where one way has all right and the other none, the interval ends where shares do.
+func TestPairedIntervalEnds(t *testing.T) {
+	for _, p := range []Paired{{10, 10, 0}, {10, 0, 10}, {1, 0, 0}, {100, 100, 0}, {2, 1, 1}} {
+		if lo, hi := p.Interval(); !(-1 <= lo && lo <= p.Difference() && p.Difference() <= hi && hi <= 1) {
+			t.Errorf("%+v: %v to %v about %v", p, lo, hi, p.Difference())
+		}
+	}
+}

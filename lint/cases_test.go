@@ -113,6 +113,15 @@ func singles() []single {
 			return g.Apply("y", op, x, graph.Const("c", floats(shape...), make([]float32, floats(shape...).Elements())))
 		}
 	}
+	// fully4 is a fully connected layer of int4 weights with so many scales.
+	fully4 := func(scales int) func(*graph.Graph, *graph.Value) *graph.Value {
+		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+			depth := x.Type.Shape[1]
+			w := graph.Type{DType: graph.Int4, Shape: []int{4, depth}, Quant: quant.PerChannel(slices.Repeat([]float32{0.1}, scales), 0)}
+			b := graph.Type{DType: graph.Int32, Shape: []int{4}, Quant: quant.PerChannel(slices.Repeat([]float32{graph.BiasScale(x.Type.Quant, w.Quant, 0)}, scales), 0)}
+			return as(g.Apply("y", graph.FullyConnected{}, x, graph.Const("w", w, make([]int8, 4*depth)), graph.Const("b", b, make([]int32, 4))), 0.1, 0)
+		}
+	}
 	mirror := graph.MirrorPad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}
 	return []single{
 		{"conv", image, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
@@ -183,6 +192,12 @@ func singles() []single {
 		{"slice-5", integers(graph.Int8, 0.05, 3, 1, 16, 16, 2, 4), slice(1, 1), true},
 		{"slice-int16", integers(graph.Int16, 0.001, 0, 1, 16, 16, 8), slice(1, 1), true},
 		{"space-to-depth", image, unary(graph.SpaceToDepth{Block: 2}), false},
+		{"fully-int4", row, fully4(4), false},
+		{"fully-int4-odd", integers(graph.Int8, 0.05, 3, 1, 31), fully4(4), false},
+		{"fully-int4-per-tensor", row, fully4(1), false},
+		{"space-to-depth-1", floatImage, unary(graph.SpaceToDepth{Block: 1}), false},
+		{"depth-to-space-1", floatImage, unary(graph.DepthToSpace{Block: 1}), false},
+		{"relu-0-to-1", floatImage, unary(graph.Unary{Fn: graph.Clip01}), false},
 		{"space-to-depth-float", floatImage, unary(graph.SpaceToDepth{Block: 2}), false},
 		{"depth-to-space", image, unary(graph.DepthToSpace{Block: 2}), false},
 		{"depth-to-space-float", floatImage, unary(graph.DepthToSpace{Block: 2}), false},
@@ -208,6 +223,9 @@ func singles() []single {
 		{"matmul-float-computed", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value {
 			return g.Apply("y", graph.BatchMatMul{AdjY: true}, x, x)
 		}, false},
+		{"transpose-conv-stride-same", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Same), Size: [2]int{48, 48}}, 0, 6, 2, 2, 8), false},
+		{"transpose-conv-stride-valid", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Valid), Size: [2]int{48, 48}}, 0, 6, 2, 2, 8), false},
+		{"transpose-conv-small", floats(1, 1, 9, 3), layer(graph.TransposeConv2D{Window: graph.Window{Stride: [2]int{3, 1}, Dilation: [2]int{1, 1}, Padding: graph.Same}, Size: [2]int{1, 9}}, 0, 2, 4, 2, 3), false},
 		{"transpose-conv-float", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{32, 32}}, 0, 6, 3, 3, 8), false},
 	}
 }

@@ -71,7 +71,7 @@ var ofComputed = []string{"computed shape"}
 
 // Rules are all rules, target by target.
 func Rules() []Rule {
-	return slices.Concat(xnnpackRules, []Rule{xnnpackUnread}, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
+	return slices.Concat(xnnpackRules, xnnpackFatal, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
 }
 
 // Check holds a graph to the rules of every target. The graph is at level Quantized or Folded, as one that was read from a
@@ -87,10 +87,10 @@ func Check(g *graph.Graph, computed []string) []Verdict {
 func check(g *graph.Graph, computed []string, t Target) Verdict {
 	v := Verdict{Target: t, Total: len(g.Nodes), Findings: []Finding{}}
 	refused := "" // the first operator that was
-	unread := g.Unread()
+	fatal, reason := Fatal(g)
 	for _, n := range g.Nodes {
-		if t == XNNPACK && unread != nil {
-			v.Findings = append(v.Findings, Finding{n.Out.Name, n.Op.Name(), Refused, xnnpackUnread.ID, fmt.Sprintf("nobody reads %q", unread.Name)})
+		if t == XNNPACK && reason != "" {
+			v.Findings = append(v.Findings, Finding{n.Out.Name, n.Op.Name(), Refused, fatal.ID, reason})
 			continue
 		}
 		before := len(v.Findings)

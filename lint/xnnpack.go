@@ -15,7 +15,7 @@ func xnnpackSource(function string) string {
 // xnnpackRules are XNNPACK's. An operator is taken by itself, wherever it stands.
 var xnnpackRules = []Rule{
 	{"xnnpack-op", XNNPACK, Refused, "an operator that it has", xnnpackSource("VisitNode"),
-		[]string{"resize_nearest", "mirror_pad", "tile", "log", "pow", "l2_normalization", "batch_norm"}, never("XNNPACK has no such operator")},
+		[]string{"resize_nearest", "mirror_pad", "tile", "log", "pow", "l2_normalization", "relu_0_to_1", "batch_norm"}, never("XNNPACK has no such operator")},
 	{"xnnpack-float-only", XNNPACK, Refused, "float32 where it has no integer kernel", xnnpackSource("CheckTensorFloatType"),
 		[]string{"average_pool", "softmax", "hard_swish", "activate"}, floatOnly},
 	{"xnnpack-type", XNNPACK, Refused, "float32, or int8 or uint8 with a scale", xnnpackSource("CheckTensorFloatOrQUInt8Type"),
@@ -25,7 +25,7 @@ var xnnpackRules = []Rule{
 	{"xnnpack-rank", XNNPACK, Refused, "at most 6 dimensions", xnnpackSource("CheckTensorShape") + "; XNN_MAX_TENSOR_DIMS", nil, rank(6)},
 	{"xnnpack-shape", XNNPACK, Refused, "shapes that are constants", xnnpackSource("VisitReshapeNode, CheckTensorStaticAllocation"), ofComputed, computedShape},
 	{"xnnpack-weights", XNNPACK, Refused, "weights and bias that are constants", xnnpackSource("CheckTensorStaticAllocation"), weighted, constantWeights},
-	{"xnnpack-int4", XNNPACK, Refused, "weights of 8 bits where activations are integers", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, int4Weights},
+	{"xnnpack-int4", XNNPACK, Refused, "weights of 8 bits where activations are integers; of a fully connected layer int4 with a scale for each channel and an even number of inputs", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, int4Weights},
 	{"xnnpack-dynamic", XNNPACK, Refused, "float32 weights of a depthwise convolution whose activations are", xnnpackSource("VisitDepthwiseConv2DNode"),
 		[]string{"depthwise_conv2d"}, dynamicWeights},
 	{"xnnpack-symmetric", XNNPACK, Refused, "int8 weights with zero point 0", xnnpackSource("CheckTensorFloat32OrQCInt8Type"), weighted, symmetricWeights},
@@ -41,12 +41,33 @@ var xnnpackRules = []Rule{
 	{"xnnpack-slice", XNNPACK, Refused, "slices in steps of 1", xnnpackSource("VisitStridedSliceNode"), []string{"strided_slice"}, steps},
 	{"xnnpack-pool-stride", XNNPACK, Refused, "a stride no larger than the window", xnnpackSource("CheckPoolingParams"),
 		[]string{"average_pool", "max_pool"}, strideWithinWindow},
+	{"xnnpack-transpose-stride", XNNPACK, Refused, "of a transposed convolution with padding, a stride no larger than the window", "observed with TensorFlow Lite 2.20",
+		[]string{"transpose_conv2d"}, paddedStrideWithinWindow},
+	{"xnnpack-block", XNNPACK, Refused, "blocks of more than 1", "observed with TensorFlow Lite 2.20", []string{"space_to_depth", "depth_to_space"}, realBlock},
 	{"xnnpack-softmax", XNNPACK, Refused, "beta 1", xnnpackSource("VisitSoftmaxNode"), []string{"softmax"}, betaOne},
 }
 
-// xnnpackUnread is no rule about one operator: check applies it to all. infer/tflitec keeps such models from XNNPACK.
-var xnnpackUnread = Rule{"xnnpack-unread", XNNPACK, Refused, "that somebody reads every result: XNNPACK ends the process in optimizing what nobody does",
-	"observed with TensorFlow Lite 2.20, xnn_subgraph_optimize", nil, nil}
+// xnnpackFatal are no rules about one operator: check applies them to all.
+var xnnpackFatal = []Rule{
+	{"xnnpack-unread", XNNPACK, Refused, "that somebody reads every result: XNNPACK ends the process in optimizing what nobody does",
+		"observed with TensorFlow Lite 2.20, xnn_subgraph_optimize", nil, nil},
+	{"xnnpack-transpose-image", XNNPACK, Refused, "of a transposed convolution a stride no larger than its result: XNNPACK may end the process at others",
+		"observed with TensorFlow Lite 2.20", nil, nil},
+}
+
+// Fatal is the rule of a graph at which XNNPACK ends the process, and what breaks it; reason is "" of a graph without. infer/tflitec keeps
+// such models from XNNPACK.
+func Fatal(g *graph.Graph) (r Rule, reason string) {
+	if v := g.Unread(); v != nil {
+		return xnnpackFatal[0], fmt.Sprintf("nobody reads %q", v.Name)
+	}
+	for _, n := range g.Nodes {
+		if op, ok := n.Op.(graph.TransposeConv2D); ok && (op.Stride[0] > op.Size[0] || op.Stride[1] > op.Size[1]) {
+			return xnnpackFatal[1], fmt.Sprintf("the stride of %q is larger than its result", n.Out.Name)
+		}
+	}
+	return Rule{}, ""
+}
 
 func floatOnly(n *graph.Node) string {
 	if d := n.Out.Type.DType; d != graph.Float32 {
@@ -64,7 +85,11 @@ func xnnpackTypes(n *graph.Node) string {
 }
 
 func int4Weights(n *graph.Node) string {
-	if n.In[1].Type.DType == graph.Int4 && n.In[0].Type.DType != graph.Float32 {
+	w := n.In[1].Type
+	if _, fully := n.Op.(graph.FullyConnected); fully && w.DType == graph.Int4 && len(w.Quant.Scale) > 1 && w.Shape[1]%2 == 0 {
+		return ""
+	}
+	if w.DType == graph.Int4 && n.In[0].Type.DType != graph.Float32 {
 		return fmt.Sprintf("int4 weights and %v activations", n.In[0].Type.DType)
 	}
 	return ""
@@ -163,6 +188,28 @@ func strideWithinWindow(n *graph.Node) string {
 	for i := range 2 {
 		if w.Stride[i] > k[i] {
 			return fmt.Sprintf("strides %d x %d of a window of %d x %d", w.Stride[0], w.Stride[1], k[0], k[1])
+		}
+	}
+	return ""
+}
+
+func paddedStrideWithinWindow(n *graph.Node) string {
+	op, k := n.Op.(graph.TransposeConv2D), n.In[1].Type.Shape
+	if op.Padding == graph.Same && (op.Stride[0] > k[1] || op.Stride[1] > k[2]) {
+		return fmt.Sprintf("strides %d x %d of a window of %d x %d", op.Stride[0], op.Stride[1], k[1], k[2])
+	}
+	return ""
+}
+
+func realBlock(n *graph.Node) string {
+	switch op := n.Op.(type) {
+	case graph.SpaceToDepth:
+		if op.Block == 1 {
+			return "a block of 1"
+		}
+	case graph.DepthToSpace:
+		if op.Block == 1 {
+			return "a block of 1"
 		}
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 )
 
 // A stored checkpoint is a folder:
@@ -69,6 +70,9 @@ func SaveOn(f Files, dir, name string, c *Checkpoint) (err error) {
 	if err := errors.Join(c.Weights.Finite(), c.Optimizer.Finite()); err != nil {
 		return fmt.Errorf("%w: %w", err, ErrCheckpoint)
 	}
+	if err := c.text(); err != nil {
+		return fmt.Errorf("model: %w: %w", err, ErrCheckpoint)
+	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("model: saving checkpoint: %w", err)
@@ -86,6 +90,21 @@ func SaveOn(f Files, dir, name string, c *Checkpoint) (err error) {
 		return err
 	}
 	return swap(f, at)
+}
+
+// text reports a string that is no UTF-8: JSON would store another one.
+func (c *Checkpoint) text() error {
+	for _, label := range c.Labels {
+		if !utf8.ValidString(label) {
+			return fmt.Errorf("label %q is not UTF-8", label)
+		}
+	}
+	for key, value := range c.State {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return fmt.Errorf("state %q is not UTF-8", key)
+		}
+	}
+	return nil
 }
 
 // settle finishes or clears away what an interrupted Save left, so that a whole NAME.new is not lost to the next one.
@@ -186,6 +205,9 @@ func Load(path string) (c *Checkpoint, note string, err error) {
 			case err == nil:
 				return c, "", nil
 			case errors.Is(err, fs.ErrNotExist):
+				if suffix == "" && refused == nil && at != path && isFolder(at) {
+					refused = fmt.Errorf("model: %s has no %s: %w", at, manifestFile, ErrCheckpoint)
+				}
 			case suffix != ".new" && refused == nil: // one half written is no loss worth reporting
 				refused = err
 			}
@@ -195,6 +217,11 @@ func Load(path string) (c *Checkpoint, note string, err error) {
 		return nil, "", refused
 	}
 	return nil, "", fmt.Errorf("model: no checkpoint at %s: %w", path, ErrCheckpoint)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // loadFolder reads one folder. Its error wraps fs.ErrNotExist when there is no manifest, ErrCheckpoint when what

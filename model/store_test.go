@@ -76,6 +76,8 @@ func TestSaveRefuses(t *testing.T) {
 		"NaN in momentum":   func(c *Checkpoint) { c.Optimizer["momentum.linear.bias"].Data[0] = float32(math.NaN()) },
 		"missing parameter": func(c *Checkpoint) { delete(c.Weights, "bn1.running_var") },
 		"label count":       func(c *Checkpoint) { c.Labels = c.Labels[:1] },
+		"label in Latin-1":  func(c *Checkpoint) { c.Labels[0] = "caf\xe9" },
+		"state in Latin-1":  func(c *Checkpoint) { c.State = map[string]string{"note": "caf\xe9"} },
 	} {
 		dir, c := t.TempDir(), tiny(1)
 		spoil(c)
@@ -310,6 +312,22 @@ func TestLoadDamaged(t *testing.T) {
 			t.Fatalf("mutant %d of %s: step %v, note %q, error %v; want the checkpoint before and a note", i, name, got, note, err)
 		}
 		write(t, path, whole)
+	}
+}
+
+// A run's best checkpoint that has lost its manifest is not one that never was: that "last" serves is said.
+func TestLoadWithoutManifest(t *testing.T) {
+	run := t.TempDir()
+	dir := filepath.Join(run, "checkpoint")
+	if err := errors.Join(Save(dir, "best", tiny(1)), Save(dir, "last", tiny(2))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "best", manifestFile)); err != nil {
+		t.Fatal(err)
+	}
+	c, note, err := Load(run)
+	if err != nil || c.Step != 2 || !strings.Contains(note, "best has no manifest.json") || !strings.Contains(note, "using "+filepath.Join(dir, "last")) {
+		t.Errorf("%+v, note %q, error %v", c, note, err)
 	}
 }
 

@@ -14,7 +14,11 @@ func HostText(h devices.Host) string {
 	if h.Board != "" {
 		name = h.Board
 	}
-	return fmt.Sprintf("%s, %s, %.0f GiB, %s/%s", name, plural(h.UsableCPUs, "processor"), float64(h.MemoryBytes)/(1<<30), h.OS, h.Arch)
+	memory, digits := float64(h.MemoryBytes)/(1<<30), 0
+	if memory < 9.5 {
+		digits = 1 // a board of 512 MB has less than half of one left
+	}
+	return fmt.Sprintf("%s, %s, %.*f GiB, %s/%s", name, plural(h.UsableCPUs, "processor"), digits, memory, h.OS, h.Arch)
 }
 
 // Devices writes the host's facts and the table of devices. What is not known is left out.

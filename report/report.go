@@ -144,7 +144,7 @@ func SizeText(bytes int) string {
 	switch {
 	case bytes < 1000:
 		return fmt.Sprintf("%d B", bytes)
-	case bytes < 1000_000:
+	case bytes < 999_950: // 1000.0 KB from there on
 		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
 	}
 	return fmt.Sprintf("%.2f MB", float64(bytes)/1e6)
@@ -190,7 +190,7 @@ func dropCI(p infer.Paired) *[2]float64 {
 func dropText(points float64, ci *[2]float64) string {
 	text := fmt.Sprintf("%.2f", noMinusZero(points))
 	if ci != nil {
-		text += fmt.Sprintf(" [%.2f, %.2f]", ci[0], ci[1])
+		text += fmt.Sprintf(" [%.2f, %.2f]", noMinusZero(ci[0]), noMinusZero(ci[1]))
 	}
 	return text
 }

@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
-	"strings"
+	"slices"
 )
 
 // Find returns the path of the library whose file is called name: in the executable's folder or its lib subfolder, else
@@ -43,7 +44,9 @@ func FindInSystem(name string) (string, error) {
 	if err == nil {
 		return path, nil
 	}
-	dirs := filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))
+	dirs := slices.DeleteFunc(filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")), func(dir string) bool {
+		return !filepath.IsAbs(dir) // the working folder, or below it
+	})
 	for _, root := range []string{"/usr/local/lib", "/usr/lib", "/lib"} {
 		dirs = append(dirs, root)
 		if triplet := triplets[runtime.GOARCH]; triplet != "" {
@@ -68,10 +71,13 @@ type missing string
 func (m missing) Error() string { return string(m) }
 func (missing) Unwrap() error   { return fs.ErrNotExist }
 
+// builtToRun matches go's folder for what it builds to run at once.
+var builtToRun = regexp.MustCompile(`/go-build[0-9]+/`)
+
 // dirs are those that Find looks in, for an executable in folder home that runs in the folder working, "" if nobody knows.
 func dirs(home, working string) []string {
 	found, tree := []string{home, filepath.Join(home, "lib")}, home
-	if strings.Contains(home, string(filepath.Separator)+"go-build") && working != "" { // go's folder for what it builds to run at once
+	if builtToRun.MatchString(filepath.ToSlash(home)) && working != "" {
 		tree = working
 	}
 	for dir, up := "", tree; up != dir; up = filepath.Dir(dir) {

@@ -53,8 +53,34 @@ func TestDirs(t *testing.T) {
 	if found := dirs(run, strange); !slices.Contains(found, native(strange)) || slices.Contains(found, native(run)) {
 		t.Errorf("of go run: %q", found)
 	}
+	if found := dirs(filepath.Join(root, "go-builds", "tool"), strange); slices.Contains(found, native(strange)) {
+		t.Errorf("of a folder called go-builds: %q", found)
+	}
 	if found := dirs(run, ""); !slices.Contains(found, native(run)) {
 		t.Errorf("of go run in no folder: %q", found)
+	}
+}
+
+// A folder of the loader's path that is not absolute is the working folder, or lies in it.
+func TestFindInSystem(t *testing.T) {
+	const name = "libmnetedgetest.so"
+	installed, working := t.TempDir(), t.TempDir()
+	t.Chdir(working)
+	if err := os.WriteFile(filepath.Join(working, name), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{installed + string(filepath.ListSeparator), ".", ""} {
+		t.Setenv("LD_LIBRARY_PATH", path)
+		if found, err := FindInSystem(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %q, %v", path, found, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(installed, name), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LD_LIBRARY_PATH", installed)
+	if found, err := FindInSystem(name); err != nil || found != filepath.Join(installed, name) {
+		t.Errorf("installed: %q, %v", found, err)
 	}
 }
 

@@ -23,7 +23,7 @@ func (d *fullDisk) Write(b []byte) (int, error) {
 // What a command prints is its result: where it cannot be printed, the command has failed, whatever its form.
 func TestOutputLost(t *testing.T) {
 	for _, args := range [][]string{
-		{"inspect", "D"}, {"inspect", "D", "--json"}, {"inspect", "builtin"}, {"devices"}, {"devices", "--json"}, {"infer", "--help"},
+		{"inspect", "D"}, {"inspect", "D", "--json"}, {"inspect", "builtin"}, {"infer", "--help"},
 	} {
 		disk, said := fullDisk(100), new(bytes.Buffer)
 		if code := run(append([]string{"mnet-edge"}, args...), strings.NewReader(""), &disk, said); code != exitIO {

@@ -38,6 +38,8 @@
 // Double and Float32 are held to vectors that the official runtime computed, every tensor of a network and every
 // operator; so are int16 operators, which XNNPACK leaves to TFLite (but for the sums, whose optimized kernel rounds in yet
 // another way), and Double of float32 operators with int8 weights.
+// Not followed is what TFLite's optimized Quantize from int8 to uint8, or back, of another scale makes of ties: upward in whole blocks
+// of 16 elements, away from zero in the rest; here they go away from zero.
 // Results of other float32 operators are this package's own: other runtimes add in other orders.
 //
 // Shapes are (N, H, W, C) for activations; O or oc counts a convolution's output channels.

@@ -345,6 +345,9 @@ func mulQ15(a, b, nudge int32) int32 {
 
 func saturate16(x int64) int32 { return int32(min(max(x, math.MinInt16), math.MaxInt16)) }
 
+// most16 is the most elements whose exponents, of 15 bits, an int32 has room for the sum of.
+const most16 = math.MaxInt32 / math.MaxInt16
+
 // softmax returns what computes a Softmax node, row by row.
 func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 	shape := n.In[0].Type.Shape
@@ -353,6 +356,9 @@ func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 	case []float32:
 		return rows(x, c.data[n.Out].([]float32), depth, func(x, out []float32) { softmaxFloat(op.Beta, x, out) }), nil
 	case []int16:
+		if depth > most16 {
+			return nil, fmt.Errorf("a row of %d elements may overflow its sum: want at most %d", depth, most16)
+		}
 		return rows(x, c.data[n.Out].([]int16), depth, softmax16(op.Beta, n.In[0].Type.Quant.Scale[0])), nil
 	case []int8:
 		scale, _ := n.In[0].Type.Quant.At(0)

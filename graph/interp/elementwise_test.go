@@ -231,6 +231,17 @@ func TestRefusesScales(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", c.op.Name(), err, c.want)
 		}
 	}
+	for depth, want := range map[int]string{most16: "", most16 + 1: "may overflow its sum"} {
+		wide := &graph.Value{Name: "x", Type: graph.Type{DType: graph.Int16, Shape: []int{1, depth}, Quant: quant.PerTensor(0.001, 0)}}
+		g := applied(graph.Quantized, graph.Softmax{Beta: 1}, graph.FixedQuant(graph.Softmax{}, graph.Int16), wide)
+		m, err := New(g, Options{})
+		if err == nil {
+			_, err = m.Run(make([]int16, depth))
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("a row of %d int16: error %v, want %q", depth, err, want)
+		}
+	}
 }
 
 // exp is as good as the library's, of which it differs by how processors compute.

@@ -80,8 +80,8 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	so, zo := out.At(0)
 	f.zeroX, f.zero = zx, zo
 	r := c.Rounding
-	if _, conv := n.Op.(graph.Conv2D); conv && n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
-		r = leftConv(&f.window)
+	if n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
+		r = roundingInt4(n, &f.window)
 	}
 	f.single = r == quant.Float32
 	f.limit = activation(r, act, out)

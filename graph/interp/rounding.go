@@ -20,11 +20,19 @@ func builtin(r quant.Rounding) quant.Rounding {
 	return quant.Double
 }
 
-// leftConv is the rounding of a convolution that XNNPACK leaves to TFLite's optimized kernels, as it does one with int4
-// weights: ruy's, but for groups, which have no optimized kernel.
-func leftConv(g *window) quant.Rounding {
-	if g.Depth != g.C {
-		return quant.Double
+// roundingInt4 is the rounding of a layer with int4 weights. XNNPACK takes a fully connected one with an even number of inputs (TFLite 2.20's with
+// a scale for each channel only, LiteRT 2.3's with any), and leaves the others to TFLite's optimized kernels: ruy's, but for grouped
+// convolutions, which have none.
+func roundingInt4(n *graph.Node, g *window) quant.Rounding {
+	switch n.Op.(type) {
+	case graph.FullyConnected:
+		if g.Depth%2 == 0 {
+			return quant.Float32
+		}
+	case graph.Conv2D:
+		if g.Depth != g.C {
+			return quant.Double
+		}
 	}
 	return quant.DoubleUp
 }

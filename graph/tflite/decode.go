@@ -302,8 +302,25 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		return err
 	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
+	if err := formless(v.Def); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrUnsupported)
+	}
 	d.values[t] = v
 	return nil
+}
+
+// formless says why a node, as sound as it may be, is none that a graph has a form for.
+func formless(n *graph.Node) error {
+	if _, ok := n.Op.(graph.Quantize); ok || n.Out.Type.DType == graph.Float32 {
+		if _, ok := n.OutputAxis(); ok && n.In[1].Type.DType == graph.Int4 {
+			return errors.New("int4 weights for float32")
+		}
+		return nil
+	}
+	if t := n.Out.Type.DType; t != graph.Int8 && t != graph.Int16 {
+		return fmt.Errorf("%v activation", t)
+	}
+	return graph.IntegerForm(n.Op, n.Out.Type.DType)
 }
 
 // code is the builtin operator of an operator code.
@@ -392,6 +409,9 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 	if v := d.values[i]; v != nil {
 		return v, nil
 	}
+	if v := d.noNumbers(i); v != nil {
+		return v, nil
+	}
 	v, data, err := d.tensor(i)
 	if err == nil && len(data) == 0 {
 		err = errUndefined
@@ -404,6 +424,29 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 	}
 	d.values[i] = v
 	return v, nil
+}
+
+// noNumbers is a constant of int32 or int64 without elements, as operators have them that say something of each of a scalar's dimensions;
+// nil for any other tensor. As an activation nothing takes it.
+func (d *decoder) noNumbers(i int32) *graph.Value {
+	t := d.tensors[i]
+	dims := t.int32s(tensorShape)
+	if len(dims) > maxRank || !slices.Contains(dims, 0) || slices.Min(dims) < 0 {
+		return nil
+	}
+	v := &graph.Value{Name: t.string(tensorName)}
+	for _, d := range dims {
+		v.Type.Shape = append(v.Type.Shape, int(d))
+	}
+	switch v.Type.DType = dtypes[t.int8(tensorType)]; v.Type.DType {
+	case graph.Int32:
+		v.Data = []int32{}
+	case graph.Int64:
+		v.Data = []int64{}
+	default:
+		return nil
+	}
+	return v
 }
 
 // undefined is a new value for a tensor that becomes an input or is given by an operator.

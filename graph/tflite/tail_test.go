@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/quant"
 )
 
 // A file whose end the graph has no forms for is read as a head and a tail, and both together are written as the same file.
@@ -212,6 +213,45 @@ func TestTailRefuses(t *testing.T) {
 		g, tail, err := DecodeHead(finish(p.model, modelID, 0))
 		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.want) || g != nil || tail != nil {
 			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// An operator on integers that a graph has a form for as float32 alone is left like one that nobody knows, what comes before it runs.
+func TestTailOfFormless(t *testing.T) {
+	for name, c := range map[string]struct {
+		code    int32
+		kind    uint8
+		options obj
+		quant   *quant.Params
+	}{
+		"LEAKY_RELU": {98, 75, obj{float32(0.1)}, quant.PerTensor(0.05, 3)},
+		"TANH":       {28, 0, nil, quant.PerTensor(1./128, 0)},
+		"ABS":        {101, 78, obj{}, quant.PerTensor(0.05, 3)},
+	} {
+		g := graph.New("s")
+		g.Level = graph.Quantized
+		x := g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 8}, Quant: quant.PerTensor(0.05, 3)})
+		r := g.Apply("r", graph.Activate{Act: graph.ReLU6}, x)
+		r.Type.Quant = x.Type.Quant
+		y := g.Apply("y", graph.Activate{Act: graph.ReLU}, r) // another operator's place
+		y.Type.Quant = c.quant
+		g.Outputs = []*graph.Value{y}
+		p := taken(t, g)
+		for _, o := range p.model[modelOperatorCodes].([]obj) {
+			if o[codeBuiltin] == int32(19) {
+				o[codeBuiltin], o[codeDeprecated], o[codeVersion] = c.code, int8(min(c.code, 127)), int32(2)
+			}
+		}
+		p.operators[1] = append(p.operators[1][:3:3], c.kind, c.options)
+		p.subgraph[subgraphOperators] = p.operators
+		b := finish(p.model, modelID, 0)
+		if _, err := Decode(b); !errors.Is(err, ErrUnsupported) || !errors.Is(err, graph.ErrNoIntegerForm) {
+			t.Errorf("%s: %v, want ErrUnsupported", name, err)
+		}
+		head, tail, err := DecodeHead(b)
+		if err != nil || tail == nil || !slices.Equal(tail.Operators(), []string{name}) || len(head.Nodes) != 1 {
+			t.Errorf("%s: head %v, tail %v, error %v", name, head, tail, err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"mnet-edge/devices"
 	"mnet-edge/graph"
 	"mnet-edge/infer"
+	"mnet-edge/lint"
 )
 
 // The delegates that the library has built in. Those of plugin.go are loaded when asked for.
@@ -108,9 +109,8 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	reportTo(s.options, s.messages)
 	s.options.SetNumThread(opts.Threads)
 	w.attach(s.options)
-	if v := g.Unread(); v != nil && opts.Delegate == XNNPACK {
-		// TFLite 2.20's aborts the process, or reads where it should not, when it tidies up such a graph.
-		return nil, fmt.Errorf("tflite: xnnpack: %w: nobody reads %q, which XNNPACK does not survive", infer.ErrUnavailable, v.Name)
+	if _, reason := lint.Fatal(g); reason != "" && opts.Delegate == XNNPACK {
+		return nil, fmt.Errorf("tflite: xnnpack: %w: %s, which XNNPACK does not survive", infer.ErrUnavailable, reason)
 	}
 	if opts.Delegate != XNNPACK {
 		opts.Cache = ""
