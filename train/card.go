@@ -10,7 +10,7 @@ func (r *run) card(res *Result) []byte {
 	var b bytes.Buffer
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	spec, counts, rec := r.c.Spec, r.c.Spec.Counts(), r.record
-	p("# MobileNet %s, trained on %s\n", spec.Name(), rec.Data.Name)
+	p("# MobileNet %s, trained on %s\n", spec.Name(), rec.Dataset.Name)
 	p("| | |\n|---|---|")
 	enlarged := ""
 	if spec.Enlarge > 1 {
@@ -23,12 +23,12 @@ func (r *run) card(res *Result) []byte {
 	p("| parameters | %d (%d trainable), %.2f million multiply-accumulates an image |", counts.Total, counts.Trainable, float64(counts.MACs)/1e6)
 	p("| input | (pixel - %g) / %g, pixel 0..255, the same for every channel |", rec.Input.Mean, rec.Input.Std)
 	p("| test top-1 | %.2f %% (%d of %d), measured once, with the weights of epoch %d |", 100*res.TestTop1, res.TestCorrect, res.TestN, res.BestEpoch)
-	p("| validation top-1 | %.2f %% of %d images held out of the training set; chose the epoch |", 100*res.ValTop1, rec.Data.Val)
-	p("| data | %s, sha256 of pixels and labels `%s` |", rec.Data.Name, rec.Data.SHA256)
-	if rec.Data.Note != "" {
-		p("| | %s |", rec.Data.Note)
+	p("| validation top-1 | %.2f %% of %d images held out of the training set; chose the epoch |", 100*res.ValTop1, rec.Dataset.Val)
+	p("| data | %s, sha256 of pixels and labels `%s` |", rec.Dataset.Name, rec.Dataset.SHA256)
+	if rec.Dataset.Note != "" {
+		p("| | %s |", rec.Dataset.Note)
 	}
-	p("| trained on | %d images, %d epochs, batch %d |", rec.Data.Train, res.Epochs, r.c.Batch)
+	p("| trained on | %d images, %d epochs, batch %d |", rec.Dataset.Train, res.Epochs, r.c.Batch)
 	p("| recipe | %s: SGD, momentum %g%s, peak rate %g (%s), weight decay %g, label smoothing %g, crop %d%s, flip %s |",
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, inPixels(r.recipe.Crop, spec.Size), map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)

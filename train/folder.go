@@ -106,17 +106,17 @@ func youngest(root string, patterns ...string) (dir string, err error) {
 // Record is config.json: what a run was asked to do, what it found there, and with what it works.
 type Record struct {
 	Config
-	Recipe    Recipe            `json:"recipe"`
-	Input     model.Input       `json:"input"`
-	Data      DataRecord        `json:"dataset"`
-	TaughtBy  []NetRecord       `json:"taught_by,omitempty"`  // Config.Teachers, as they were found
-	BegunWith *NetRecord        `json:"begun_with,omitempty"` // Config.From, likewise
-	Backend   string            `json:"backend_used"`
-	Device    string            `json:"backend_description"` // as the backend has it, with its version
-	Started   time.Time         `json:"started"`
-	Platform  string            `json:"platform"`
-	CPUs      int               `json:"cpus"`     // that this process may run on
-	Versions  map[string]string `json:"versions"` // Go, this program, and the modules that compute
+	Recipe      Recipe            `json:"recipe"`
+	Input       model.Input       `json:"input"`
+	Dataset     DataRecord        `json:"dataset"`
+	TaughtBy    []NetRecord       `json:"taught_by,omitempty"`  // Config.Teachers, as they were found
+	BegunWith   *NetRecord        `json:"begun_with,omitempty"` // Config.From, likewise
+	BackendUsed string            `json:"backend_used"`
+	Device      string            `json:"backend_description"` // as the backend has it, with its version
+	Started     time.Time         `json:"started"`
+	Platform    string            `json:"platform"`
+	CPUs        int               `json:"cpus"`     // that this process may run on
+	Versions    map[string]string `json:"versions"` // Go, this program, and the modules that compute
 }
 
 // DataRecord is the data of a run, in images.
@@ -161,8 +161,8 @@ func (r Record) matches(now Record) error {
 		{"net", r.Spec, now.Spec},
 		{"recipe", r.Recipe, now.Recipe},
 		{"seed", r.Seed, now.Seed},
-		{"data", r.Data.SHA256, now.Data.SHA256},
-		{"number of training images", r.Data.Train, now.Data.Train},
+		{"data", r.Dataset.SHA256, now.Dataset.SHA256},
+		{"number of training images", r.Dataset.Train, now.Dataset.Train},
 		{"teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy)},
 		{"network to begin with", r.BegunWith.weights(), now.BegunWith.weights()},
 	} {
@@ -175,8 +175,8 @@ func (r Record) matches(now Record) error {
 
 func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) Record {
 	rec := Record{
-		Config: c, Recipe: r, Input: in, Backend: backend, Started: time.Now().UTC().Truncate(time.Second),
-		Data:     DataRecord{set.Name, set.SHA256, set.Lossy, train, val, set.Test.N},
+		Config: c, Recipe: r, Input: in, BackendUsed: backend, Started: time.Now().UTC().Truncate(time.Second),
+		Dataset:  DataRecord{set.Name, set.SHA256, set.Lossy, train, val, set.Test.N},
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Versions: map[string]string{"go": runtime.Version()},
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -146,7 +146,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.sharing(r.record.Backend), min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.sharing(r.record.BackendUsed), min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
 		done <- err
 	}()
 	select {
@@ -247,8 +247,8 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	r.record.Started = old.Started
-	if old.Backend != backend {
-		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.Backend, backend))
+	if old.BackendUsed != backend {
+		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.BackendUsed, backend))
 	}
 	last := r.folder("last")
 	c, note, err := model.Load(last)
@@ -478,7 +478,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		Run: r.c.Out, Net: string(spec.Net), Width: spec.Width, Params: spec.Counts().Total,
 		Epochs: r.c.Epochs, BestEpoch: row.Epoch, ValTop1: row.ValTop1,
 		TestTop1: float64(correct) / float64(r.set.Test.N), TestN: r.set.Test.N, TestCorrect: correct,
-		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.Backend,
+		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.BackendUsed,
 		Checkpoint: r.folder("best"), Notes: r.notes,
 	}
 	if r.c.TestFlip {

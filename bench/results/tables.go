@@ -36,8 +36,8 @@ func key(r run) group {
 	if from != nil {
 		recipe += "-from-" + from.Net.Name()
 	}
-	return group{r.Record.Spec, r.Record.Data.Name, recipe, teacher, r.Record.Changes == nil && teacher == "" && from == nil,
-		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Data.Train}
+	return group{r.Record.Spec, r.Record.Dataset.Name, recipe, teacher, r.Record.Changes == nil && teacher == "" && from == nil,
+		r.Result.Epochs, r.Record.Recipe.LR, r.Record.Dataset.Train}
 }
 
 func (g group) file(seed uint64) string {

@@ -67,69 +67,24 @@ was taken from; what does best is picked, and named.`,
 const auto = "auto"
 
 func convertAction(c *cli.Context) error {
-	record, err := followed(c)
+	j, err := newJob(c)
 	if err != nil {
 		return err
 	}
-	recipe, err := recipeOf(c, record)
+	defer j.files.abandon()
+	r := report.Convert{Input: j.input, Output: j.output, Scheme: string(j.recipe.Scheme)}
+	result, encoded, err := j.convert(&r)
+	if errors.Is(err, graph.ErrNoIntegerForm) {
+		err = withHint(err, "keep such operators in float32: --partial")
+	}
 	if err != nil {
 		return err
 	}
-	input, err := convertInput(c)
-	if err != nil {
-		return err
-	}
-	output, err := outputPath(c, input, recipe)
-	if err != nil {
-		return err
-	}
-	float, err := loadFloat(c, input, recipe.Partial)
-	if err != nil {
-		return err
-	}
-	files, err := newReport(c, recipe.Scheme)
-	defer files.abandon()
-	if err != nil {
-		return err
-	}
-	var calibrated dataset.Split
-	r := report.Convert{Input: input, Output: output, Scheme: string(recipe.Scheme)}
-	result := &convert.Result{Graph: float.Graph}
-	encoded := float.encoded
-	if recipe.Scheme == convert.Int8 && float.ranges != nil && record == nil {
-		recipe = recipe.Trained(float.ranges)
-		if err := recipe.Check(); err != nil {
-			return usageError{err}
-		}
-		say(c, "note: trained to be quantized: its own ranges are used")
-	}
-	if recipe.Scheme != convert.Float32 {
-		j := &job{c: c, input: input, float: float}
-		if j.known, err = given(c); err != nil {
+	if j.float.tail != nil {
+		if encoded, err = j.float.tail.Encode(result.Graph); err != nil {
 			return err
 		}
-		if j.set, j.samples, err = conversionData(c, input, float, recipe); err != nil {
-			return err
-		}
-		if j.set != nil {
-			calibrated = j.set.Train
-		}
-		if err := j.matches(record); err != nil {
-			return err
-		}
-		if result, encoded, err = j.convert(recipe, &r); err != nil {
-			if errors.Is(err, graph.ErrNoIntegerForm) {
-				err = withHint(err, "keep such operators in float32: --partial")
-			}
-			return err
-		}
-		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
-	}
-	if float.tail != nil {
-		if encoded, err = float.tail.Encode(result.Graph); err != nil {
-			return err
-		}
-		r.Tail = float.tail.Operators()
+		r.Tail = j.float.tail.Operators()
 	}
 	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
 	if path := c.String("dump"); path != "" {
@@ -140,7 +95,7 @@ func convertAction(c *cli.Context) error {
 	if err := atomicfile.WriteFile(r.Output, encoded); err != nil {
 		return err
 	}
-	if err := files.write(c, float, calibrated, r, result); err != nil {
+	if err := j.writeReport(r, result); err != nil {
 		return err
 	}
 	if c.Bool("json") {

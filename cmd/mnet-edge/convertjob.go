@@ -81,17 +81,77 @@ func budget(c *cli.Context) float64 {
 
 // job is a conversion that can be done more than once, by several recipes.
 type job struct {
-	c       *cli.Context
-	input   string
-	float   *floatModel
-	set     *dataset.Set // nil where nobody looks at images
-	samples iter.Seq[[]float32]
-	known   infer.Given
+	c             *cli.Context
+	input, output string
+	recipe        convert.Recipe // as the flags ask for it
+	float         *floatModel
+	files         conversionReport
+	set           *dataset.Set // nil where nobody looks at images
+	samples       iter.Seq[[]float32]
+	known         infer.Given
 }
 
-// convert makes the model that the flags ask for, and completes the report.
-func (j *job) convert(recipe convert.Recipe, r *report.Convert) (*convert.Result, []byte, error) {
-	result, encoded, err := j.run(recipe)
+// newJob is what the flags ask for. Its files are begun, so that a folder that cannot be written to is known before anything is computed.
+func newJob(c *cli.Context) (_ *job, err error) {
+	j := &job{c: c}
+	record, err := followed(c)
+	if err != nil {
+		return nil, err
+	}
+	if j.recipe, err = recipeOf(c, record); err != nil {
+		return nil, err
+	}
+	if j.input, err = convertInput(c); err != nil {
+		return nil, err
+	}
+	if j.output, err = outputPath(c, j.input, j.recipe); err != nil {
+		return nil, err
+	}
+	if j.float, err = loadFloat(c, j.input, j.recipe.Partial); err != nil {
+		return nil, err
+	}
+	if j.known, err = given(c); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			j.files.abandon()
+		}
+	}()
+	if j.files, err = newReport(c, j.recipe.Scheme); err != nil {
+		return nil, err
+	}
+	if j.recipe.Scheme == convert.Float32 {
+		return j, nil
+	}
+	if j.recipe.Scheme == convert.Int8 && j.float.ranges != nil && record == nil {
+		j.recipe = j.recipe.Trained(j.float.ranges)
+		if err := j.recipe.Check(); err != nil {
+			return nil, usageError{err}
+		}
+		say(c, "note: trained to be quantized: its own ranges are used")
+	}
+	if j.set, j.samples, err = conversionData(c, j.input, j.float, j.recipe); err != nil {
+		return nil, err
+	}
+	return j, j.matches(record)
+}
+
+// convert makes the model that the flags ask for, and completes the report. float32 is what the float model is already.
+func (j *job) convert(r *report.Convert) (*convert.Result, []byte, error) {
+	if j.recipe.Scheme == convert.Float32 {
+		return &convert.Result{Graph: j.float.Graph}, j.float.encoded, nil
+	}
+	result, encoded, err := j.measured(r)
+	if err == nil {
+		r.Calibration, r.Layers, r.Recipe, r.Trials = result.Calibration, result.Layers, result.Recipe, result.Trials
+	}
+	return result, encoded, err
+}
+
+// measured runs the conversion, and everything that is to be known of what came of it.
+func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
+	result, encoded, err := j.run(j.recipe)
 	if err != nil {
 		return nil, nil, err
 	}

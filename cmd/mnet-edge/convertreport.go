@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/convert"
-	"mnet-edge/dataset"
 	"mnet-edge/report"
 )
 
@@ -51,21 +50,19 @@ func (r conversionReport) abandon() {
 // rangeSamples is how many samples the ranges of the channels are taken from.
 const rangeSamples = 32
 
-// write runs the model over some of the samples it was calibrated on and writes the files.
-func (r conversionReport) write(c *cli.Context, f *floatModel, split dataset.Split, made report.Convert, result *convert.Result) error {
-	if r.page == nil && r.picture == nil {
+// writeReport runs the model over some of the samples it was calibrated on and writes the files.
+func (j *job) writeReport(made report.Convert, result *convert.Result) error {
+	if j.files.page == nil && j.files.picture == nil {
 		return nil
 	}
-	q := report.Quantization{Convert: made, Result: result}
-	if split.N > 0 { // ranges that came with the checkpoint need no samples
-		some := split.Limit(rangeSamples)
-		var err error
-		if q.Ranges, err = convert.Ranges(c.Context, result.Graph, calibrationSamples(c, f, &some)); err != nil {
-			return err
-		}
-	}
-	if err := r.page.write(q.HTML); err != nil {
+	some := j.set.Train.Limit(rangeSamples)
+	ranges, err := convert.Ranges(j.c.Context, result.Graph, calibrationSamples(j.c, j.float, &some))
+	if err != nil {
 		return err
 	}
-	return r.picture.write(func(w io.Writer) error { return q.Picture(w, r.format) })
+	q := report.Quantization{Convert: made, Result: result, Ranges: ranges}
+	if err := j.files.page.write(q.HTML); err != nil {
+		return err
+	}
+	return j.files.picture.write(func(w io.Writer) error { return q.Picture(w, j.files.format) })
 }

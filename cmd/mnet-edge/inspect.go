@@ -178,14 +178,14 @@ func inspectRun(ctx *cli.Context, path string) error {
 
 // runRows are a run's settings, and the conditions its figures were measured under.
 func runRows(t report.Table, r train.Record) {
-	t.Row("data", fmt.Sprintf("%s: %d images learnt from, %d for validation, %d to test", r.Data.Name, r.Data.Train, r.Data.Val, r.Data.Test))
-	t.Row("data sha256", r.Data.SHA256)
+	t.Row("data", fmt.Sprintf("%s: %d images learnt from, %d for validation, %d to test", r.Dataset.Name, r.Dataset.Train, r.Dataset.Val, r.Dataset.Test))
+	t.Row("data sha256", r.Dataset.SHA256)
 	t.Row("input", fmt.Sprintf("(pixel - %g) / %g", r.Input.Mean, r.Input.Std))
 	t.Row("recipe", fmt.Sprintf("%s: %d epochs, batch %d, highest rate %g (%s), weight decay %g", r.Recipe.Name, r.Recipe.Epochs,
 		r.Recipe.Batch, r.Recipe.LR, r.Recipe.Schedule, r.Recipe.WeightDecay))
 	t.Row("", fmt.Sprintf("label smoothing %g, crop %d, flip %s", r.Recipe.LabelSmoothing, r.Recipe.Crop, r.Recipe.Flip))
 	t.Row("seed", fmt.Sprint(r.Seed))
-	t.Row("backend", strings.TrimSuffix(r.Backend+": "+r.Device, ": "))
+	t.Row("backend", strings.TrimSuffix(r.BackendUsed+": "+r.Device, ": "))
 	t.Row("machine", fmt.Sprintf("%s, %d processors", r.Platform, r.CPUs))
 	t.Row("begun", r.Started.Format(time.DateTime)+" UTC")
 	for _, name := range sortedKeys(r.Versions) {
