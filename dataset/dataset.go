@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"image"
 	"iter"
 	"math"
 	"slices"
@@ -39,6 +40,9 @@ func (s *Split) Image(i int) []byte {
 	n := s.H * s.W * 3
 	return s.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
+
+// Picture is image i as the library draws images, a copy.
+func (s *Split) Picture(i int) image.Image { return bytesImage(s.Image(i), s.H, s.W, 3) }
 
 // Set is a labelled collection of images with its training and test parts, which share no image.
 type Set struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"strings"
 
 	"mnet-edge/dataset"
@@ -85,8 +84,8 @@ const sampleBytes = 32 << 20
 
 // sample is up to a hundred inputs for a model: pictures that this program carries, brought to the model's size.
 func sample(ctx context.Context, m *infer.Model) ([][]byte, error) {
-	const side, most = 28, 100
-	set, err := dataset.Open(ctx, dataset.BuiltIn, dataset.Options{Size: side})
+	const most = 100
+	set, err := dataset.Open(ctx, dataset.BuiltIn, dataset.Options{Size: 28}) // which they have
 	if err != nil {
 		return nil, err
 	}
@@ -94,21 +93,11 @@ func sample(ctx context.Context, m *infer.Model) ([][]byte, error) {
 	inputs := make([][]byte, split.N)
 	for i := range inputs {
 		inputs[i] = make([]byte, m.Input.Type.Bytes())
-		if err := m.Preprocess(inputs[i], dataset.ToRGB(square(split.Image(i), side), m.Height, m.Width)); err != nil {
+		if err := m.Preprocess(inputs[i], dataset.ToRGB(split.Picture(i), m.Height, m.Width)); err != nil {
 			return nil, err
 		}
 	}
 	return inputs, nil
-}
-
-// square shows the pixels of an image (side, side, 3).
-func square(rgb []byte, side int) image.Image {
-	img := image.NewRGBA(image.Rect(0, 0, side, side))
-	for i := range side * side {
-		copy(img.Pix[4*i:], rgb[3*i:3*i+3])
-		img.Pix[4*i+3] = 0xff
-	}
-	return img
 }
 
 // adapterOf is the GPU that a session runs on, where its runtime names it.
