@@ -37,7 +37,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	some := spread(all, mostAlone)
 	t := &trials{c: c, fit: some, held: some, memo: newMemo()}
 	if err := t.measureFloat(); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, fmt.Errorf("convert: %w", c.refusal("measuring", err))
 	}
 	var names []string
 	for _, n := range c.g.Nodes {
@@ -53,7 +53,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 		r.KeepFloat = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == n.Out.Name })
 		got, err := t.outputs(r)
 		if err != nil {
-			return nil, fmt.Errorf("convert: %q alone: %w", n.Out.Name, err)
+			return nil, fmt.Errorf("convert: %w", c.refusal(fmt.Sprintf("%q alone", n.Out.Name), err))
 		}
 		a := Alone{Name: n.Out.Name, OutputSNR: decibels(t.signal, t.noise(got))}
 		for i, y := range got {

@@ -53,7 +53,7 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	}
 	if c.float != nil {
 		if err := c.measure(); err != nil {
-			return nil, fmt.Errorf("convert: measuring: %w", err)
+			return nil, fmt.Errorf("convert: %w", c.refusal("measuring", err))
 		}
 	}
 	return &Result{Graph: g, Recipe: c.recipe, Trials: c.trials, Calibration: c.calibration, Layers: c.layers}, nil
@@ -81,6 +81,17 @@ type conversion struct {
 // inTrial reports whether this is a trial of a recipe, whose result nobody keeps.
 func (c *conversion) inTrial() bool { return c.memo != nil }
 
+// refusal is what went wrong at a step as the network's fault, which an interrupt is not.
+func (c *conversion) refusal(step string, err error) error {
+	switch {
+	case c.ctx.Err() != nil:
+		return c.ctx.Err()
+	case errors.Is(err, ErrNetwork):
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrNetwork, step, err)
+}
+
 // apply runs the passes that the recipe wants and the graph has not passed yet.
 func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
 	for _, p := range c.passes {
@@ -91,10 +102,7 @@ func (c *conversion) apply(observe func(pass string, g *graph.Graph)) error {
 			return fmt.Errorf("pass %s takes level %v, the graph is at %v", p.name, p.from, c.g.Level)
 		}
 		if err := p.run(c); err != nil {
-			if c.ctx.Err() != nil {
-				return c.ctx.Err() // which is nobody's fault
-			}
-			return fmt.Errorf("%w: %s: %w", ErrNetwork, p.name, err)
+			return c.refusal(p.name, err)
 		}
 		c.g.Level = p.to
 		if err := c.g.Check(); err != nil {

@@ -338,6 +338,17 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
+	wide := graph.New("wide") // int16 has no softmax of so long a row, which shows where the result is run
+	wide.Level = graph.Folded
+	const row = 1<<16 + 4
+	x := wide.Input("x", float32Type(1, 1))
+	w := graph.Const("w", float32Type(row, 1), make([]float32, row))
+	wide.Outputs = []*graph.Value{wide.Apply("z", graph.Softmax{Beta: 1}, wide.Apply("y", graph.FullyConnected{}, x, w))}
+	fixed := Recipe{Scheme: Int16x8}.Trained(nil)
+	one := func(yield func([]float32) bool) { yield([]float32{1}) }
+	if _, err := Run(context.Background(), wide, fixed, one, nil); !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), "measuring") {
+		t.Errorf("refused while measuring: %v", err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := Run(ctx, lower(t, checkpoint(nil)), Recipe{}, images(checkpoint(nil), 1000), nil); !errors.Is(err, context.Canceled) {

@@ -215,11 +215,8 @@ func (h *header) need(b []byte, j jpegInfo) int64 {
 	}
 	const pngInterlace = 28 // offset in IHDR, behind 8 bytes of magic and 8 of the chunk's head
 	switch {
-	case h.format.name == "PNG" && pngTransparent(b):
-		size = max(size, 4*pixels) // gray becomes NRGBA
-		if h.config.ColorModel == color.Gray16Model {
-			size = 8 * pixels
-		}
+	case h.config.ColorModel == color.GrayModel && pngTransparent(b), h.config.ColorModel == color.Gray16Model && pngTransparent(b):
+		size *= 4 // gray becomes NRGBA
 	case h.format.name == "WebP" && h.config.ColorModel == color.NRGBAModel:
 		size += 5 * pixels / 2 // the colours of a lossy one, and its alpha, before they are one
 	case h.format.name == "GIF":
@@ -237,8 +234,11 @@ func (h *header) need(b []byte, j jpegInfo) int64 {
 	return size
 }
 
-// pngTransparent reports a chunk of transparency before the pixels of a PNG.
+// pngTransparent reports a chunk of transparency before the pixels of a PNG; of bytes in another format it reports none.
 func pngTransparent(b []byte) bool {
+	if !bytes.HasPrefix(b, []byte("\x89PNG")) {
+		return false
+	}
 	const head, tail = 8, 4 // of a chunk: its length and kind before, its checksum behind
 	for at := 8; at+head <= len(b); {
 		length, kind := binary.BigEndian.Uint32(b[at:]), string(b[at+4:at+head])

@@ -475,6 +475,7 @@ func TestImageMemory(t *testing.T) {
 		"16-bit gray":               {pngClaim(10, 10, 16, 0, 0), 200},
 		"gray, transparent":         {transparent(pngClaim(10, 10, 8, 0, 0)), 400},
 		"16-bit gray, transparent":  {transparent(pngClaim(10, 10, 16, 0, 0)), 800},
+		"palette, transparent":      {transparent(append(pngClaim(10, 10, 8, 3, 0), "\x00\x00\x00\x03PLTE\x00\x00\x00\xa7\x7a\x3d\xda"...)), 100},
 		"colours":                   {pngClaim(10, 10, 8, 2, 0), 400},
 		"colours and interlaced":    {pngClaim(10, 10, 8, 2, 1), 600},
 		"GIF, perhaps interlaced":   {interlaced.Bytes(), 200},

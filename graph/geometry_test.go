@@ -21,12 +21,14 @@ func TestGeometry(t *testing.T) {
 		want   want
 		axis   int // of the weight; -1: none
 	}{
-		"conv":     {Conv2D{Window: strided}, []int{1, 5, 7, 4}, []int{6, 3, 3, 4}, want{1, 5, 7, 4, 3, 4, 6, 3, 3, 4, 1, 1}, 0},
-		"grouped":  {Conv2D{Window: strided}, []int{1, 5, 7, 4}, []int{6, 3, 3, 2}, want{1, 5, 7, 4, 3, 4, 6, 3, 3, 2, 1, 1}, 0},
-		"even":     {Conv2D{Window: strided}, []int{1, 6, 8, 4}, []int{6, 3, 3, 4}, want{1, 6, 8, 4, 3, 4, 6, 3, 3, 4, 0, 0}, 0},
-		"depth":    {DepthwiseConv2D{Window: strided}, []int{1, 5, 7, 4}, []int{1, 3, 3, 8}, want{1, 5, 7, 4, 3, 4, 8, 3, 3, 1, 1, 1}, 3},
-		"full":     {FullyConnected{}, []int{3, 8}, []int{5, 8}, want{3, 1, 1, 8, 1, 1, 5, 1, 1, 8, 0, 0}, 0},
-		"pool":     {Pool{Window: strided, Size: [2]int{2, 2}}, []int{1, 5, 7, 4}, nil, want{1, 5, 7, 4, 3, 4, 4, 2, 2, 1, 0, 0}, -1},
+		"conv":    {Conv2D{Window: strided}, []int{1, 5, 7, 4}, []int{6, 3, 3, 4}, want{1, 5, 7, 4, 3, 4, 6, 3, 3, 4, 1, 1}, 0},
+		"grouped": {Conv2D{Window: strided}, []int{1, 5, 7, 4}, []int{6, 3, 3, 2}, want{1, 5, 7, 4, 3, 4, 6, 3, 3, 2, 1, 1}, 0},
+		"even":    {Conv2D{Window: strided}, []int{1, 6, 8, 4}, []int{6, 3, 3, 4}, want{1, 6, 8, 4, 3, 4, 6, 3, 3, 4, 0, 0}, 0},
+		"depth":   {DepthwiseConv2D{Window: strided}, []int{1, 5, 7, 4}, []int{1, 3, 3, 8}, want{1, 5, 7, 4, 3, 4, 8, 3, 3, 1, 1, 1}, 3},
+		"full":    {FullyConnected{}, []int{3, 8}, []int{5, 8}, want{3, 1, 1, 8, 1, 1, 5, 1, 1, 8, 0, 0}, 0},
+		"pool":    {Pool{Window: strided, Size: [2]int{2, 2}}, []int{1, 5, 7, 4}, nil, want{1, 5, 7, 4, 3, 4, 4, 2, 2, 1, 0, 0}, -1},
+		"transposed": {TransposeConv2D{Window: strided, Size: [2]int{5, 7}}, []int{1, 3, 4, 6}, []int{4, 3, 3, 6},
+			want{1, 5, 7, 4, 3, 4, 6, 3, 3, 4, 1, 1}, -1},
 		"activate": {Activate{Act: ReLU}, []int{1, 5, 7, 4}, nil, want{}, -1},
 	} {
 		g := New(name)

@@ -71,8 +71,9 @@ type missing string
 func (m missing) Error() string { return string(m) }
 func (missing) Unwrap() error   { return fs.ErrNotExist }
 
-// builtToRun matches go's folder for what it builds to run at once.
-var builtToRun = regexp.MustCompile(`/go-build[0-9]+/`)
+// builtToRun matches go's folders for what it builds to run at once: a temporary one, and the one in its cache that go run has from the
+// second time on.
+var builtToRun = regexp.MustCompile(`/go-build[0-9]+/|/[0-9a-f]{2}/[0-9a-f]{64}-d$`)
 
 // dirs are those that Find looks in, for an executable in folder home that runs in the folder working, "" if nobody knows.
 func dirs(home, working string) []string {

@@ -53,6 +53,10 @@ func TestDirs(t *testing.T) {
 	if found := dirs(run, strange); !slices.Contains(found, native(strange)) || slices.Contains(found, native(run)) {
 		t.Errorf("of go run: %q", found)
 	}
+	cached := filepath.Join(root, "go-build", "78", strings.Repeat("78ef", 16)+"-d")
+	if found := dirs(cached, strange); !slices.Contains(found, native(strange)) {
+		t.Errorf("of go run the second time: %q", found)
+	}
 	if found := dirs(filepath.Join(root, "go-builds", "tool"), strange); slices.Contains(found, native(strange)) {
 		t.Errorf("of a folder called go-builds: %q", found)
 	}

@@ -76,17 +76,17 @@ func NextRunDir(root, name string) (string, error) {
 
 // LatestRun returns the folder under root whose checkpoints are the youngest. Without one the error wraps ErrNoRun.
 func LatestRun(root string) (string, error) {
-	return youngest(root, filepath.Join("checkpoint", "*", "manifest.json"))
+	return youngest("no checkpoint in any run", root, filepath.Join("checkpoint", "*", "manifest.json"))
 }
 
 // LatestBegun returns the folder under root of the run that began or stored a checkpoint last: one that was killed before its first is
 // among them. Without one the error wraps ErrNoRun.
 func LatestBegun(root string) (string, error) {
-	return youngest(root, configFile, filepath.Join("checkpoint", "*", "manifest.json"))
+	return youngest("no run", root, configFile, filepath.Join("checkpoint", "*", "manifest.json"))
 }
 
-// youngest is the folder under root that has the youngest file of one of the patterns.
-func youngest(root string, patterns ...string) (dir string, err error) {
+// youngest is the folder under root that has the youngest file of one of the patterns; none is what is said without.
+func youngest(none, root string, patterns ...string) (dir string, err error) {
 	var when time.Time
 	for _, p := range patterns {
 		files, _ := filepath.Glob(filepath.Join(root, "*", p)) // the patterns are well formed
@@ -98,7 +98,7 @@ func youngest(root string, patterns ...string) (dir string, err error) {
 		}
 	}
 	if dir == "" {
-		return "", fmt.Errorf("train: no run under %s: %w", root, ErrNoRun)
+		return "", fmt.Errorf("train: %s under %s: %w", none, root, ErrNoRun)
 	}
 	return dir, nil
 }

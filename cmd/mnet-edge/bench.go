@@ -58,6 +58,9 @@ func benchAction(c *cli.Context) error {
 	if err := oneFormat(c, "json", "csv", "markdown"); err != nil {
 		return err
 	}
+	if err := apart(append(c.Args().Slice(), c.String("data"), c.String("labels")), c.String("html")); err != nil {
+		return err
+	}
 	page, err := newPage(c.String("html"))
 	if err != nil {
 		return err

@@ -214,7 +214,18 @@ func outputPath(c *cli.Context, input string, r convert.Recipe) (string, error) 
 	case info.Size() > 0 && !modelAt(o):
 		return "", usagef("-o %s: it is there, and no model", o)
 	}
-	return o, apart([]string{input, c.String("recipe")}, o, c.String("dump"), c.String("report"), c.String("report-picture"))
+	// The model may take the recipe's place: made from it, it is the same again.
+	read := []string{input, c.String("calib"), c.String("labels")}
+	if !isModelFile(input) {
+		run := runFolder(input)
+		weights, _ := filepath.Glob(filepath.Join(run, "checkpoint", "*", "*")) // the pattern is well formed
+		read = append(read, append(weights, filepath.Join(run, "config.json"), filepath.Join(run, "card.md"))...)
+	}
+	beside := []string{c.String("dump"), c.String("report"), c.String("report-picture")}
+	if err := apart(read, append(beside, o)...); err != nil {
+		return "", err
+	}
+	return o, apart([]string{c.String("recipe")}, beside...)
 }
 
 // modelAt reports whether the file begins as a model does.
@@ -347,11 +358,11 @@ func calibrationData(c *cli.Context, input string, f *floatModel) (*dataset.Set,
 		o.TestLimit = -1
 	}
 	set, err := openSome(c, data, o)
-	if err != nil && c.String("calib") == "" {
-		err = withHint(err, "name images with --calib DATA")
-	}
 	if err == nil && set.Train.N == 0 {
 		err = fmt.Errorf("%w: %s has no training images", convert.ErrCalibration, data)
+	}
+	if err != nil && c.String("calib") == "" && c.Context.Err() == nil {
+		err = withHint(err, "name images with --calib DATA")
 	}
 	return set, err
 }

@@ -72,8 +72,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	out := &plainWriter{to: stdout}
 	app := newApp(stdin, out, stderr)
-	err := cmp.Or(app.RunContext(ctx, intersperse(app, args)), out.err)
-	if err == nil {
+	err := app.RunContext(ctx, intersperse(app, args))
+	if err = cmp.Or(err, out.err); err == nil {
 		return exitOK
 	}
 	return fail(err, args, stdout, stderr)

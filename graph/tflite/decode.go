@@ -247,6 +247,9 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		if in[k], err = d.value(t); err != nil {
 			return fmt.Errorf("%s: input %d: %w", where, k, err)
 		}
+		if in[k].Type.Elements() == 0 && (k == 0 || !slices.Contains(sayOfEachDimension, code)) {
+			return fmt.Errorf("%s: input %d: %s: shape %v", where, k, d.tensorName(t), in[k].Type.Shape)
+		}
 		if q := in[k].Type.Quant; q != nil {
 			d.f.charge(o.at, len(q.Scale), 4) // Check looks at them once a use
 		}
@@ -426,8 +429,11 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 	return v, nil
 }
 
-// noNumbers is a constant of int32 or int64 without elements, as operators have them that say something of each of a scalar's dimensions;
-// nil for any other tensor. As an activation nothing takes it.
+// sayOfEachDimension are the operators whose inputs behind the first have numbers for each dimension of that: PAD, RESHAPE, TRANSPOSE,
+// STRIDED_SLICE, SLICE, TILE, MIRROR_PAD.
+var sayOfEachDimension = []int32{34, 22, 39, 45, 65, 69, 100}
+
+// noNumbers is a constant of int32 or int64 without elements, as sayOfEachDimension have them for scalars; nil for any other tensor.
 func (d *decoder) noNumbers(i int32) *graph.Value {
 	t := d.tensors[i]
 	dims := t.int32s(tensorShape)

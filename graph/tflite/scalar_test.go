@@ -38,3 +38,35 @@ func TestScalars(t *testing.T) {
 		}
 	}
 }
+
+// In any other place a tensor without elements is refused, and nothing is divided by its sizes.
+func TestEmptyTensors(t *testing.T) {
+	seen := 0
+	for _, b := range seeds(t) {
+		g, err := Decode(b)
+		if err != nil {
+			continue
+		}
+		for _, shape := range [][]int32{{0}, {1, 0}, {1, 1, 1, 0}, {1, 0, 1, 1}, {0, 2}, {1, 8, 8, 0}} {
+			for op := range taken(t, g).operators {
+				for k := range taken(t, g).operators[op][operatorInputs].([]int32) {
+					p := taken(t, g)
+					empty := make(obj, len(p.tensors[0]))
+					empty[tensorShape], empty[tensorType], empty[tensorBuffer], empty[tensorName] = shape, int8(2), uint32(0), "empty" // int32
+					p.subgraph[subgraphTensors] = append(p.tensors[:len(p.tensors):len(p.tensors)], empty)
+					in := append([]int32{}, p.operators[op][operatorInputs].([]int32)...)
+					in[k] = int32(len(p.tensors))
+					p.operators[op][operatorInputs] = in
+					model := finish(p.model, modelID, 0)
+					if _, err := Decode(model); err != nil {
+						seen++
+					}
+					DecodeHead(model)
+				}
+			}
+		}
+	}
+	if seen < 1000 {
+		t.Errorf("%d refused say too little", seen)
+	}
+}
