@@ -10,7 +10,7 @@
 //
 // Weights have PyTorch's names and layouts (O, I, H, W), the linear layer's (O, I); activations are (N, H, W, C).
 //
-// A checkpoint is whole or absent: it is written as NAME.new and takes the old one's place by renaming (NAME.old meanwhile), so that
+// A checkpoint is whole or absent: it is written as NAME.new and takes the old one's place by renaming (the one before stays as NAME.old), so that
 // whenever a process is killed Load finds the last one that Save returned from, or the one it was at. What cannot be used is ErrCheckpoint,
 // with the reason: absent, damaged, or of another format.
 package model

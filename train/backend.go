@@ -71,6 +71,7 @@ func jaxFolders() []string {
 		}
 	}
 	sites = append(sites, filepath.SplitList(os.Getenv("PYTHONPATH"))...)
+	sites = slices.DeleteFunc(sites, func(dir string) bool { return !filepath.IsAbs(dir) }) // the working folder may be a stranger's
 	var dirs []string
 	for _, site := range sites {
 		found, _ := filepath.Glob(filepath.Join(site, "jax_plugins", "xla_cuda*"))

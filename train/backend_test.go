@@ -66,6 +66,16 @@ func TestFindPlugin(t *testing.T) {
 	if got, err := FindPlugin(BackendCUDA); err != nil || got != jax {
 		t.Errorf("on PYTHONPATH: %q, error %v, want %s", got, err, jax)
 	}
+	strange := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(strange, "jax_plugins", "xla_cuda13"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	touch(filepath.Join(strange, "jax_plugins", "xla_cuda13", pluginCUDA))
+	t.Chdir(strange)
+	t.Setenv("PYTHONPATH", "."+string(filepath.ListSeparator)) // both are the working folder
+	if got, err := FindPlugin(BackendCUDA); err == nil {
+		t.Errorf("in the working folder: %q", got)
+	}
 	t.Setenv("PYTHONPATH", "")
 
 	named := touch(filepath.Join(root, pluginCUDA))

@@ -36,7 +36,7 @@ func convertCommand() *cli.Command {
 5. Where quantization costs what, to look at:       mnet-edge convert --int8 --report int8.html --report-picture int8.png
 
 What --calibrator, --equalize, --correct-bias and --round-weights leave at auto is tried on calibration images that no range
-was taken from; what does best is picked, and named.`,
+was taken from; what does best is picked, and named. Of a run of train --qat int8 takes the ranges that were trained, and tries nothing.`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "int8", Usage: "int8 weights and activations, integer arithmetic throughout"},
 			&cli.BoolFlag{Name: "int16x8", Usage: "int8 weights, int16 activations: slower, and nearly float's accuracy"},

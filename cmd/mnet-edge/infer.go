@@ -31,7 +31,7 @@ func inferCommand() *cli.Command {
 9. On a GPU, or not at all:                     mnet-edge infer --strict --delegate gpu photo.png
 10. On a delegate of your own:                  mnet-edge infer --delegate external=libmine.so photo.png`,
 		Flags: append(append([]cli.Flag{
-			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest that convert wrote below runs, else the one built in)"},
+			&cli.StringFlag{Name: "model", Usage: "`M.tflite`, or builtin (default: the newest int8 model in a folder of runs, else the newest of any kind there, else the one built in)"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`NAME`, as devices lists them, or external=LIB"},
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`N` threads for the runtime"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},

@@ -11,8 +11,8 @@ import (
 	"mnet-edge/builtin"
 )
 
-// modelPath is --model; without it the newest model that convert wrote below runs, and where there is none the one that
-// this binary carries.
+// modelPath is --model; without it the newest model that convert wrote below runs, an int8 one before any other (newestModel), and where
+// there is none the one that this binary carries.
 func modelPath(c *cli.Context) string {
 	if path := c.String("model"); path != "" {
 		return path

@@ -39,10 +39,14 @@ const stableSecs = 2
 
 // measureFlags have the names and the meaning of TFLite's benchmark_model, all but --warmup-max-secs, which it lacks.
 func measureFlags(runs int, minSecs, warmupMaxSecs float64) []cli.Flag {
+	warmupText := fmt.Sprint(warmupMaxSecs)
+	if warmupMaxSecs == 0 {
+		warmupText = fmt.Sprintf("0; %d with --data, or from --num-runs %d on", stableSecs, infer.HeadlineCalls)
+	}
 	return []cli.Flag{
 		&cli.IntFlag{Name: "warmup-runs", Value: 10, Usage: "at least `N` calls before the timed ones"},
 		&cli.Float64Flag{Name: "warmup-min-secs", Usage: "and at least `S` seconds of them"},
-		&cli.Float64Flag{Name: "warmup-max-secs", Value: warmupMaxSecs, Usage: "and until their times are stable, for at most `S` seconds"},
+		&cli.Float64Flag{Name: "warmup-max-secs", Value: warmupMaxSecs, DefaultText: warmupText, Usage: "and until their times are stable, for at most `S` seconds"},
 		&cli.IntFlag{Name: "num-runs", Value: runs, Usage: "at least `N` timed calls"},
 		&cli.Float64Flag{Name: "min-secs", Value: minSecs, Usage: "and at least `S` seconds of them"},
 		&cli.Float64Flag{Name: "max-secs", Value: 150, Usage: "but no more than `S` seconds"},

@@ -48,7 +48,7 @@ func newestModel() string {
 
 // dataFlag names the images to work on.
 func dataFlag(usage string) cli.Flag {
-	return &cli.StringFlag{Name: "data", Usage: usage + ": `DATA` is cifar10, fashion-mini, a folder or .zip of SPLIT/CLASS/images, CIFAR-10's binary folder or .tar.gz, or a folder of IDX files"}
+	return &cli.StringFlag{Name: "data", Usage: usage + ": `DATA` is cifar10, fashion-mini, or a folder, .zip or .tar.gz of SPLIT/CLASS/images, of CIFAR-10's binary files or of IDX files"}
 }
 
 // loadCheckpoint reads a run's or a folder's checkpoint; whatever is wrong with it is input refused.
