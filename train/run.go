@@ -440,11 +440,15 @@ func (r *run) testWithFlip(ctx context.Context) (float64, error) {
 	return float64(correct) / float64(r.set.Test.N), err
 }
 
-// ended is the result of a run that was closed in an earlier call; nil of any other. The model card is the last file that finish writes.
+// ended is the result of a run that was closed in an earlier call, and whose best weights are whole; nil of any other. The model card is the
+// last file that finish writes.
 func (r *run) ended() *Result {
 	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
 	res := new(Result)
 	if err != nil || r.epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
+		return nil
+	}
+	if _, note, err := model.Load(r.c.Out); err != nil || note != "" {
 		return nil
 	}
 	res.Run, res.Checkpoint = r.c.Out, r.folder("best") // wherever the folder is by now
