@@ -33,6 +33,9 @@ type scoredImages struct {
 
 // of are the images for a model.
 func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
+	if err := aboveZero(s.c, "limit"); err != nil {
+		return images, err
+	}
 	side, err := m.side()
 	if err != nil {
 		return images, err
@@ -42,9 +45,6 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 			return images, err
 		}
 		s.open[side] = images.set
-	}
-	if err := aboveZero(s.c, "limit"); err != nil {
-		return images, err
 	}
 	split, err := splitOf(images.set, s.c.String("split"))
 	if err != nil {
