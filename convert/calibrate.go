@@ -209,8 +209,11 @@ type gatherer struct {
 	place    map[*graph.Value]int // among the activations
 	readers  map[*graph.Value][]*tapMeans
 	refining map[int]int
-	hands    []struct{ fit, held []*histogram } // held: of samples held out, if these are kept apart
+	hands    []handSaw
 }
+
+// handSaw is what one hand has seen since the last merge; held: of samples held out, if these are kept apart.
+type handSaw struct{ fit, held []*histogram }
 
 func newGatherer(c *conversion, want gathering) *gatherer {
 	values := activations(c.g)
@@ -239,8 +242,7 @@ func newGatherer(c *conversion, want gathering) *gatherer {
 // employ gives so many hands their histograms.
 func (g *gatherer) employ(hands int) {
 	for range hands {
-		var h struct{ fit, held []*histogram }
-		h.fit = histograms(len(g.o.values))
+		h := handSaw{fit: histograms(len(g.o.values))}
 		if g.apart {
 			h.held = histograms(len(g.o.values))
 		}

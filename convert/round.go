@@ -236,9 +236,9 @@ func newPatches(n *graph.Node, x [][]int16) *patches {
 		patch := make([]int16, p.depth)
 		for ky := range v.KH {
 			for kx := range v.KW {
-				y := row*v.Stride[0] - v.Before[0] + ky*v.Dilation[0]
-				x0 := column*v.Stride[1] - v.Before[1] + kx*v.Dilation[1]
-				if y < 0 || y >= v.H || x0 < 0 || x0 >= v.W {
+				y, inY := v.At(0, row, ky)
+				x0, inX := v.At(1, column, kx)
+				if !inY || !inX {
 					continue
 				}
 				from := x[sample][((image*v.H+y)*v.W+x0)*v.C:][:v.C]

@@ -149,13 +149,13 @@ func fresh[T any](n int) []T {
 // response is what filter o makes of the taps' means: the sum of w * mean.
 func response[W int8 | float32](v *view, w []W, o int, mean []float64) (sum float64) {
 	if v.depthwise {
-		c := o / (v.OC / v.C)
+		c := v.Group(o)
 		for tap := range v.KH * v.KW {
 			sum += float64(float64(w[tap*v.OC+o]) * mean[tap*v.C+c])
 		}
 		return sum
 	}
-	group := o / (v.OC / (v.C / v.Depth)) * v.Depth
+	group := v.Group(o)
 	for tap := range v.KH * v.KW {
 		means := mean[tap*v.C+group:][:v.Depth]
 		for i, x := range w[(o*v.KH*v.KW+tap)*v.Depth:][:v.Depth] {

@@ -1,8 +1,8 @@
 package graph
 
 // Geometry is how the window of an operator moves: over an input (N, H, W, C), for a result (N, OH, OW, OC), with a filter
-// (KH, KW, Depth) for each of OC channels; a pool's have depth 1 and no weights. Depth < C makes C/Depth groups: group k has the input channels from k*Depth, and OC/groups of the
-// filters. A depthwise convolution has depth 1, but the filters' channels last in memory.
+// (KH, KW, Depth) for each of OC channels; a pool's have depth 1 and no weights. Depth < C makes C/Depth groups: group k has the input
+// channels from k*Depth, and OC/groups of the filters. A depthwise convolution has depth 1, but the filters' channels last in memory.
 type Geometry struct {
 	N, H, W, C    int
 	OH, OW, OC    int
