@@ -54,37 +54,35 @@ func (s *source) openCIFAR(ctx context.Context, o Options) (*Set, error) {
 	if _, ok := s.find(cifarTest); ok {
 		test = []string{cifarTest}
 	}
-	for _, part := range []struct {
-		to    *Split
-		names []string
-	}{{&set.Train, train}, {&set.Test, test}} {
+	read := func(names []string) (raw, error) {
 		r := raw{h: cifarSide, w: cifarSide, c: 3}
-		for _, name := range part.names {
+		for _, name := range names {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return r, err
 			}
 			f, ok := s.find(name)
 			if !ok {
-				return nil, refuse("%s is missing", name)
+				return r, refuse("%s is missing", name)
 			}
 			b, err := s.read(f, o.Limits.Bytes)
 			if err == nil {
 				err = r.addCIFAR(b, len(set.Classes))
 			}
 			if err != nil {
-				return nil, within(name, err)
+				return r, within(name, err)
 			}
 		}
-		var note string
-		var err error
-		if *part.to, note, err = r.rgb(ctx, o); err != nil {
-			return nil, err
-		}
-		if r.n > 0 {
-			set.Lossy = note
-		}
+		return r, nil
 	}
-	return set, nil
+	trainRaw, err := read(train)
+	if err != nil {
+		return nil, err
+	}
+	testRaw, err := read(test)
+	if err != nil {
+		return nil, err
+	}
+	return set, set.fill(ctx, o, trainRaw, testRaw)
 }
 
 func (s *source) find(path string) (file, bool) {

@@ -56,9 +56,12 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 	trainPics, trainIndex := wantedPictures(trainPics, o.TrainLimit)
 	testPics, testIndex := wantedPictures(testPics, o.TestLimit)
 	pics := append(trainPics, testPics...)
-	all := Split{N: len(pics), H: o.Size, W: o.Size, Labels: make([]uint16, len(pics)), Names: make([]string, len(pics))}
-	if all.Pixels, err = o.pixels(all.N); err != nil {
+	if err := o.room(len(pics)); err != nil {
 		return nil, err
+	}
+	all := Split{
+		N: len(pics), H: o.Size, W: o.Size,
+		Pixels: make([]byte, len(pics)*o.Size*o.Size*3), Labels: make([]uint16, len(pics)), Names: make([]string, len(pics)),
 	}
 	d := &decoder{limits: o.Limits.Image, size: o.Size, memory: semaphore.NewWeighted(o.Limits.Image.Memory)}
 	err = each(ctx, all.N, o.Progress, func(i int) error {

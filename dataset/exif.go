@@ -19,19 +19,20 @@ type jpegInfo struct {
 	scans       int     // start-of-scan markers, and what looks like them in metadata
 }
 
-// scanJPEG walks the segments before the first scan (ITU-T T.81, annex B). It goes no further than b and refuses nothing: if the file
-// is broken, the decoder says so.
+// scanJPEG walks the segments before the first scan (ITU-T T.81, annex B) as the decoder does, which passes over what is no marker: what
+// the walk did not see would not be held to the limits. It goes no further than b and refuses nothing: if the file is broken, the decoder
+// says so.
 func scanJPEG(b []byte) (info jpegInfo) {
 	info.scans = bytes.Count(b, []byte{0xff, 0xda})
-	for at := 2; at+4 <= len(b) && b[at] == 0xff; {
+	for at := 2; at+4 <= len(b); {
 		marker := b[at+1]
 		switch {
-		case marker == 0xff: // fill
+		case b[at] != 0xff || marker == 0xff: // no marker, or fill
 			at++
 			continue
 		case marker == 0xda || marker == 0xd9: // start of scan, end of image
 			return info
-		case marker == 0x01 || marker >= 0xd0 && marker <= 0xd7: // no length, no content
+		case marker == 0x00 || marker >= 0xd0 && marker <= 0xd7: // an escaped ff, or a restart: no length, no content
 			at += 2
 			continue
 		}

@@ -31,24 +31,18 @@ var fashionClasses = []string{
 }
 
 func openFashion(ctx context.Context, o Options) (*Set, error) {
-	set := &Set{Name: BuiltIn, Classes: fashionClasses}
-	for _, part := range []struct {
-		to   *Split
-		file string
-	}{{&set.Train, "fashion/train.png"}, {&set.Test, "fashion/test.png"}} {
-		b, err := fashion.ReadFile(part.file)
+	var splits [2]raw
+	for i, file := range []string{"fashion/train.png", "fashion/test.png"} {
+		b, err := fashion.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		r, err := fashionTiles(b)
-		if err != nil {
-			return nil, within(part.file, err)
-		}
-		if *part.to, set.Lossy, err = r.rgb(ctx, o); err != nil {
-			return nil, err
+		if splits[i], err = fashionTiles(b); err != nil {
+			return nil, within(file, err)
 		}
 	}
-	return set, nil
+	set := &Set{Name: BuiltIn, Classes: fashionClasses}
+	return set, set.fill(ctx, o, splits[0], splits[1])
 }
 
 // fashionTiles cuts a mosaic into its pictures.

@@ -65,7 +65,7 @@ func FuzzCIFARBinary(f *testing.F) {
 	})
 }
 
-// FuzzZip opens the bytes as whatever they begin like. Nothing fuzzed gets past the checksum of a tar.gz, so FuzzTar has the
+// FuzzZip opens the bytes as whatever they begin like. Hardly anything fuzzed gets past the compression and the checksum of a tar.gz, so FuzzTar has the
 // tar inside it.
 func FuzzZip(f *testing.F) {
 	small := tree{"train/a/1.png": pngBytes(gradient(2, 2)), "test/a/1.bmp": bmpBytes(gradient(3, 2))}

@@ -73,25 +73,18 @@ func (s *source) findIDX() (map[string]*idxPart, error) {
 }
 
 func (s *source) openIDX(ctx context.Context, parts map[string]*idxPart, o Options) (*Set, error) {
-	set := new(Set)
-	for _, part := range []struct {
-		split string
-		to    *Split
-	}{{trainFolder, &set.Train}, {testFolder, &set.Test}} {
-		var r raw
-		var note string
-		var err error
-		if p := parts[part.split]; p != nil {
-			if r, err = s.readIDX(p, part.split, o.Limits.Bytes); err != nil {
+	splits := make(map[string]raw)
+	for _, split := range []string{trainFolder, testFolder} {
+		if p := parts[split]; p != nil {
+			var err error
+			if splits[split], err = s.readIDX(p, split, o.Limits.Bytes); err != nil {
 				return nil, err
 			}
 		}
-		if *part.to, note, err = r.rgb(ctx, o); err != nil {
-			return nil, err
-		}
-		if r.n > 0 {
-			set.Lossy = note
-		}
+	}
+	set := new(Set)
+	if err := set.fill(ctx, o, splits[trainFolder], splits[testFolder]); err != nil {
+		return nil, err
 	}
 	return set, s.nameIDX(set)
 }
@@ -126,7 +119,7 @@ func (s *source) readIDX(p *idxPart, split string, limit int64) (raw, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if b, err = gunzip(b, limit); err == nil {
+		if b, err = s.gunzip(b); err == nil {
 			dims, values, err = parseIDX(b)
 		}
 		return dims, values, within(strconv.Quote(f.path), classify(ErrData, err))

@@ -48,14 +48,15 @@ type format struct {
 	magic  string // ? stands for any byte
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
+	peak   func(h *header, b []byte) int64 // bytes that decode holds at most, of the file b
 }
 
 var formatTable = []format{
-	{"JPEG", true, "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
-	{"PNG", false, "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
-	{"WebP", true, "RIFF????WEBP", webp.DecodeConfig, decodeWebP},
-	{"GIF", true, "GIF8?a", gif.DecodeConfig, gif.Decode}, // Decode stops after the first frame
-	{"BMP", false, "BM", bmp.DecodeConfig, bmp.Decode},
+	{"JPEG", true, "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, peakJPEG},
+	{"PNG", false, "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, peakPNG},
+	{"WebP", true, "RIFF????WEBP", webp.DecodeConfig, decodeWebP, peakWebP},
+	{"GIF", true, "GIF8?a", gif.DecodeConfig, gif.Decode, peakGIF}, // Decode stops after the first frame
+	{"BMP", false, "BM", bmp.DecodeConfig, bmp.Decode, func(h *header, _ []byte) int64 { return h.stored() }},
 }
 
 // decodeWebP is webp.Decode with the colours put right. Lossy WebP stores Y in 16..235 and Cb, Cr in 16..240 (ITU-R BT.601), and
@@ -134,10 +135,10 @@ func decodeBytes(b []byte, limits ImageLimits) (image.Image, error) {
 
 // header is what is known of an image before it is decoded.
 type header struct {
-	format      *format
-	config      image.Config
-	orientation int   // EXIF's, 1..8
-	memory      int64 // bytes the decoder will hold
+	format *format
+	config image.Config
+	jpeg   jpegInfo // of a JPEG
+	memory int64    // bytes the decoder will hold at most
 }
 
 // readHeader finds the format of b and holds what the header claims to the limits.
@@ -167,17 +168,15 @@ func readHeader(b []byte, limits ImageLimits) (h header, err error) {
 	if w, hh := h.config.Width, h.config.Height; w < 1 || hh < 1 || w > maxSide || hh > maxSide || w > limits.Pixels/hh {
 		return h, refuseImage("%s of %dx%d pixels: 1 to %d a side and %d in all are decoded", h.format.name, w, hh, maxSide, limits.Pixels)
 	}
-	var j jpegInfo
 	if h.format.name == "JPEG" {
-		j = scanJPEG(b)
+		h.jpeg = scanJPEG(b)
 	}
-	h.orientation = max(1, j.orientation)
-	if h.memory = h.need(b, j); h.memory > limits.Memory {
+	if h.memory = h.format.peak(&h, b); h.memory > limits.Memory {
 		return h, refuseImage("%s of %dx%d pixels takes %d bytes to decode, more than %d",
 			h.format.name, h.config.Width, h.config.Height, h.memory, limits.Memory)
 	}
-	if j.progressive && j.scans > maxScans {
-		return h, refuseImage("JPEG of %d scans, more than %d", j.scans, maxScans)
+	if h.jpeg.progressive && h.jpeg.scans > maxScans {
+		return h, refuseImage("JPEG of %d scans, more than %d", h.jpeg.scans, maxScans)
 	}
 	return h, nil
 }
@@ -194,51 +193,70 @@ func hasMagic(b []byte, magic string) bool {
 	return true
 }
 
-// need is what the decoder holds at its peak: the pixels in the form Go decodes them to, the passes of an interlaced PNG, the
-// coefficients of a progressive JPEG (an int32 a sample).
-func (h *header) need(b []byte, j jpegInfo) int64 {
-	pixels := int64(h.config.Width) * int64(h.config.Height)
-	size := 4 * pixels
+func (h *header) pixels() int64 { return int64(h.config.Width) * int64(h.config.Height) }
+
+// stored is what the pixels take in the form that Go decodes them to by the header's colour model, bytes.
+func (h *header) stored() int64 {
 	if _, ok := h.config.ColorModel.(color.Palette); ok {
-		size = pixels
-	} else {
-		switch h.config.ColorModel {
-		case color.GrayModel:
-			size = pixels
-		case color.Gray16Model:
-			size = 2 * pixels
-		case color.YCbCrModel:
-			size = 3 * pixels
-		case color.RGBA64Model, color.NRGBA64Model:
-			size = 8 * pixels
-		}
+		return h.pixels()
 	}
-	const pngInterlace = 28 // offset in IHDR, behind 8 bytes of magic and 8 of the chunk's head
-	switch {
-	case h.config.ColorModel == color.GrayModel && pngTransparent(b), h.config.ColorModel == color.Gray16Model && pngTransparent(b):
-		size *= 4 // gray becomes NRGBA
-	case h.format.name == "WebP" && h.config.ColorModel == color.NRGBAModel:
-		size += 5 * pixels / 2 // the colours of a lossy one, and its alpha, before they are one
-	case h.format.name == "GIF":
-		size *= 2 // one that is interlaced is put in order in a copy
+	switch h.config.ColorModel {
+	case color.GrayModel:
+		return h.pixels()
+	case color.Gray16Model:
+		return 2 * h.pixels()
+	case color.RGBA64Model, color.NRGBA64Model:
+		return 8 * h.pixels()
 	}
-	switch {
-	case h.format.name == "PNG" && len(b) > pngInterlace && b[pngInterlace] == 1:
-		size += size / 2 // the last pass has half the pixels
-	case j.samples > 0:
-		size = int64(j.samples * float64(pixels))
-		if j.progressive {
-			size += 4 * size
-		}
-	}
-	return size
+	return 4 * h.pixels()
 }
 
-// pngTransparent reports a chunk of transparency before the pixels of a PNG; of bytes in another format it reports none.
-func pngTransparent(b []byte) bool {
-	if !bytes.HasPrefix(b, []byte("\x89PNG")) {
-		return false
+func peakJPEG(h *header, _ []byte) int64 {
+	planes := int64(h.jpeg.samples * float64(h.pixels()))
+	peak := planes
+	if h.jpeg.progressive {
+		peak += 4 * planes // the coefficients, an int32 a sample
 	}
+	switch h.config.ColorModel {
+	case color.RGBAModel, color.CMYKModel: // made of the planes, beside them
+		peak += 4 * h.pixels()
+	}
+	return peak
+}
+
+func peakPNG(h *header, b []byte) int64 {
+	peak := h.stored()
+	switch h.config.ColorModel {
+	case color.GrayModel, color.Gray16Model:
+		if pngTransparent(b) {
+			peak *= 4 // gray becomes NRGBA
+		}
+	}
+	const interlace = 28 // offset in IHDR, behind 8 bytes of magic and 8 of the chunk's head
+	if len(b) > interlace && b[interlace] == 1 {
+		peak += peak / 2 // the last pass has half the pixels
+	}
+	return peak
+}
+
+// peakWebP: an image without loss is RGBA, which a packed palette, of half the columns or fewer, is unpacked to. The alpha of one with loss is
+// such an image, all of it, which may still be there when the colours come, at 4:2:0.
+func peakWebP(h *header, _ []byte) int64 {
+	switch h.config.ColorModel {
+	case color.YCbCrModel:
+		return 3 * h.pixels() / 2
+	case color.NYCbCrAModel:
+		return (4+2)*h.pixels() + 3*h.pixels()/2
+	}
+	return (4 + 2) * h.pixels()
+}
+
+func peakGIF(h *header, _ []byte) int64 {
+	return 2 * h.stored() // one that is interlaced is put in order in a copy
+}
+
+// pngTransparent reports a chunk of transparency before the pixels of a PNG.
+func pngTransparent(b []byte) bool {
 	const head, tail = 8, 4 // of a chunk: its length and kind before, its checksum behind
 	for at := 8; at+head <= len(b); {
 		length, kind := binary.BigEndian.Uint32(b[at:]), string(b[at+4:at+head])
@@ -262,7 +280,7 @@ func (h *header) decode(b []byte) (img image.Image, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return orient(img, h.orientation), nil
+	return orient(img, h.jpeg.orientation), nil
 }
 
 // guard makes a refusal of an error of a decoder, and of a panic: decoders of untrusted bytes have had them.

@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -117,6 +118,9 @@ func TestDecodeImageFormats(t *testing.T) {
 }
 
 // Lossy WebP, of one colour, made by libwebp 1.6.0 at quality 90; the colours are those libwebp decodes them to.
+// lossyAlphaWebP is 8x8 pixels of one colour, half transparent.
+const lossyAlphaWebP = "UklGRl4AAABXRUJQVlA4WAoAAAAQAAAABwAABwAAQUxQSAoAAAABB1DAiAhERP8DVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA"
+
 func TestLossyWebPColours(t *testing.T) {
 	for _, test := range []struct {
 		base64 string
@@ -126,10 +130,7 @@ func TestLossyWebPColours(t *testing.T) {
 		{"UklGRiYAAABXRUJQVlA4IBoAAAAwAQCdASoIAAgAAMASJaQAA3AA/v7uqgAAAA==", color.NRGBA{0, 0, 0, 255}},
 		{"UklGRkAAAABXRUJQVlA4IDQAAAAwAgCdASoIAAgAAMASJaACdLoB+AH4AARoAAD++iGX/3easNN39a3/9aOfron+tHP/WVgA", color.NRGBA{255, 1, 0, 255}},
 		{"UklGRjoAAABXRUJQVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA", color.NRGBA{99, 151, 199, 255}},
-		{
-			"UklGRl4AAABXRUJQVlA4WAoAAAAQAAAABwAABwAAQUxQSAoAAAABB1DAiAhERP8DVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA",
-			color.NRGBA{99, 151, 199, 128},
-		},
+		{lossyAlphaWebP, color.NRGBA{99, 151, 199, 128}},
 	} {
 		b, err := base64.StdEncoding.DecodeString(test.base64)
 		if err != nil {
@@ -180,6 +181,9 @@ func TestDecodeImageRefuses(t *testing.T) {
 		{"too long a file", "more than 100 bytes", whole, ImageLimits{Bytes: 100}},
 		{"too many pixels", "1199", whole, ImageLimits{Pixels: 1199}},
 		{"too many scans", "scans", manyScans, ImageLimits{}},
+		{"too many scans, behind bytes passed over", "scans", behindStray(manyScans), ImageLimits{}},
+		{"progressive, behind bytes passed over", "bytes to decode", behindStray(flatJPEG(0xc2, 8000, 5000, 1, 2, 3)), ImageLimits{}},
+		{"progressive RGB of 22 megapixels", "bytes to decode", flatJPEG(0xc2, 5500, 4000, 1, 2, 3), ImageLimits{}},
 		{"half a jpeg", "unexpected EOF", whole[:len(whole)/2], ImageLimits{}},
 		{"jpeg cut in its last bytes", "JPEG", whole[:len(whole)-3], ImageLimits{}},
 	} {
@@ -191,6 +195,9 @@ func TestDecodeImageRefuses(t *testing.T) {
 		})
 	}
 }
+
+// behindStray puts bytes that are no marker between the first two of a JPEG; decoders pass over them.
+func behindStray(b []byte) []byte { return slices.Insert(bytes.Clone(b), 2, 0xff, 0x00, 'x') }
 
 // bmpSize is a 24-bit BMP whose header claims the size.
 func bmpSize(w, h uint32) []byte {
@@ -384,6 +391,9 @@ func TestEXIFInJPEG(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if stray, err := DecodeImage(bytes.NewReader(behindStray(withEXIF(picture, order, o))), ImageLimits{}); err != nil || stray.Bounds() != img.Bounds() {
+				t.Errorf("orientation %d, behind bytes passed over: error %v", o, err)
+			}
 			v := orient(plain, o)
 			turned := image.NewRGBA(v.Bounds())
 			draw.Draw(turned, turned.Rect, v, image.Point{}, draw.Src)
@@ -463,6 +473,10 @@ func TestImageMemory(t *testing.T) {
 		chunk := append([]byte("\x00\x00\x00\x02tRNS"), 0, 0)
 		return binary.BigEndian.AppendUint32(append(b, chunk...), crc32.ChecksumIEEE(chunk[4:]))
 	}
+	lossyAlpha, err := base64.StdEncoding.DecodeString(lossyAlphaWebP)
+	if err != nil {
+		t.Fatal(err)
+	}
 	interlaced := new(bytes.Buffer)
 	if err := gif.Encode(interlaced, image.NewPaletted(image.Rect(0, 0, 10, 10), color.Palette{color.Black, color.White}), nil); err != nil {
 		t.Fatal(err)
@@ -479,6 +493,12 @@ func TestImageMemory(t *testing.T) {
 		"colours":                   {pngClaim(10, 10, 8, 2, 0), 400},
 		"colours and interlaced":    {pngClaim(10, 10, 8, 2, 1), 600},
 		"GIF, perhaps interlaced":   {interlaced.Bytes(), 200},
+		"JPEG":                      {jpegBytes(gradient(16, 16)), 384},
+		"JPEG of RGB":               {flatJPEG(0xc0, 10, 10, 1, 2, 3), 700},
+		"JPEG of RGB, progressive":  {flatJPEG(0xc2, 10, 10, 1, 2, 3), 1900},
+		"JPEG of CMYK":              {flatJPEG(0xc0, 10, 10, 1, 2, 3, 4), 800},
+		"WebP without loss":         {webpBytes(10, 10, color.NRGBA{1, 2, 3, 255}), 600},
+		"WebP with loss and alpha":  {lossyAlpha, 480},
 		"transparent behind pixels": {transparent(append(pngClaim(10, 10, 8, 0, 0), "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)), 100},
 	} {
 		h, err := readHeader(c.b, ImageLimits{}.withDefaults())

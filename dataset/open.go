@@ -186,6 +186,26 @@ type raw struct {
 	labels     []uint16
 }
 
+// fill makes the splits of what the source has of them; an empty one has no images.
+func (s *Set) fill(ctx context.Context, o Options, train, test raw) error {
+	if err := o.room(train.n + test.n); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		to *Split
+		r  raw
+	}{{&s.Train, train}, {&s.Test, test}} {
+		split, note, err := part.r.rgb(ctx, o)
+		if err != nil {
+			return err
+		}
+		if *part.to = split; part.r.n > 0 {
+			s.Lossy = note
+		}
+	}
+	return nil
+}
+
 // rgb brings the images to size x size RGB and says what was done to them.
 func (r raw) rgb(ctx context.Context, o Options) (Split, string, error) {
 	out := Split{N: r.n, H: o.Size, W: o.Size, Labels: r.labels}
@@ -193,10 +213,7 @@ func (r raw) rgb(ctx context.Context, o Options) (Split, string, error) {
 		out.Pixels = r.pixels
 		return out, "", nil
 	}
-	var err error
-	if out.Pixels, err = o.pixels(r.n); err != nil {
-		return out, "", err
-	}
+	out.Pixels = make([]byte, r.n*o.Size*o.Size*3)
 	kind := fmt.Sprintf("%dx%d", r.w, r.h)
 	if r.c == 1 {
 		kind += " gray"
@@ -209,7 +226,7 @@ func (r raw) rgb(ctx context.Context, o Options) (Split, string, error) {
 		note, put = kind+" placed in 32x32 RGB", func(dst, src []byte) { place(dst, src, r.h, r.w, o.Size) }
 	}
 	in, to := r.h*r.w*r.c, o.Size*o.Size*3
-	err = each(ctx, r.n, o.Progress, func(i int) error {
+	err := each(ctx, r.n, o.Progress, func(i int) error {
 		put(out.Pixels[i*to:(i+1)*to], r.pixels[i*in:(i+1)*in])
 		return nil
 	})
@@ -228,12 +245,12 @@ func place(dst, src []byte, h, w, size int) {
 	}
 }
 
-// pixels makes room for n decoded images, within the limits.
-func (o Options) pixels(n int) ([]byte, error) {
+// room holds n decoded images, which are all of the set's, to the limits.
+func (o Options) room(n int) error {
 	if int64(n) > o.Limits.Bytes/int64(o.Size*o.Size*3) {
-		return nil, refuse("%d images of %dx%d take more than %d bytes", n, o.Size, o.Size, o.Limits.Bytes)
+		return refuse("%d images of %dx%d take more than %d bytes", n, o.Size, o.Size, o.Limits.Bytes)
 	}
-	return make([]byte, n*o.Size*o.Size*3), nil
+	return nil
 }
 
 // each calls f for 0..n-1 on all processors. The error is that of the lowest index that fails: indices are handed out in

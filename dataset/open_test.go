@@ -1,7 +1,9 @@
 package dataset
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -426,6 +428,77 @@ func TestLimits(t *testing.T) {
 				t.Errorf("%s, %s: error %v, want %q", test.name, kind, err, test.want)
 			}
 		}
+	}
+}
+
+// What an archive or a set unpacks to counts as a whole, however it is divided, and also where the stream itself is short.
+func TestLimitsOfTheWhole(t *testing.T) {
+	images := func(n int) []byte { return gzipped(idx(make([]byte, n*25), n, 5, 5)) }
+	labels := func(n int) []byte { return gzipped(idx(make([]byte, n), n)) }
+	small := pngBytes(gradient(2, 2))
+	for name, test := range map[string]struct {
+		archive []byte
+		o       Options
+	}{
+		"members of a sparse archive": {gzipped(sparseTar(t, 8, 1_000_000)), Options{Limits: Limits{Bytes: 1 << 20}}},
+		"a limit that ends with a member": {
+			tree{"train/a/1.png": small, "train/b/1.png": small, "train/b/2.png": small}.tarGz(), Options{Size: 8, Limits: Limits{Bytes: 2048}},
+		},
+		"compressed IDX files": {tree{
+			"train-images-idx3-ubyte.gz": images(1000), "train-labels-idx1-ubyte.gz": labels(1000),
+			"t10k-images-idx3-ubyte.gz": images(1000), "t10k-labels-idx1-ubyte.gz": labels(1000),
+		}.zip(), Options{Size: 1, Limits: Limits{Bytes: 30_000}}},
+		"both splits decoded": {idxTree(28, 28).zip(), Options{Size: 64, Limits: Limits{Bytes: 64 * 64 * 3 * 5}}},
+	} {
+		_, err := Open(t.Context(), writeFile(t, "data", test.archive), test.o)
+		if limit := fmt.Sprintf("than %d bytes", test.o.Limits.Bytes); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), limit) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// sparseTar is an archive of n files of size bytes, none of which is stored: holes, as PAX records since GNU tar 1.16 describe them. The
+// package does not write the records, so they are written under another name of the same length.
+func sparseTar(t *testing.T, n int, size int64) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	holes := make([]byte, 512)
+	copy(holes, fmt.Sprintf("1\n%d\n0\n", size))
+	for i := range n {
+		name := fmt.Sprintf("test/a/%d.png", i)
+		err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(holes)), Typeflag: tar.TypeReg, PAXRecords: map[string]string{
+			"GNX.sparse.major": "1", "GNX.sparse.minor": "0", "GNX.sparse.name": name, "GNX.sparse.realsize": fmt.Sprint(size),
+		}})
+		if err == nil {
+			_, err = w.Write(holes)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	return bytes.ReplaceAll(b.Bytes(), []byte("GNX.sparse"), []byte("GNU.sparse"))
+}
+
+// Only gzip's checksum knows that a pixel is another one.
+func TestTarGzChecksum(t *testing.T) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Write(cifarTree().tar())
+	z.Close()
+	open := func() error {
+		_, err := Open(t.Context(), writeFile(t, "data.tar.gz", b.Bytes()), Options{})
+		return err
+	}
+	if err := open(); err != nil {
+		t.Fatal(err)
+	}
+	b.Bytes()[bytes.Index(b.Bytes(), []byte(cifarTest))+512+100] ^= 1 // behind the member's header and its label
+	if err := open(); !errors.Is(err, ErrData) || !errors.Is(err, gzip.ErrChecksum) {
+		t.Errorf("a bit changed: error %v", err)
 	}
 }
 

@@ -174,34 +174,35 @@ func (s *source) addZip(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// addTarGz unpacks the whole archive into memory: gzip cannot be read from the middle.
+// addTarGz unpacks the whole archive into memory: gzip cannot be read from the middle. What is counted is what the members say they
+// hold, since the holes of sparse ones are not in the stream, and the stream, which has headers too.
 func (s *source) addTarGz(ctx context.Context, r io.Reader) error {
 	z, err := gzip.NewReader(r)
 	if err != nil {
 		return classify(ErrData, err)
 	}
-	bounded := &io.LimitedReader{R: z, N: s.limit.Bytes}
+	bounded := &io.LimitedReader{R: z, N: s.limit.Bytes + 1} // one more tells the limit from what goes beyond it
+	left := s.limit.Bytes
 	t := tar.NewReader(bounded)
 	for {
 		h, err := t.Next()
-		if err == io.EOF {
-			return ctx.Err()
-		}
-		if err == nil && ctx.Err() != nil {
-			return ctx.Err()
+		if err == io.EOF { // h is nil; behind the members is the checksum of everything
+			_, err = io.Copy(io.Discard, bounded)
 		}
 		var content []byte
-		if err == nil && h.Typeflag == tar.TypeReg {
-			if h.Size > bounded.N {
+		if err == nil && h != nil && h.Typeflag == tar.TypeReg {
+			if left -= h.Size; left < 0 {
 				return refuse("%q makes the archive larger than %d bytes unpacked", h.Name, s.limit.Bytes)
 			}
 			content, err = readAll(t, h.Size, h.Size)
 		}
 		switch {
-		case err != nil && bounded.N <= 0:
+		case bounded.N <= 0:
 			return refuse("the archive is larger than %d bytes unpacked", s.limit.Bytes)
 		case err != nil:
 			return classify(ErrData, err)
+		case h == nil || ctx.Err() != nil:
+			return ctx.Err()
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
 		case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir:
@@ -309,8 +310,8 @@ func (s *source) head(f file, n int) ([]byte, error) {
 	return b, within(f.path, classify(ErrData, err))
 }
 
-// gunzip unpacks b if it is compressed, into at most limit bytes.
-func gunzip(b []byte, limit int64) ([]byte, error) {
+// gunzip unpacks b if it is compressed, and counts what comes of it against what the source may give.
+func (s *source) gunzip(b []byte) ([]byte, error) {
 	if !isGzip(b) {
 		return b, nil
 	}
@@ -318,7 +319,12 @@ func gunzip(b []byte, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readAll(z, int64(len(b)), limit)
+	left := s.left.Load()
+	b, err = readAll(z, int64(len(b)), left)
+	if s.left.Add(-int64(len(b))) < 0 {
+		return nil, refuse("unpacked, it brings the data to more than %d bytes", s.limit.Bytes)
+	}
+	return b, err
 }
 
 func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
