@@ -52,9 +52,9 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 	}
 
 	// One pass over both splits gives one progress bar, and the first bad image in one order.
+	trainIndex, testIndex := wanted(len(trainPics), o.TrainLimit), wanted(len(testPics), o.TestLimit)
 	trainTotal, testTotal := len(trainPics), len(testPics)
-	trainPics, trainIndex := wantedPictures(trainPics, o.TrainLimit)
-	testPics, testIndex := wantedPictures(testPics, o.TestLimit)
+	trainPics, testPics = onlyPictures(trainPics, trainIndex), onlyPictures(testPics, testIndex)
 	pics := append(trainPics, testPics...)
 	if err := o.room(len(pics)); err != nil {
 		return nil, err
@@ -86,19 +86,15 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 	return set, nil
 }
 
-// wantedPictures is those that Options.TrainLimit or TestLimit asks for, with their places; nil for all of them.
-func wantedPictures(pics []picture, limit int) (some []picture, index []int) {
-	switch {
-	case limit < 0:
-		return nil, []int{}
-	case limit == 0 || limit >= len(pics):
-		return pics, nil
+// onlyPictures is those pictures; nil for all of them.
+func onlyPictures(pics []picture, index []int) (some []picture) {
+	if index == nil {
+		return pics
 	}
-	index = spread(limit, len(pics))
 	for _, i := range index {
 		some = append(some, pics[i])
 	}
-	return some, index
+	return some
 }
 
 // pictures lists the images of a split, by class and path, and its classes, by name.

@@ -64,14 +64,6 @@ func (s *Split) Limit(n int) Split {
 	return s.pick(spread(n, s.N))
 }
 
-// wanted is Limit by the rule of Options.
-func (s *Split) wanted(limit int) Split {
-	if limit < 0 {
-		return s.pick(nil)
-	}
-	return s.Limit(limit)
-}
-
 // spread is the middles of n equal stretches of total places.
 func spread(n, total int) []int {
 	index := make([]int, n)

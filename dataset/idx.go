@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -86,28 +87,24 @@ func (s *source) openIDX(ctx context.Context, parts map[string]*idxPart, o Optio
 	if err := set.fill(ctx, o, splits[trainFolder], splits[testFolder]); err != nil {
 		return nil, err
 	}
-	return set, s.nameIDX(set)
+	var err error
+	set.Classes, err = s.namesIDX(slices.Concat(splits[trainFolder].labels, splits[testFolder].labels))
+	return set, err
 }
 
-// nameIDX gives the set its class names.
-func (s *source) nameIDX(set *Set) error {
+// namesIDX are the names of the classes that the labels number.
+func (s *source) namesIDX(labels []uint16) (names []string, err error) {
 	if f, ok := s.find(idxNames); ok {
 		b, err := s.read(f, 1<<20)
 		if err == nil {
-			set.Classes, err = parseClasses(b)
+			names, err = parseClasses(b)
 		}
-		return within(idxNames, err)
+		return names, within(idxNames, err)
 	}
-	highest := -1
-	for _, p := range []*Split{&set.Train, &set.Test} {
-		for _, label := range p.Labels {
-			highest = max(highest, int(label))
-		}
+	for i := range int(slices.Max(labels)) + 1 {
+		names = append(names, strconv.Itoa(i))
 	}
-	for i := range highest + 1 {
-		set.Classes = append(set.Classes, strconv.Itoa(i))
-	}
-	return nil
+	return names, nil
 }
 
 func (s *source) readIDX(p *idxPart, split string, limit int64) (raw, error) {

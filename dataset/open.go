@@ -21,7 +21,7 @@ type Options struct {
 	Limits Limits
 
 	// TrainLimit and TestLimit say how many images of a split are wanted, spread evenly as by Split.Limit: 0 all, less than 0
-	// none. Of pictures in class folders no others are decoded.
+	// none. No others are decoded.
 	TrainLimit, TestLimit int
 
 	// Progress, if set, is told how far the present step is: bytes of a download, then images decoded. Calls never overlap; done
@@ -71,7 +71,6 @@ func Open(ctx context.Context, data string, o Options) (*Set, error) {
 	if err := set.check(o.TrainLimit != 0); err != nil {
 		return nil, within(data, err)
 	}
-	set.Train, set.Test = set.Train.wanted(o.TrainLimit), set.Test.wanted(o.TestLimit)
 	set.SHA256 = set.hash()
 	return set, nil
 }
@@ -186,24 +185,55 @@ type raw struct {
 	labels     []uint16
 }
 
-// fill makes the splits of what the source has of them; an empty one has no images.
+// fill makes the splits of what the source has of them, as far as it is wanted; an empty one has no images.
 func (s *Set) fill(ctx context.Context, o Options, train, test raw) error {
-	if err := o.room(train.n + test.n); err != nil {
+	trainIndex, testIndex := wanted(train.n, o.TrainLimit), wanted(test.n, o.TestLimit)
+	trainWanted, testWanted := train.only(trainIndex), test.only(testIndex)
+	if err := o.room(trainWanted.n + testWanted.n); err != nil {
 		return err
 	}
 	for _, part := range []struct {
-		to *Split
-		r  raw
-	}{{&s.Train, train}, {&s.Test, test}} {
+		to    *Split
+		r     raw
+		index []int
+		total int
+	}{{&s.Train, trainWanted, trainIndex, train.n}, {&s.Test, testWanted, testIndex, test.n}} {
 		split, note, err := part.r.rgb(ctx, o)
 		if err != nil {
 			return err
 		}
-		if *part.to = split; part.r.n > 0 {
+		split.Index, split.total = part.index, part.total
+		if *part.to = split; part.total > 0 {
 			s.Lossy = note
 		}
 	}
 	return nil
+}
+
+// wanted is which of n images Options.TrainLimit or TestLimit asks for; nil for all of them.
+func wanted(n, limit int) []int {
+	switch {
+	case limit < 0:
+		return []int{}
+	case limit == 0 || limit >= n:
+		return nil
+	}
+	return spread(limit, n)
+}
+
+// only is those images of r; nil for all of them, which share its memory.
+func (r raw) only(index []int) raw {
+	if index == nil {
+		return r
+	}
+	size := r.h * r.w * r.c
+	some := r
+	some.n, some.pixels, some.labels = len(index), make([]byte, 0, len(index)*size), make([]uint16, 0, len(index))
+	for _, i := range index {
+		some.pixels = append(some.pixels, r.pixels[i*size:(i+1)*size]...)
+		some.labels = append(some.labels, r.labels[i])
+	}
+	return some
 }
 
 // rgb brings the images to size x size RGB and says what was done to them.

@@ -431,6 +431,45 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Of images that nobody asked for none is decoded, and those that are asked for are the same in every layout.
+func TestOpenSome(t *testing.T) {
+	raw := tree{}
+	for _, split := range []string{"train", "t10k"} {
+		pixels, labels := make([]byte, 10*25), make([]byte, 10)
+		for i := range labels {
+			labels[i] = byte(i)
+			for p := range 25 {
+				pixels[i*25+p] = byte(20 * i)
+			}
+		}
+		raw[split+"-images-idx3-ubyte"], raw[split+"-labels-idx1-ubyte"] = idx(pixels, 10, 5, 5), idx(labels, 10)
+	}
+	for _, limits := range [][2]int{{-1, 3}, {4, -1}, {0, 2}, {20, 1}} {
+		want := mustOpen(t, raw.folder(t), Options{Size: 5})
+		got := mustOpen(t, raw.folder(t), Options{Size: 5, TrainLimit: limits[0], TestLimit: limits[1]})
+		if !slices.Equal(got.Classes, want.Classes) {
+			t.Errorf("%v: classes %q", limits, got.Classes)
+		}
+		for i, split := range []*Split{&got.Train, &got.Test} {
+			whole := []*Split{&want.Train, &want.Test}[i]
+			some := whole.Limit(limits[i])
+			if limits[i] < 0 {
+				some = whole.pick(nil)
+			}
+			if split.N != some.N || split.Of() != 10 || !bytes.Equal(split.Pixels, some.Pixels) || !slices.Equal(split.Labels, some.Labels) || !slices.Equal(split.Index, some.Index) {
+				t.Errorf("%v: %d images %v of %d, want %d %v", limits, split.N, split.Index, split.Of(), some.N, some.Index)
+			}
+		}
+	}
+	if _, err := Open(t.Context(), raw.folder(t), Options{Size: 224, TrainLimit: -1, TestLimit: 1, Limits: Limits{Bytes: 224 * 224 * 3}}); err != nil {
+		t.Errorf("one image within the limits of one: %v", err)
+	}
+	broken := edit(classTree(), tree{"train/dog/0.png": []byte("text")})
+	if _, err := Open(t.Context(), broken.folder(t), Options{TrainLimit: -1}); err != nil {
+		t.Errorf("a bad picture that is not wanted: %v", err)
+	}
+}
+
 // What an archive or a set unpacks to counts as a whole, however it is divided, and also where the stream itself is short.
 func TestLimitsOfTheWhole(t *testing.T) {
 	images := func(n int) []byte { return gzipped(idx(make([]byte, n*25), n, 5, 5)) }

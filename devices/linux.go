@@ -22,16 +22,15 @@ func readLinux(root fs.FS) Host {
 		n, _ := strconv.Atoi(text(name))
 		return n / 1000
 	}
-	const freq = "sys/devices/system/cpu/cpu0/cpufreq/"
 	h := Host{
 		Distribution: distribution(cmp.Or(text("etc/os-release"), text("usr/lib/os-release"))),
 		Kernel:       text("proc/sys/kernel/osrelease"),
 		Board:        cmp.Or(text("proc/device-tree/model"), text("sys/firmware/devicetree/base/model")),
 		MemoryBytes:  memTotal(text("proc/meminfo")),
-		Governor:     text(freq + "scaling_governor"),
-		MaxFreqMHz:   milli(freq + "cpuinfo_max_freq"),
+		Governor:     text(cpuFreq + "scaling_governor"),
+		MaxFreqMHz:   milli(cpuFreq + "cpuinfo_max_freq"),
 	}
-	if t, err := strconv.ParseFloat(text("sys/class/thermal/thermal_zone0/temp"), 64); err == nil {
+	if t, err := strconv.ParseFloat(text(thermalZone), 64); err == nil {
 		h.TemperatureC = t / 1000
 	}
 	if bits, err := strconv.ParseUint(strings.TrimPrefix(text(throttledFile(root)), "0x"), 16, 32); err == nil {

@@ -29,14 +29,7 @@ type Extremes struct {
 	Max float64 `json:"max"`
 }
 
-func (e *Extremes) add(v float64, first bool) {
-	if first {
-		*e = Extremes{v, v}
-	}
-	e.Min, e.Max = min(e.Min, v), max(e.Max, v)
-}
-
-// Where Linux has what Conditions are made of.
+// Where Linux has what a Host and Conditions are made of.
 const (
 	cpuFreq      = "sys/devices/system/cpu/cpu0/cpufreq/"
 	thermalZone  = "sys/class/thermal/thermal_zone0/temp"
@@ -67,6 +60,7 @@ type Watcher struct {
 	pi    string // throttledFile
 	mu    sync.Mutex
 	c     Conditions
+	known map[*Extremes]bool // those that there was a value of
 	first counters
 	stop  chan struct{}
 	done  chan struct{}
@@ -88,7 +82,7 @@ func Watch(every time.Duration) *Watcher {
 }
 
 func watch(root fs.FS, every time.Duration) *Watcher {
-	w := &Watcher{root: root, pi: throttledFile(root), stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watcher{root: root, pi: throttledFile(root), known: map[*Extremes]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
 	w.c.Throttled = []string{}
 	w.first = w.read()
 	w.sample()
@@ -122,11 +116,10 @@ func (w *Watcher) sample() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first := w.c.Samples == 0
 	w.c.Samples++
 	if load, _, ok := strings.Cut(w.text("proc/loadavg"), " "); ok {
 		if v, err := strconv.ParseFloat(load, 64); err == nil {
-			w.c.Load.add(v, first)
+			w.add(&w.c.Load, v)
 		}
 	}
 	for _, f := range []struct {
@@ -134,7 +127,7 @@ func (w *Watcher) sample() {
 		to   *Extremes
 	}{{cpuFreq + "scaling_cur_freq", &w.c.FreqMHz}, {thermalZone, &w.c.TemperatureC}} {
 		if v, err := strconv.ParseFloat(w.text(f.file), 64); err == nil {
-			f.to.add(v/1000, first) // kHz, and thousandths of a degree
+			w.add(f.to, v/1000) // kHz, and thousandths of a degree
 		}
 	}
 	w.c.Governor = w.text(cpuFreq + "scaling_governor")
@@ -150,6 +143,13 @@ func (w *Watcher) sample() {
 			w.throttled("throttled by its temperature (" + name + ")")
 		}
 	}
+}
+
+func (w *Watcher) add(e *Extremes, v float64) {
+	if !w.known[e] {
+		w.known[e], *e = true, Extremes{v, v}
+	}
+	e.Min, e.Max = min(e.Min, v), max(e.Max, v)
 }
 
 func (w *Watcher) throttled(why string) {

@@ -57,6 +57,17 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// A figure that begins to be known in the middle begins there.
+func TestWatchLate(t *testing.T) {
+	m := newMachine()
+	delete(m.MapFS, thermalZone)
+	w := watch(m, time.Hour)
+	m.set(thermalZone, "50000")
+	if got := w.Stop().TemperatureC; got != (Extremes{50, 50}) {
+		t.Errorf("%v", got)
+	}
+}
+
 // Where nothing is known, nothing is said; and the watcher samples by itself.
 func TestWatchUnknown(t *testing.T) {
 	for _, w := range []*Watcher{watch(nil, time.Hour), watch(fstest.MapFS{}, time.Millisecond)} {

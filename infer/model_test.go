@@ -208,6 +208,16 @@ func TestScores(t *testing.T) {
 	if m.Scores(scores, make([]byte, 4)) == nil || m.Scores(scores[1:], make([]byte, 5)) == nil {
 		t.Error("wrong lengths were taken")
 	}
+
+	wide, err := infer.Load(small(t, infertest.Int8, func(g *graph.Graph) {
+		g.Outputs[0].Type.Quant = quant.PerTensor(1e37, -128)
+	}), infer.Given{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wide.Scores(scores, []byte{0x7f, 0, 0, 0, 0}); !errors.Is(err, infer.ErrModel) {
+		t.Errorf("a score beyond float32: error %v", err)
+	}
 }
 
 // ImageNet has two kinds of crane and two maillots: names may come twice.

@@ -35,10 +35,12 @@ func (m *Model) Scores(scores []float32, out []byte) error {
 			}
 			scores[i] = scale * float32(q-zero)
 		}
-		return nil
+	} else {
+		for i := range scores {
+			scores[i] = math.Float32frombits(binary.LittleEndian.Uint32(out[4*i:]))
+		}
 	}
 	for i := range scores {
-		scores[i] = math.Float32frombits(binary.LittleEndian.Uint32(out[4*i:]))
 		if x := float64(scores[i]); math.IsNaN(x) || math.IsInf(x, 0) {
 			return fmt.Errorf("%w: its score %d is %v", ErrModel, i, x)
 		}

@@ -146,7 +146,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 		if err != nil {
 			return nil, err
 		}
-		row, err := benchRow(c, m, images, infer.MeasureOptions{WarmupRuns: opts.WarmupRuns})
+		row, err := benchRow(c, m, images)
 		if err != nil {
 			return nil, err
 		}
@@ -165,6 +165,7 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	}
 	b.Conditions = &conditions
 	for i, l := range latencies {
+		l.First = b.Rows[i].Latency.First
 		b.Rows[i].Latency = l
 	}
 	if c.Bool("profile") {
@@ -178,15 +179,16 @@ func compare(c *cli.Context, models []*openedModel, opts infer.MeasureOptions) (
 	return b, nil
 }
 
-// benchRow is what there is to say of a model by itself, without its latency.
-func benchRow(c *cli.Context, m *openedModel, images scoredImages, opts infer.MeasureOptions) (row report.BenchRow, err error) {
-	e, err := infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
+// benchRow is what there is to say of a model by itself; of its latency, the first call of all.
+func benchRow(c *cli.Context, m *openedModel, images scoredImages) (row report.BenchRow, err error) {
+	e, err := infer.Evaluate(c.Context, m.Model, m.session, images.all, infer.MeasureOptions{})
 	if err != nil {
 		return row, fmt.Errorf("%s: %w", m.path, err)
 	}
 	row = report.BenchRow{
 		Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
 		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
+		Latency: infer.Latency{First: e.Latency.First},
 	}
 	if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {
 		return row, c.Context.Err()

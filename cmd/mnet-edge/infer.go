@@ -77,21 +77,19 @@ func inferAction(c *cli.Context) error {
 	}
 	defer m.session.Close()
 	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
-	watch := func() {}
-	if data != "" || opts.NumRuns >= infer.HeadlineCalls { // figures that someone may quote, and not just an answer
-		if !c.IsSet("warmup-max-secs") {
-			opts.WarmupMaxSecs = stableSecs
-		}
-		if watch, err = watched(c, &r); err != nil {
-			return err
-		}
+	quotable := data != "" || opts.NumRuns >= infer.HeadlineCalls // figures that someone may quote, and not just an answer
+	if quotable && !c.IsSet("warmup-max-secs") {
+		opts.WarmupMaxSecs = stableSecs
+	}
+	measure := func(f func() error) error { return f() }
+	if quotable {
+		measure = func(f func() error) error { return watched(c, &r, f) }
 	}
 	if data != "" {
-		err = evaluate(c, m, data, opts, &r)
+		err = evaluate(c, m, data, opts, measure, &r)
 	} else {
-		err = classify(c, m, opts, &r)
+		err = classify(c, m, opts, measure, &r)
 	}
-	watch()
 	if err != nil {
 		return err
 	}
@@ -110,28 +108,32 @@ func inferAction(c *cli.Context) error {
 // anySet says whether one of the flags was given.
 func anySet(c *cli.Context, flags ...string) bool { return slices.ContainsFunc(flags, c.IsSet) }
 
-// watched looks at the machine from now until the function that it returns is called, and notes in r what it saw.
-func watched(c *cli.Context, r *report.Infer) (done func(), err error) {
+// watched looks at the machine while f measures, and notes in r what it saw.
+func watched(c *cli.Context, r *report.Infer, f func() error) error {
 	host, err := devices.Probe(c.Context)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.Host = report.HostText(host)
 	w := devices.Watch(time.Second)
-	return func() {
-		conditions := w.Stop()
-		r.Conditions = &conditions
-	}, nil
+	err = f()
+	conditions := w.Stop()
+	r.Conditions = &conditions
+	return err
 }
 
-// evaluate measures accuracy and latency over a split.
-func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, r *report.Infer) error {
+// evaluate gives measure what measures accuracy and latency over a split.
+func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, measure func(func() error) error, r *report.Infer) error {
 	images, err := newImageSets(c, data).of(m)
 	if err != nil {
 		return err
 	}
 	m.firstInput = images.first
-	e, err := infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
+	var e infer.Evaluation
+	err = measure(func() (err error) {
+		e, err = infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -142,8 +144,8 @@ func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOpt
 	return nil
 }
 
-// classify answers for each image; the latency is measured on the first.
-func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *report.Infer) error {
+// classify answers for each image; it gives measure what measures the latency, on the first.
+func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, measure func(func() error) error, r *report.Infer) error {
 	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
 	scores := make([]float32, m.Classes)
 	files, err := pictureFiles(c.Args().Slice())
@@ -173,7 +175,11 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 		lap(start, &before)
 		if i == 0 {
 			m.firstInput = bytes.Clone(in)
-			if r.Latency, err = infer.Measure(c.Context, m.session, in, opts); err != nil {
+			err := measure(func() (err error) {
+				r.Latency, err = infer.Measure(c.Context, m.session, in, opts)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

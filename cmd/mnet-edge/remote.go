@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -109,8 +110,22 @@ func (r *remote) call(c *cli.Context, files []string, out io.Writer) error {
 	if err := r.sendFiles(c); err != nil {
 		return err
 	}
-	return r.run(c.Context, fmt.Sprintf("cd %s && exec %s", remoteFolder, strings.Join(command, " ")), c.App.Reader, out, c.App.ErrWriter)
+	line := strings.Join(command, " ")
+	if slices.Contains(files, "-") {
+		return r.run(c.Context, fmt.Sprintf("cd %s && exec %s", remoteFolder, line), c.App.Reader, out, c.App.ErrWriter)
+	}
+	open, end, err := os.Pipe() // nothing is written to it; the caller's own input is not ours to read
+	if err != nil {
+		return err
+	}
+	defer open.Close()
+	defer end.Close()
+	return r.run(c.Context, fmt.Sprintf("cd %s && "+untilClosed, remoteFolder, line), open, out, c.App.ErrWriter)
 }
+
+// untilClosed is a line of shell that runs a command until it ends or standard input does. Without a terminal ssh tells the other machine
+// nothing else of an interrupt here, and the command would go on beside whatever is measured next.
+const untilClosed = `{ exec 3<&0; %s </dev/null & command=$!; { cat <&3; kill $command; } >/dev/null 2>&1 & watch=$!; wait $command; code=$?; kill $watch; exit $code; }`
 
 // command is the command line for the other machine's shell, with the names that files have there.
 func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
@@ -222,6 +237,7 @@ func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut
 	args := append(slices.Clone(r.ssh[1:]), "--", r.host, line)
 	cmd := exec.CommandContext(ctx, r.ssh[0], args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errOut
+	cmd.WaitDelay = 5 * time.Second // a script in ssh's place may leave something behind that holds its output
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -231,13 +247,21 @@ func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut
 		return ctx.Err()
 	case !errors.As(err, &exit):
 		return fmt.Errorf("%w: %s", errRemote, oneLine(err))
-	case exit.ExitCode() == 255:
-		return fmt.Errorf("%w: no connection to %s", errRemote, r.host)
-	case exit.ExitCode() == 127:
-		return withHint(fmt.Errorf("%w: %s has no such command", errRemote, r.host),
-			"unpack the archive of make pi there, and say where with --on-binary PATH/mnet-edge")
 	}
-	return remoteExit(exit.ExitCode())
+	const hint = "unpack the archive of make pi there, and say where with --on-binary PATH/mnet-edge"
+	switch code := exit.ExitCode(); {
+	case code <= 7 && code > 0, code == 130: // our own codes
+		return remoteExit(code)
+	case code == 126:
+		return withHint(fmt.Errorf("%w: %s can't run the command: it is no program, or one for another machine", errRemote, r.host), hint)
+	case code == 127:
+		return withHint(fmt.Errorf("%w: %s has no such command", errRemote, r.host), hint)
+	case code == 255:
+		return fmt.Errorf("%w: no connection to %s", errRemote, r.host)
+	case code > 128:
+		return fmt.Errorf("%w: the command was ended on %s by signal %d", errRemote, r.host, code-128)
+	}
+	return fmt.Errorf("%w: %s: %s", errRemote, r.ssh[0], oneLine(err))
 }
 
 // errRemote is a machine that can't be reached or lacks the program.

@@ -41,16 +41,15 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 		return images, err
 	}
 	if images.set = s.open[side]; images.set == nil {
-		if images.set, err = openData(s.c, s.data, side); err != nil {
+		if images.set, err = s.openSplit(side); err != nil {
 			return images, err
 		}
 		s.open[side] = images.set
 	}
-	split, err := splitOf(images.set, s.c.String("split"))
-	if err != nil {
-		return images, err
+	images.split = images.set.Test
+	if s.c.String("split") == "train" {
+		images.split = images.set.Train
 	}
-	images.split = split.Limit(s.c.Int("limit"))
 	if images.all, err = m.evaluationImages(images.set, &images.split); err != nil {
 		if s.c.String("data") == "" {
 			err = withHint(err, "name images of those classes with --data")
@@ -61,14 +60,18 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 	return images, m.Preprocess(images.first, images.split.Image(0))
 }
 
-func splitOf(set *dataset.Set, name string) (*dataset.Split, error) {
-	switch name {
+// openSplit opens the split and the images of it that are asked for, and no others.
+func (s *imageSets) openSplit(side int) (*dataset.Set, error) {
+	o := dataset.Options{Size: side, TrainLimit: -1, TestLimit: -1}
+	switch name := s.c.String("split"); name {
 	case "test":
-		return &set.Test, nil
+		o.TestLimit = s.c.Int("limit")
 	case "train":
-		return &set.Train, nil
+		o.TrainLimit = s.c.Int("limit")
+	default:
+		return nil, usagef("--split %q: want test or train", name)
 	}
-	return nil, usagef("--split %q: want test or train", name)
+	return openSome(s.c, s.data, o)
 }
 
 // side is the height and width of the model's images, which those of a set all have.
