@@ -53,7 +53,6 @@ RUN ?=
 builtin: build ## make RUN=runs/NAME the model that the binary carries
 	@test -n "$(RUN)" || { echo "say which: make builtin RUN=runs/NAME"; exit 2; }
 	bin/mnet-edge convert --int8 --eval 10000 -o builtin/model.tflite $(RUN)
-	cp $(RUN)/card.md builtin/card.md
 
 soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
 	MNET_SOAK=1 $(GO) test $(LINKED) -v -count=1 -timeout 60m ./infer/soak

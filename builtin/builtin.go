@@ -7,12 +7,8 @@ import _ "embed"
 // Name is what the model is called where a file's path would stand.
 const Name = "builtin"
 
-// Model is the .tflite file: int8 input (1, 32, 32, 3), int8 output (1, 10), its labels and normalization in its metadata.
+// Model is the .tflite file: int8 input (1, 32, 32, 3), int8 output (1, 10). Its metadata has its labels, its normalization, and
+// its card, which says how it was trained and how good it is.
 //
 //go:embed model.tflite
 var Model []byte
-
-// Card says how the model was trained and converted, and how good it is; Markdown.
-//
-//go:embed card.md
-var Card string

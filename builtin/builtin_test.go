@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"mnet-edge/builtin"
+	"mnet-edge/convert"
 	"mnet-edge/infer"
 )
 
-// The model is what the documentation of this package says, and its card names the same classes in the same order.
+// The model is what the documentation of this package says, and the card in it names the same classes in the same order.
 func TestModel(t *testing.T) {
 	m, err := infer.Load(builtin.Model, infer.Given{})
 	if err != nil {
@@ -23,8 +24,12 @@ func TestModel(t *testing.T) {
 	if !slices.Equal(m.Labels, want) {
 		t.Errorf("labels are %v", m.Labels)
 	}
+	record, err := convert.RecordOf(m.Graph)
+	if err != nil || record == nil {
+		t.Fatal("no record of a conversion", err)
+	}
 	for i, name := range m.Labels {
-		if !strings.Contains(builtin.Card, fmt.Sprintf("%d. %s\n", i, name)) {
+		if !strings.Contains(record.Card, fmt.Sprintf("%d. %s\n", i, name)) {
 			t.Errorf("the card does not give %s the number %d", name, i)
 		}
 	}

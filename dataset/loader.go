@@ -263,10 +263,15 @@ func cropFlip(dst, src []byte, h, w, dy, dx int, flip bool, fill *[3]byte) {
 			reflect(row[right*3:], line, right+dx)
 		}
 		if flip {
-			for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
-				row[a], row[a+1], row[a+2], row[b], row[b+1], row[b+2] = row[b], row[b+1], row[b+2], row[a], row[a+1], row[a+2]
-			}
+			MirrorRow(row)
 		}
+	}
+}
+
+// MirrorRow turns a row of pixels (W, 3) round.
+func MirrorRow(row []byte) {
+	for a, b := 0, len(row)-3; a < b; a, b = a+3, b-3 {
+		row[a], row[a+1], row[a+2], row[b], row[b+1], row[b+2] = row[b], row[b+1], row[b+2], row[a], row[a+1], row[a+2]
 	}
 }
 

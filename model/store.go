@@ -191,7 +191,8 @@ func (m manifest) encode() ([]byte, error) {
 // checkpoint/best, else checkpoint/last. When that one is damaged or was being replaced, the newest whole one beside it
 // serves and note says so in one line. Where there is none the error wraps ErrCheckpoint.
 func Load(path string) (c *Checkpoint, note string, err error) {
-	var refused error // the first refusal, which the note then gives as its reason
+	path = filepath.Clean(path) // a slash at its end would make names of its own of .new and .old
+	var refused error           // the first refusal, which the note then gives as its reason
 	for _, at := range []string{filepath.Join(path, "checkpoint", "best"), filepath.Join(path, "checkpoint", "last"), path} {
 		// NAME.new first: where it is whole it is the newest. Content moves from .new to NAME to .old, and looking
 		// in the same direction finds a whole one even while another process saves.

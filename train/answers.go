@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
+
+	"mnet-edge/dataset"
 )
 
 // Answers are those of a teacher that no run of this program left, nor any net of package model: a model in a file, which whoever opens it
@@ -24,12 +26,12 @@ type Answers struct {
 
 // askedOn puts the logits of the teacher with number i on device d, for its share of that device's pixels (N, H, W, 3).
 func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
-	size, teacher := t.size(), t.teachers[i].asked
+	size, teacher := t.spec.Size, t.teachers[i].asked
 	image := 3 * size * size
 	from, to, mirrored := t.share(i, len(pixels)/image)
 	part := slices.Clone(pixels[from*image : to*image])
 	for row := range slices.Chunk(part[:mirrored*image], 3*size) {
-		mirror(row)
+		dataset.MirrorRow(row)
 	}
 	logits := make([]float32, (to-from)*t.spec.Classes)
 	if err := teacher.Ask(logits, averaged(part, size, teacher.Size)); err != nil {
@@ -61,13 +63,4 @@ func averaged(pixels []byte, h, size int) []byte {
 		out[i] = byte(sum / (side * side))
 	}
 	return out
-}
-
-// mirror turns a row of pixels (W, 3) round.
-func mirror(row []byte) {
-	for left, right := 0, len(row)-3; left < right; left, right = left+3, right-3 {
-		for c := range 3 {
-			row[left+c], row[right+c] = row[right+c], row[left+c]
-		}
-	}
 }

@@ -27,7 +27,8 @@ const (
 	pluginCUDA = "xla_cuda_plugin.so"
 )
 
-// PluginEnv names the environment variable that, when set, is the path of the PJRT plugin to use.
+// PluginEnv names the environment variable that, when set, is the path of the PJRT plugin to use: for CUDA if the file is called
+// xla_cuda_plugin.so, else for the CPU.
 const PluginEnv = "MNET_PJRT"
 
 // FindPlugin returns the path of the PJRT plugin for backend (BackendXLA or BackendCUDA): what PluginEnv says, else
@@ -47,6 +48,9 @@ func FindPlugin(backend string) (string, error) {
 	path, err := sharedlib.Find(name)
 	if err == nil {
 		return path, nil
+	}
+	if other := os.Getenv(PluginEnv); other != "" {
+		err = fmt.Errorf("%w; %s names %s, which by its name is not for %s", err, PluginEnv, other, backend)
 	}
 	if backend != BackendCUDA {
 		return "", fmt.Errorf("train: %w: %w", err, ErrBackend)

@@ -71,9 +71,7 @@ func (p *pass) forward(pixels *Node, q goal) (logits, dLogits, loss *Node) {
 		}
 		lp.moments = p.sumMoments(lp.x)
 		p.batch[l.BN] = lp.moments
-		lp.inverse = Reciprocal(Sqrt(AddScalar(lp.variance, model.BNEpsilon)))
-		lp.scale = Mul(p.weights[l.BN+".weight"], lp.inverse)
-		lp.shift = Sub(p.weights[l.BN+".bias"], Mul(lp.mean, lp.scale))
+		lp.scale, lp.shift, lp.inverse = p.folded(l.BN, lp.moments)
 		p.layers = append(p.layers, lp)
 		x = affine(lp.x, lp.scale, lp.shift)
 		if l.ReLU {

@@ -19,7 +19,7 @@ type StepBench struct {
 	labels  []int32
 }
 
-// NewStepBench compiles the step of c (Spec, Preset, Batch, Backend, Plugin and Seed count) and runs it three times, so
+// NewStepBench compiles the step of c (Spec, Preset, Batch, Backend, Plugin, Devices and Seed count) and runs it three times, so
 // that Run is steady from its first step on.
 func NewStepBench(c Config) (*StepBench, error) {
 	if c.Out == "" {

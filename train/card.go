@@ -12,14 +12,14 @@ func (r *run) card(res *Result) []byte {
 	spec, counts, rec := r.c.Spec, r.c.Spec.Counts(), r.record
 	p("# MobileNet %s, trained on %s\n", spec.Name(), rec.Dataset.Name)
 	p("| | |\n|---|---|")
-	enlarged := ""
+	geometry := ""
 	if spec.Enlarge > 1 {
-		enlarged = fmt.Sprintf(", enlarged to %d x %d", spec.Inner(), spec.Inner())
+		geometry = fmt.Sprintf(", enlarged to %d x %d", spec.Inner(), spec.Inner())
 	}
 	if spec.OutputStride != 0 {
-		enlarged += fmt.Sprintf(", output stride %d", spec.OutputStride)
+		geometry += fmt.Sprintf(", output stride %d", spec.OutputStride)
 	}
-	p("| net | %s, width %g, %d x %d x 3 input%s, %d classes, padding %s |", spec.Net, spec.Width, spec.Size, spec.Size, enlarged, spec.Classes, spec.Padding)
+	p("| net | %s, width %g, %d x %d x 3 input%s, %d classes, padding %s |", spec.Net, spec.Width, spec.Size, spec.Size, geometry, spec.Classes, spec.Padding)
 	p("| parameters | %d (%d trainable), %.2f million multiply-accumulates an image |", counts.Total, counts.Trainable, float64(counts.MACs)/1e6)
 	p("| input | (pixel - %g) / %g, pixel 0..255, the same for every channel |", rec.Input.Mean, rec.Input.Std)
 	p("| test top-1 | %.2f %% (%d of %d), measured once, with the weights of epoch %d |", 100*res.TestTop1, res.TestCorrect, res.TestN, res.BestEpoch)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"mnet-edge/dataset"
 	"mnet-edge/model"
 )
 
@@ -152,8 +152,9 @@ func LoadRecord(dir string) (r Record, err error) {
 	return r, nil
 }
 
-// matches reports the first field of now that makes it another run than r: one whose weights would not be the same.
-func (r Record) matches(now Record) error {
+// matches reports the first field of now that makes it another run than r: one whose weights would not be the same. What teaches the two is
+// taughtAlike's to say.
+func (r *Record) matches(now Record) error {
 	for _, f := range []struct {
 		name     string
 		was, now any
@@ -163,21 +164,40 @@ func (r Record) matches(now Record) error {
 		{"seed", r.Seed, now.Seed},
 		{"data", r.Dataset.SHA256, now.Dataset.SHA256},
 		{"number of training images", r.Dataset.Train, now.Dataset.Train},
-		{"teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy)},
+		{"network to begin with", r.From + r.QAT, now.From + now.QAT}, // by name: a run that has weights of its own does not open it
 		{"network to begin with", r.BegunWith.weights(), now.BegunWith.weights()},
 	} {
-		if !reflect.DeepEqual(f.was, f.now) {
-			return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", now.Out, f.name, f.was, f.now, ErrConfig)
+		if err := now.alike(f.name, f.was, f.now); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func newRecord(c Config, r Recipe, in model.Input, set *dataset.Set, train, val int, backend string) Record {
+// taughtAlike reports that now has other teachers than r.
+func (r *Record) taughtAlike(now Record) error {
+	return now.alike("teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy))
+}
+
+func (r Record) alike(name string, was, now any) error {
+	if !reflect.DeepEqual(was, now) {
+		return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", r.Out, name, was, now, ErrConfig)
+	}
+	return nil
+}
+
+// newRecord is that of this run, as far as it is known before there is a backend.
+func (r *run) newRecord() Record {
 	rec := Record{
-		Config: c, Recipe: r, Input: in, BackendUsed: backend, Started: time.Now().UTC().Truncate(time.Second),
-		Dataset:  DataRecord{set.Name, set.SHA256, set.Lossy, train, val, set.Test.N},
+		Config: r.c, Recipe: r.recipe, Input: r.input, Started: time.Now().UTC().Truncate(time.Second),
+		Dataset:  DataRecord{r.set.Name, r.set.SHA256, r.set.Lossy, r.train.N, r.val.N, r.set.Test.N},
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Versions: map[string]string{"go": runtime.Version()},
+	}
+	if before := cmp.Or(r.from, r.trained); before != nil {
+		from := netRecord(before)
+		rec.BegunWith = &from
+	} else if r.last != nil {
+		rec.BegunWith = r.old.BegunWith
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		rec.Versions[info.Main.Path] = info.Main.Version

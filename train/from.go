@@ -36,6 +36,14 @@ func (r *run) load(dir string) (*model.Checkpoint, error) {
 	return c, err
 }
 
+// heldOutAlike says whether c's run held out the images that this one does, of the same data.
+func (r *run) heldOutAlike(c *model.Checkpoint) bool {
+	if digest, ok := c.State["val_sha256"]; ok { // older ones lack it
+		return digest == r.valSum
+	}
+	return c.State["seed"] == strconv.FormatUint(r.c.Seed, 10) && int(c.Metrics["val_n"]) == r.val.N
+}
+
 // begin is drawn, the initial weights of a run, with those it is to begin with in their place. If these are for other classes, the last layer
 // keeps its draw: what finds edges and wheels is of use for any picture (Yosinski et al., "How transferable are features in deep neural
 // networks?", 2014).
@@ -43,9 +51,8 @@ func (r *run) begin(drawn model.Weights) model.Weights {
 	if r.from == nil {
 		return drawn
 	}
-	seed, held := r.from.State["seed"], int(r.from.Metrics["val_n"])
-	if r.from.State["data_sha256"] == r.set.SHA256 && (seed != strconv.FormatUint(r.c.Seed, 10) || held != r.val.N) {
-		r.note(fmt.Sprintf("%s learnt from some of the images held out here: validation flatters (with --seed %s, and as many held out, %d, it would not)", r.c.From, seed, held))
+	if r.from.State["data_sha256"] == r.set.SHA256 && !r.heldOutAlike(r.from) {
+		r.note(fmt.Sprintf("%s learnt from some of the images held out here: validation flatters (with that run's --seed, --limit and --val-fraction it would not)", r.c.From))
 	}
 	weights := maps.Clone(r.from.Weights)
 	if !slices.Equal(r.from.Labels, r.set.Classes) {

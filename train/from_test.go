@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -57,8 +58,19 @@ func TestRunFrom(t *testing.T) {
 	if _, err := Run(context.Background(), other, set); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "begin with") {
 		t.Errorf("resumed with another beginning: error %v", err)
 	}
-	if _, err := Run(context.Background(), broken, set); err != nil {
+	if err := os.Rename(first.Out, first.Out+".moved"); err != nil { // what the run began with it needs no more
 		t.Fatal(err)
+	}
+	ended, err := Run(context.Background(), broken, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Run(context.Background(), broken, set)
+	if err != nil || again.TestCorrect != ended.TestCorrect || again.Seconds != ended.Seconds {
+		t.Errorf("once more: %+v, error %v", again, err)
+	}
+	if record, err := LoadRecord(broken.Out); err != nil || record.BegunWith == nil {
+		t.Errorf("recorded %+v, error %v", record.BegunWith, err)
 	}
 	if !reflect.DeepEqual(loadLast(t, broken).Weights, last.Weights) {
 		t.Error("resumed: other weights")
@@ -99,12 +111,20 @@ func TestBeginOtherSplit(t *testing.T) {
 	for _, c := range []struct {
 		data, seed string
 		held       float64
+		val        string // "": a checkpoint of before it was stored
 		flatters   bool
-	}{{"this", "1", 4, false}, {"this", "2", 4, true}, {"this", "1", 8, true}, {"another", "2", 8, false}} {
+	}{
+		{"this", "1", 4, "", false}, {"this", "2", 4, "", true}, {"this", "1", 8, "", true}, {"another", "2", 8, "", false},
+		{"this", "2", 8, "held out here", false}, {"this", "1", 4, "others, of a part of the data", true}, {"another", "1", 4, "others", false},
+	} {
 		from.State, from.Metrics = map[string]string{"data_sha256": c.data, "seed": c.seed}, map[string]float64{"val_n": c.held}
+		if c.val != "" {
+			from.State["val_sha256"] = c.val
+		}
 		var notes []string
 		r := &run{c: Config{Spec: from.Spec, Seed: 1, Progress: func(p Progress) { notes = append(notes, p.Note) }}, set: set, from: from}
 		r.train, r.val = set.Holdout(1, 4)
+		r.valSum = "held out here"
 		if r.begin(from.Weights); (len(notes) > 0) != c.flatters {
 			t.Errorf("%+v: notes %q", c, notes)
 		}

@@ -89,8 +89,9 @@ func (h history) csv() []byte {
 	return b.Bytes()
 }
 
-// curves draws loss and accuracy over the epochs, for training and validation, one panel above the other.
-func (h history) curves(title string) ([]byte, error) {
+// curves draws loss and accuracy over the epochs, for training and validation, one panel above the other. What a taught run minimizes is no
+// cross entropy with the labels, and is left out.
+func (h history) curves(title string, taught bool) ([]byte, error) {
 	series := func(y func(epochRow) float64) plotter.XYs {
 		xy := make(plotter.XYs, len(h))
 		for i, e := range h {
@@ -98,16 +99,23 @@ func (h history) curves(title string) ([]byte, error) {
 		}
 		return xy
 	}
-	panel := func(label string, train, val plotter.XYs) (*plot.Plot, error) {
+	type curve struct {
+		name  string
+		color color.RGBA
+		of    func(epochRow) float64
+	}
+	training := func(y func(epochRow) float64) curve {
+		return curve{"training", color.RGBA{R: 0xd9, G: 0x5f, B: 0x02, A: 0xff}, y}
+	}
+	validation := func(y func(epochRow) float64) curve {
+		return curve{"validation", color.RGBA{R: 0x1b, G: 0x6c, B: 0xa8, A: 0xff}, y}
+	}
+	panel := func(label string, curves ...curve) (*plot.Plot, error) {
 		p := plot.New()
 		p.X.Label.Text, p.Y.Label.Text = "epoch", label
 		p.Add(plotter.NewGrid())
-		for _, s := range []struct {
-			name  string
-			xy    plotter.XYs
-			color color.RGBA
-		}{{"training", train, color.RGBA{R: 0xd9, G: 0x5f, B: 0x02, A: 0xff}}, {"validation", val, color.RGBA{R: 0x1b, G: 0x6c, B: 0xa8, A: 0xff}}} {
-			line, points, err := plotter.NewLinePoints(s.xy)
+		for _, s := range curves {
+			line, points, err := plotter.NewLinePoints(series(s.of))
 			if err != nil {
 				return nil, err
 			}
@@ -118,11 +126,15 @@ func (h history) curves(title string) ([]byte, error) {
 		}
 		return p, nil
 	}
-	loss, err := panel("cross entropy", series(func(e epochRow) float64 { return e.TrainLoss }), series(func(e epochRow) float64 { return e.ValLoss }))
+	losses := []curve{validation(func(e epochRow) float64 { return e.ValLoss })}
+	if !taught {
+		losses = append(losses, training(func(e epochRow) float64 { return e.TrainLoss }))
+	}
+	loss, err := panel("cross entropy", losses...)
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w", curvesFile, err)
 	}
-	accuracy, err := panel("top-1, %", series(func(e epochRow) float64 { return 100 * e.TrainTop1 }), series(func(e epochRow) float64 { return 100 * e.ValTop1 }))
+	accuracy, err := panel("top-1, %", validation(func(e epochRow) float64 { return 100 * e.ValTop1 }), training(func(e epochRow) float64 { return 100 * e.TrainTop1 }))
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w", curvesFile, err)
 	}
@@ -132,7 +144,7 @@ func (h history) curves(title string) ([]byte, error) {
 	for _, e := range h {
 		highest = max(highest, 2*e.TrainLoss)
 	}
-	if loss.Y.Max > highest {
+	if !taught && loss.Y.Max > highest {
 		loss.Y.Max, loss.Y.Label.Text = highest, loss.Y.Label.Text+" (cut off above)"
 	}
 	loss.Legend.Top = true

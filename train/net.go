@@ -135,9 +135,7 @@ func enlarged(x *Node, axis, k int) *Node {
 
 // rowsTimes multiplies each pixel's channels (N, H, W, I) by w (I, O): a 1x1 convolution as one matrix product.
 func rowsTimes(x, w *Node) *Node {
-	d := x.Shape().Dimensions
-	y := Dot(Reshape(x, d[0]*d[1]*d[2], d[3]), w).Product()
-	return Reshape(y, d[0], d[1], d[2], w.Shape().Dimensions[1])
+	return imagesOf(Dot(rows(x), w).Product(), x)
 }
 
 // taps returns the nine images that the weights of a 3x3 window see, row by row: tap 3*dy+dx holds at each output
@@ -209,14 +207,24 @@ func padAxis(x *Node, axis, before, after int) *Node {
 // normalize is batch normalization of x (N, H, W, C) over its channels: (x-mean)/sqrt(var+eps)*gamma + beta, with the
 // batch's own moments while training and the running ones otherwise.
 func (n *net) normalize(x *Node, name string) *Node {
-	m := moments{mean: n.weights[name+".running_mean"], variance: n.weights[name+".running_var"]}
+	m := n.runningMoments(name)
 	if n.train {
 		m = n.sumMoments(x)
 		n.batch[name] = m
 	}
-	scale := Mul(n.weights[name+".weight"], Reciprocal(Sqrt(AddScalar(m.variance, model.BNEpsilon))))
-	shift := Sub(n.weights[name+".bias"], Mul(m.mean, scale))
-	return Add(Mul(x, ExpandLeftToRank(scale, 4)), ExpandLeftToRank(shift, 4))
+	scale, shift, _ := n.folded(name, m)
+	return affine(x, scale, shift)
+}
+
+func (n *net) runningMoments(name string) moments {
+	return moments{mean: n.weights[name+".running_mean"], variance: n.weights[name+".running_var"]}
+}
+
+// folded is batch normalization by m as scale*x + shift (C); inverse is what of the scale is m's, 1/sqrt(var+eps).
+func (n *net) folded(name string, m moments) (scale, shift, inverse *Node) {
+	inverse = Reciprocal(Sqrt(AddScalar(m.variance, model.BNEpsilon)))
+	scale = Mul(n.weights[name+".weight"], inverse)
+	return scale, Sub(n.weights[name+".bias"], Mul(m.mean, scale)), inverse
 }
 
 // bnMomentum is how far the running statistics move towards each batch's, as in PyTorch.

@@ -23,7 +23,7 @@ func (r *run) report(phase Phase) {
 		Phase: phase, Backend: r.record.BackendUsed, Epoch: r.epoch, Epochs: r.c.Epochs,
 		Step: r.step, Steps: int64(r.c.Epochs) * r.perEpoch(), PerEpoch: r.perEpoch(),
 		EpochStep: r.step - int64(r.epoch)*r.perEpoch(),
-		LR:        r.rate(max(0, r.step-1)), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(),
+		LR:        r.rate(max(0, r.step-1)), ImagesPerSecond: r.speed(r.all), WaitShare: r.waitShare(),
 	}
 	if p.EpochStep > 0 {
 		p.Loss = r.sums.loss / float64(p.EpochStep)
@@ -33,26 +33,41 @@ func (r *run) report(phase Phase) {
 		e := r.history[n-1]
 		p.Loss, p.Accuracy, p.ValLoss, p.ValTop1, p.Best = e.TrainLoss, e.TrainTop1, e.ValLoss, e.ValTop1, r.history.best() == n-1
 	}
-	if p.ImagesPerSecond > 0 {
-		training := float64(p.Steps-p.Step) * float64(r.c.Batch) / p.ImagesPerSecond
-		p.Left = time.Duration(training*float64(time.Second)) + time.Duration(r.c.Epochs-r.epoch)*r.checking
+	if r.all.steps > 0 {
+		p.Left = time.Duration(r.left(p.EpochStep, p.PerEpoch)*float64(r.all.spent)/r.all.cost) + time.Duration(r.c.Epochs-r.epoch)*r.checking
 	}
 	r.c.Progress(p)
 }
 
-// speed is in images a second, over the steps of this call of Run.
-func (r *run) speed() float64 {
-	if r.steps < 2 {
+// left is what is to be done behind so many steps of the epoch under way, in steps at the whole resolution.
+func (r *run) left(done, perEpoch int64) float64 {
+	left := -float64(done) * stageCosts[r.stage(r.epoch)]
+	for epoch := r.epoch; epoch < r.c.Epochs; epoch++ {
+		left += float64(perEpoch) * stageCosts[r.stage(epoch)]
+	}
+	return left
+}
+
+// add counts a step.
+func (p *pace) add(took time.Duration, cost float64) {
+	p.steps++
+	p.cost += cost
+	p.spent += took
+}
+
+// speed is that of p in images a second; 0 of no steps.
+func (r *run) speed(p pace) float64 {
+	if p.steps == 0 {
 		return 0
 	}
-	return float64((r.steps-1)*int64(r.c.Batch)) / r.steady.Seconds()
+	return float64(p.steps*int64(r.c.Batch)) / p.spent.Seconds()
 }
 
 func (r *run) waitShare() float64 {
-	if r.steady <= 0 {
+	if r.all.steps == 0 {
 		return 0
 	}
-	return min(1, r.loader.Wait().Seconds()/r.steady.Seconds())
+	return min(1, r.loader.Wait().Seconds()/r.all.spent.Seconds())
 }
 
 // epochSeconds is the time spent on the epoch under way, all calls of Run together.

@@ -31,9 +31,8 @@ func (n *net) foldedLogits(x *Node, see func(name string, x *Node) *Node, round 
 			pooled := see(model.Pooled, ReduceMean(x, 1, 2))
 			return Add(Dot(pooled, round(w, false)).Product(), ExpandAxes(n.weights[l.Name+".bias"], 0))
 		}
-		gain := Mul(n.weights[l.BN+".weight"], Reciprocal(Sqrt(AddScalar(n.weights[l.BN+".running_var"], model.BNEpsilon))))
-		shift := Sub(n.weights[l.BN+".bias"], Mul(n.weights[l.BN+".running_mean"], gain))
-		x = Add(n.convolve(x, round(Mul(w, ExpandAxes(gain, 0)), true), l), ExpandLeftToRank(shift, 4))
+		scale, shift, _ := n.folded(l.BN, n.runningMoments(l.BN))
+		x = Add(n.convolve(x, round(Mul(w, ExpandAxes(scale, 0)), true), l), channels(shift))
 		if l.ReLU {
 			x = MaxScalar(x, 0)
 		}
@@ -95,13 +94,9 @@ func (t *trainer) rangesOf(s *dataset.Split, batch int) (map[string]model.Range,
 		if len(b.Labels) < batch {
 			break
 		}
-		inputs, err := t.batch(p, b.Pixels, b.Labels)
+		outputs, err := t.forwards(p, b.Pixels, b.Labels)
 		if err != nil {
 			return nil, err
-		}
-		outputs, err := p.exec.Execute(append(inputs[0], t.weights()...), append([]bool{true, true}, make([]bool, len(t.weights()))...), 0)
-		if err != nil {
-			return nil, fmt.Errorf("train: ranges: %w", err)
 		}
 		ends := make([]float32, len(sums))
 		err = outputs[0].ToFlatData(ends)
@@ -151,6 +146,7 @@ func (r *run) loadQuantized() error {
 		return fmt.Errorf("train: %s learnt from other data than %s: %w", r.c.QAT, r.set.Name, ErrData)
 	}
 	c.Optimizer, c.State = nil, nil
+	c.Ranges = nil // of an earlier run of this kind; this one takes its own
 	r.trained = c
 	return nil
 }

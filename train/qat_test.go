@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -119,6 +120,21 @@ func TestRunQuantized(t *testing.T) {
 	}
 	if moved < 10 {
 		t.Errorf("only %d weights moved", moved)
+	}
+
+	// What a crop shows beyond an image's edges is zero behind the other run's normalization, whatever this data's mean would be.
+	bright := *set
+	bright.Train.Pixels = bytes.Repeat([]byte{200}, len(set.Train.Pixels))
+	r := &run{c: c, recipe: Recipe{Batch: 16, Crop: 4}, set: &bright, trained: before}
+	if err := r.prepareData(); err != nil {
+		t.Fatal(err)
+	}
+	gray := byte(before.Input.Mean)
+	for b := range r.loader.Epoch(0, 0) {
+		if other := bytes.Trim(b.Pixels, string([]byte{200})); bytes.IndexByte(other, gray) < 0 {
+			t.Errorf("no pixel is %d, the mean of the run gone on from", gray)
+		}
+		break
 	}
 
 	again := c

@@ -29,12 +29,16 @@ type run struct {
 	recipe Recipe
 	record Record
 	set    *dataset.Set
+	input  model.Input
 	train  dataset.Split
 	val    dataset.Split
+	valSum string // val's digest
 	loader *dataset.Loader
 	t      *trainer
 
-	from     *model.Checkpoint // Config.From's; nil: none
+	old      *Record           // of the run that is resumed; nil: this is a new one
+	last     *model.Checkpoint // where that one was left; nil: before its first checkpoint
+	from     *model.Checkpoint // Config.From's, which a new run begins with; nil: none
 	trained  *model.Checkpoint // Config.QAT's, likewise
 	teachers []*teacher        // Config.Teachers, in that order
 
@@ -49,10 +53,18 @@ type run struct {
 	saved      time.Time     // when "last" was last stored
 	reported   time.Time     // when Progress was last called for a step
 	epochBegan time.Time     // when the epoch under way began in this call
-	steady     time.Duration // spent in steps and waiting for data, the first step of this call left out
-	steps      int64         // number of steps in steady
+	warm       bool          // a step was done in this call
+	all        pace          // of this call
+	epochs     pace          // of the epoch under way, in this call
 	checking   time.Duration // the last validation took
 	notes      []string
+}
+
+// pace is how quick steps were. The first one of a call, which the backend does not do as quickly as others, is left out.
+type pace struct {
+	steps int64
+	cost  float64       // in steps at the whole resolution, about
+	spent time.Duration // in steps and waiting for data
 }
 
 // sums are running totals over the training images of one epoch.
@@ -74,14 +86,29 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	}
 	r := &run{c: c, recipe: recipe, set: set, began: time.Now()}
 	defer r.closeTeachers()
-	if err := r.loadFrom(); err != nil {
-		return nil, err
+	if c.Resume {
+		unlock, err := r.reopen()
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	if r.last == nil {
+		if err := errors.Join(r.loadFrom(), r.loadQuantized()); err != nil { // no run has both
+			return nil, err
+		}
 	}
 	if err := r.prepareData(); err != nil {
 		return nil, err
 	}
-	if err := r.loadQuantized(); err != nil {
-		return nil, err
+	if r.record = r.newRecord(); c.Resume {
+		if err := r.old.matches(r.record); err != nil {
+			return nil, err
+		}
+		if done := r.ended(); done != nil {
+			r.note(c.Out + " has ended already; nothing of it was changed")
+			return done, nil
+		}
 	}
 	if err := r.loadTeachers(); err != nil {
 		return nil, err
@@ -89,15 +116,13 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err := checkPlugin(c); err != nil { // before there is a folder that would stay empty
 		return nil, err
 	}
-	if err := c.files.MkdirAll(c.Out); err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+	if !c.Resume {
+		unlock, err := r.claim()
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
 	}
-	unlock, err := lockFolder(c.Out)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-
 	be, backend, note, err := openBackend(c)
 	if err != nil {
 		return nil, err
@@ -108,11 +133,6 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		be.Finalize()
 		return nil, err
 	}
-	if done := r.ended(); done != nil {
-		be.Finalize()
-		r.note(c.Out + " has ended already; nothing of it was changed")
-		return done, nil
-	}
 	if small := r.smallEpochs(); r.epoch < small {
 		r.note(fmt.Sprintf("the first %d epochs are at half the resolution; until they are over, validation, at the whole, says little", small))
 	}
@@ -122,10 +142,51 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	}
 	defer be.Finalize()
 	defer r.t.close()
-	if err := r.epochs(ctx); err != nil {
+	if err := r.trainEpochs(ctx); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx)
+}
+
+// reopen takes the run's folder and finds what is in it: the record and, if it got that far, the checkpoint to go on from. With that one the run
+// no longer needs the network it began with.
+func (r *run) reopen() (unlock func(), err error) {
+	old, err := LoadRecord(r.c.Out)
+	if err != nil {
+		return nil, err
+	}
+	if unlock, err = lockFolder(r.c.Out); err != nil {
+		return nil, err
+	}
+	r.old = &old
+	last := r.folder("last")
+	c, note, err := model.Load(last)
+	switch {
+	case err == nil:
+		r.last = c
+		r.note(note)
+	case none(last) && none(last+".old"): // there may be the beginnings of one, but there never was a whole one
+		r.note(r.c.Out + " was interrupted before its first checkpoint; beginning anew")
+	default:
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// claim makes a new run's folder and takes it.
+func (r *run) claim() (unlock func(), err error) {
+	if err := r.c.files.MkdirAll(r.c.Out); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if unlock, err = lockFolder(r.c.Out); err != nil {
+		return nil, err
+	}
+	if _, err := LoadRecord(r.c.Out); !errors.Is(err, ErrNoRun) {
+		unlock()
+		return nil, cmp.Or(err, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists))
+	}
+	return unlock, nil
 }
 
 // compile is newTrainer, but waits no longer than ctx allows: XLA takes seconds and can't be told to stop. After an error
@@ -184,15 +245,17 @@ func (r *run) prepareData() error {
 	}
 	hold := int(math.Round(r.c.ValFraction * float64(s.Train.N)))
 	r.train, r.val = s.Holdout(r.c.Seed, min(max(hold, 1), maxHoldout))
+	r.valSum = r.val.Digest()
 	if r.c.Batch > r.train.N {
 		return fmt.Errorf("train: batch of %d from %d training images (%d more are held out): %w", r.c.Batch, r.train.N, r.val.N, ErrConfig)
 	}
-	if r.record.Input = normalization(&r.train); r.from != nil {
-		r.record.Input = r.from.Input // which its weights are for
+	r.input = normalization(&r.train)
+	if before := cmp.Or(r.last, r.from, r.trained); before != nil {
+		r.input = before.Input // which its weights are for
 	}
 
 	flips := map[Flip]dataset.Flip{FlipNone: dataset.FlipNone, FlipRandom: dataset.FlipRandom, FlipAlternating: dataset.FlipAlternating}
-	gray := byte(r.record.Input.Mean)
+	gray := byte(r.input.Mean)
 	var err error
 	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
 		Batch: r.c.Batch, Pad: inPixels(r.recipe.Crop, spec.Size), Fill: [3]byte{gray, gray, gray}, Mirror: r.recipe.CropMirrored, Flip: flips[r.recipe.Flip],
@@ -216,51 +279,33 @@ func normalization(s *dataset.Split) model.Input {
 	return model.Input{Mean: float32(m), Std: float32(max(1, math.Round(100*math.Sqrt(variance))/100))}
 }
 
-// start returns the weights to begin with: fresh ones for a new run, those of checkpoint "last" for one resumed.
+// start makes the record one of a run on that backend, and returns the weights to begin with: fresh ones, or those of checkpoint "last" of a run
+// that is resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
-	r.record = newRecord(r.c, r.recipe, r.record.Input, r.set, r.train.N, r.val.N, backend)
-	r.record.Device, r.record.TaughtBy = description, r.teacherRecords()
-	if before := cmp.Or(r.from, r.trained); before != nil {
-		from := netRecord(before)
-		r.record.BegunWith = &from
+	r.record.BackendUsed, r.record.Device, r.record.TaughtBy = backend, description, r.teacherRecords()
+	if r.old == nil {
+		return r.fresh(), r.record.write()
 	}
-	old, err := LoadRecord(r.c.Out)
-	switch {
-	case r.c.Resume && err != nil:
+	if err := r.old.taughtAlike(r.record); err != nil {
 		return nil, err
-	case !r.c.Resume && err == nil:
-		return nil, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists)
-	case !r.c.Resume && !errors.Is(err, ErrNoRun):
-		return nil, err
+	}
+	r.record.Started = r.old.Started
+	if r.old.BackendUsed != backend {
+		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", r.old.BackendUsed, backend))
+	}
+	if r.last == nil {
+		return r.fresh(), nil
+	}
+	return r.last, r.restore(r.last)
+}
+
+// fresh are the weights that a new run begins with.
+func (r *run) fresh() *model.Checkpoint {
+	if r.trained != nil {
+		return r.trained
 	}
 	rng := rand.New(rand.NewPCG(r.c.Seed, 0x6d6e6574)) // the second word only sets the weights' stream apart from other uses of the seed
-	fresh := &model.Checkpoint{Weights: r.begin(initialWeights(r.c.Spec, r.recipe.Identity, rng))}
-	if r.trained != nil {
-		fresh = r.trained
-		r.record.Input = fresh.Input
-		fresh.Ranges = nil // of an earlier run of this kind; this one takes its own
-	}
-	if !r.c.Resume {
-		return fresh, r.record.write()
-	}
-	if err := old.matches(r.record); err != nil {
-		return nil, err
-	}
-	r.record.Started = old.Started
-	if old.BackendUsed != backend {
-		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", old.BackendUsed, backend))
-	}
-	last := r.folder("last")
-	c, note, err := model.Load(last)
-	if err != nil && none(last) && none(last+".old") { // there may be the beginnings of one, but there never was a whole one
-		r.note(r.c.Out + " was interrupted before its first checkpoint; beginning anew")
-		return fresh, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.note(note)
-	return c, r.restore(c)
+	return &model.Checkpoint{Weights: r.begin(initialWeights(r.c.Spec, r.recipe.Identity, rng))}
 }
 
 func none(path string) bool {
@@ -270,8 +315,8 @@ func none(path string) bool {
 
 func (r *run) folder(name string) string { return filepath.Join(r.c.Out, "checkpoint", name) }
 
-// epochs trains from where the run is to the last epoch.
-func (r *run) epochs(ctx context.Context) error {
+// trainEpochs trains from where the run is to the last epoch.
+func (r *run) trainEpochs(ctx context.Context) error {
 	r.saved = time.Now()
 	r.epochBegan = r.saved
 	for r.epoch < r.c.Epochs {
@@ -287,7 +332,7 @@ func (r *run) epochs(ctx context.Context) error {
 			Epoch: r.epoch + 1, Step: r.step, LR: r.rate(r.step - 1),
 			TrainLoss: r.sums.loss / float64(r.perEpoch()), TrainTop1: float64(r.sums.correct) / images,
 			ValLoss: loss, ValTop1: float64(correct) / float64(r.val.N),
-			Time: time.Now().Unix(), Seconds: r.epochSeconds(), ImagesPerSecond: r.speed(),
+			Time: time.Now().Unix(), Seconds: r.epochSeconds(), ImagesPerSecond: r.speed(r.epochs),
 		})
 		r.epoch++
 		if err := r.closeEpoch(); err != nil {
@@ -308,20 +353,37 @@ func (r *run) uphillEpochs() int {
 	return min(int(math.Round(r.recipe.SAMLast*float64(r.c.Epochs))), r.c.Epochs-r.smallEpochs())
 }
 
+// stage is what the steps of an epoch are.
+type stage int
+
+const (
+	half   stage = iota // at half the resolution
+	whole               // at the whole
+	uphill              // at the whole, the gradient taken uphill
+)
+
+func (r *run) stage(epoch int) stage {
+	switch {
+	case epoch < r.smallEpochs():
+		return half
+	case epoch >= r.c.Epochs-r.uphillEpochs():
+		return uphill
+	}
+	return whole
+}
+
+// stageCosts are about how long a step takes, in steps at the whole resolution: a quarter of the pixels, or two gradients.
+var stageCosts = [...]float64{half: 0.25, whole: 1, uphill: 2}
+
 // program is what makes the steps of the epoch under way.
 func (r *run) program() *program {
-	switch {
-	case r.epoch < r.smallEpochs():
-		return r.t.halfStep
-	case r.epoch >= r.c.Epochs-r.uphillEpochs():
-		return r.t.samStep
-	}
-	return r.t.step
+	return [...]*program{half: r.t.halfStep, whole: r.t.step, uphill: r.t.samStep}[r.stage(r.epoch)]
 }
 
 // trainEpoch does the steps the epoch under way still lacks.
 func (r *run) trainEpoch(ctx context.Context) error {
 	done := int(r.step - int64(r.epoch)*r.perEpoch())
+	r.epochs = pace{}
 	before := time.Now()
 	for b := range r.loader.Epoch(r.epoch, done) {
 		if ctx.Err() != nil {
@@ -337,9 +399,11 @@ func (r *run) trainEpoch(ctx context.Context) error {
 		r.step++
 		r.sums.loss += loss
 		r.sums.correct += int64(correct)
-		if r.steps++; r.steps > 1 {
-			r.steady += time.Since(before)
+		if took := time.Since(before); r.warm {
+			r.all.add(took, stageCosts[r.stage(r.epoch)])
+			r.epochs.add(took, stageCosts[r.stage(r.epoch)])
 		}
+		r.warm = true
 		if time.Since(r.reported) >= progressEvery {
 			r.report(PhaseTrain)
 		}
@@ -406,7 +470,7 @@ func (r *run) writeHistory() error {
 	if err := r.c.writeFile(metricsFile, r.history.csv()); err != nil {
 		return err
 	}
-	curves, err := r.history.curves(fmt.Sprintf("%s on %s, %s", r.c.Spec.Name(), r.set.Name, r.recipe.Name))
+	curves, err := r.history.curves(fmt.Sprintf("%s on %s, %s", r.c.Spec.Name(), r.set.Name, r.recipe.Name), len(r.c.Teachers) > 0)
 	if err != nil {
 		return err
 	}
@@ -445,7 +509,7 @@ func (r *run) testWithFlip(ctx context.Context) (float64, error) {
 func (r *run) ended() *Result {
 	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
 	res := new(Result)
-	if err != nil || r.epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
+	if err != nil || r.last == nil || r.last.Epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
 		return nil
 	}
 	if _, note, err := model.Load(r.c.Out); err != nil || note != "" {
@@ -453,6 +517,14 @@ func (r *run) ended() *Result {
 	}
 	res.Run, res.Checkpoint = r.c.Out, r.folder("best") // wherever the folder is by now
 	return res
+}
+
+// inTest is err, which came up in the test, with what became of the training if that was an interrupt.
+func inTest(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("train: interrupted in the test; the training is done and stored: %w", err)
+	}
+	return err
 }
 
 // finish tests the best epoch's weights and closes the run.
@@ -472,22 +544,19 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	r.report(PhaseTest)
 	spec, taken := r.c.Spec, newConfusion(r.c.Spec.Classes)
 	_, correct, err := r.evaluate(ctx, &r.set.Test, taken)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("train: interrupted in the test; the training is done and stored: %w", err)
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, inTest(ctx, err)
 	}
 	res := &Result{
 		Run: r.c.Out, Net: string(spec.Net), Width: spec.Width, Params: spec.Counts().Total,
 		Epochs: r.c.Epochs, BestEpoch: row.Epoch, ValTop1: row.ValTop1,
 		TestTop1: float64(correct) / float64(r.set.Test.N), TestN: r.set.Test.N, TestCorrect: correct,
-		Seconds: r.elapsed(), ImagesPerSecond: r.speed(), WaitShare: r.waitShare(), Backend: r.record.BackendUsed,
+		Seconds: r.elapsed(), ImagesPerSecond: r.speed(r.all), WaitShare: r.waitShare(), Backend: r.record.BackendUsed,
 		Checkpoint: r.folder("best"), Notes: r.notes,
 	}
 	if r.c.TestFlip {
 		if res.FlipTop1, err = r.testWithFlip(ctx); err != nil {
-			return nil, err
+			return nil, inTest(ctx, err)
 		}
 	}
 	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {

@@ -256,6 +256,27 @@ func interrupt(t *testing.T, c Config, set *dataset.Set) {
 	}
 }
 
+// The data's hash does not know what its classes are called.
+func TestResumeOtherClasses(t *testing.T) {
+	set := patterns(40, 8)
+	c := tinyConfig(t)
+	interrupt(t, c, set)
+	renamed := *set
+	renamed.Classes = []string{"columns", "rows", "slants", "dark"}
+	c.Resume = true
+	if _, err := Run(t.Context(), c, &renamed); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "classes") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is left is counted in steps of their own length.
+func TestLeft(t *testing.T) {
+	r := &run{c: Config{Epochs: 5}, recipe: Recipe{Grow: 0.4, SAM: 0.1, SAMLast: 0.2}, epoch: 1}
+	if got := r.left(4, 10); got != 6*0.25+10+10+20 {
+		t.Errorf("%v steps", got)
+	}
+}
+
 // An epoch took the time that it took in all calls of Run, and where it ends at the first step of one its speed is not known.
 func TestEpochSeconds(t *testing.T) {
 	set := patterns(40, 8)

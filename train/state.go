@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,7 +27,9 @@ func (r *run) weights() (weights, momenta model.Weights, err error) {
 func (r *run) checkpoint(weights model.Weights) *model.Checkpoint {
 	return &model.Checkpoint{
 		Spec: r.c.Spec, Input: r.record.Input, Labels: r.set.Classes, Weights: weights, Ranges: r.t.ranges, Step: r.step, Epoch: r.epoch,
-		Metrics: map[string]float64{}, State: map[string]string{"data_sha256": r.set.SHA256, "preset": r.recipe.Name, "seed": strconv.FormatUint(r.c.Seed, 10)},
+		Metrics: map[string]float64{}, State: map[string]string{
+			"data_sha256": r.set.SHA256, "val_sha256": r.valSum, "preset": r.recipe.Name, "seed": strconv.FormatUint(r.c.Seed, 10),
+		},
 	}
 }
 
@@ -88,6 +91,9 @@ func (r *run) restore(c *model.Checkpoint) error {
 	}
 	if c.Spec != r.c.Spec {
 		return refuse(fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name()))
+	}
+	if !slices.Equal(c.Labels, r.set.Classes) { // which the data's hash does not cover
+		return fmt.Errorf("train: %s was begun with classes %q, now %q: %w", r.c.Out, c.Labels, r.set.Classes, ErrConfig)
 	}
 	if c.Optimizer == nil {
 		return refuse(errors.New("has no optimizer state"))

@@ -16,7 +16,6 @@ import (
 type trainer struct {
 	backend compute.Backend
 	spec    model.Spec
-	given   int // size of the images it is given, where that is not the net's; 0: it is; see half
 	input   model.Input
 	recipe  Recipe
 	params  []param
@@ -90,9 +89,7 @@ func (t *trainer) compileAll(evalBatch int) (err error) {
 // 2021, section 4).
 func (t *trainer) half() *trainer {
 	small := *t
-	if small.spec = halved(t.spec); small.spec.Size != t.spec.Size {
-		small.given = t.spec.Size
-	}
+	small.spec = halved(t.spec)
 	return &small
 }
 
@@ -111,14 +108,6 @@ func halved(s model.Spec) model.Spec {
 		s.Size /= 2
 	}
 	return s
-}
-
-// size is the height and width of the images that the trainer is given, in pixels.
-func (t *trainer) size() int {
-	if t.given != 0 {
-		return t.given
-	}
-	return t.spec.Size
 }
 
 // sized is pixels (N, H, W, 3) as (N, size, size, 3), each the mean of those it stands for: H and W are multiples of size.
@@ -166,7 +155,7 @@ func (t *trainer) compileFor(devices int, name string, batch int, build func(g *
 	if err := share(g, devices); err != nil {
 		return nil, err
 	}
-	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.size(), t.size(), 3))
+	pixels := Parameter(g, "pixels", shapes.Make(dtypes.Uint8, batch/devices, t.spec.Size, t.spec.Size, 3))
 	labels := Parameter(g, "labels", shapes.Make(dtypes.Int32, batch/devices))
 	if devices > 1 {
 		Parameter(g, deviceInput, shapes.Make(dtypes.Int32))
@@ -381,16 +370,11 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 			filled[i] = -1
 		}
 		labels = filled
-		pixels = append(pixels[:len(pixels):len(pixels)], make([]byte, short*t.size()*t.size()*3)...)
+		pixels = append(pixels[:len(pixels):len(pixels)], make([]byte, short*t.spec.Size*t.spec.Size*3)...)
 	}
-	inputs, err := t.batch(t.eval, pixels, labels)
+	outputs, err := t.forwards(t.eval, pixels, labels)
 	if err != nil {
 		return 0, 0, nil, err
-	}
-	weights := t.weights()
-	outputs, err := t.eval.exec.Execute(append(inputs[0], weights...), append([]bool{true, true}, make([]bool, len(weights))...), 0)
-	if err != nil {
-		return 0, 0, nil, fmt.Errorf("train: evaluation: %w", err)
 	}
 	predicted = make([]int32, t.eval.batch)
 	err = outputs[2].ToFlatData(predicted)
@@ -402,9 +386,24 @@ func (t *trainer) Eval(pixels []byte, labels []int32) (loss float64, correct int
 	return loss, correct, predicted[:n], err
 }
 
+// forwards runs p, which takes a batch and the weights, on the first device.
+func (t *trainer) forwards(p *program, pixels []byte, labels []int32) ([]compute.Buffer, error) {
+	inputs, err := t.batch(p, pixels, labels)
+	if err != nil {
+		return nil, err
+	}
+	weights := t.weights()
+	donated := append([]bool{true, true}, make([]bool, len(weights))...)
+	outputs, err := p.exec.Execute(append(inputs[0], weights...), donated, 0)
+	if err != nil {
+		return nil, fmt.Errorf("train: %s: %w", p.graph.Name(), err)
+	}
+	return outputs, nil
+}
+
 // batch copies one batch to the program's devices, an equal part to each: for each device its pixels and its labels, and of several its number.
 func (t *trainer) batch(p *program, pixels []byte, labels []int32) ([][]compute.Buffer, error) {
-	size := t.size()
+	size := t.spec.Size
 	if len(labels) != p.batch || len(pixels) != p.batch*size*size*3 {
 		return nil, fmt.Errorf("train: batch of %d labels and %d bytes of pixels, the %s takes %d images of %dx%d",
 			len(labels), len(pixels), p.graph.Name(), p.batch, size, size)

@@ -90,7 +90,7 @@ func logitsOf(t *testing.T, be compute.Backend, c *model.Checkpoint, image []byt
 	if mirrored {
 		image = slices.Clone(image)
 		for row := range slices.Chunk(image, 3*c.Spec.Size) {
-			mirror(row)
+			dataset.MirrorRow(row)
 		}
 	}
 	asked := testTrainer(t, be, c.Spec, Recipe{Batch: 2}, 1)

@@ -325,7 +325,7 @@ func encodeCheckpoint(c *cli.Context, path string) ([]byte, map[string]graph.Int
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := (convert.Record{Recipe: result.Recipe, Card: card(path)}).Attach(result.Graph); err != nil {
+	if err := (convert.Record{Recipe: result.Recipe, Card: card(path, checkpoint)}).Attach(result.Graph); err != nil {
 		return nil, nil, err
 	}
 	var ranges map[string]graph.Interval

@@ -20,6 +20,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
+	"mnet-edge/model"
 	"mnet-edge/report"
 )
 
@@ -230,8 +231,12 @@ func (j *job) record(result *convert.Result) convert.Record {
 // maxCard bounds the model card that goes into a file, in bytes.
 const maxCard = 64 << 10
 
-// card is the model card of the run that a checkpoint belongs to, "" where it has none.
-func card(input string) string {
+// card is the model card of the run that a checkpoint belongs to, "" where it has none or that is about other weights: those it has test
+// figures of have them too.
+func card(input string, c *model.Checkpoint) string {
+	if _, tested := c.Metrics["test_top1"]; !tested {
+		return ""
+	}
 	b, err := os.ReadFile(filepath.Join(runFolder(input), "card.md"))
 	if err != nil || len(b) > maxCard || !utf8.Valid(b) {
 		return ""

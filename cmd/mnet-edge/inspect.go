@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func specFlags() []cli.Flag {
 	}
 }
 
-// specFromFlags is the spec of a net with the flags of specFlags applied; classes and size keep their defaults.
+// specFromFlags is the spec of a net with the flags of specFlags applied; the number of classes keeps its default.
 func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s := model.DefaultSpec(model.Net(strings.ToUpper(net)))
 	s.Width = c.Float64("width")
@@ -166,7 +167,11 @@ func inspectRun(ctx *cli.Context, path string) error {
 	t.Row("epoch", fmt.Sprint(c.Epoch))
 	t.Row("step", fmt.Sprint(c.Step))
 	for _, k := range sortedKeys(c.Metrics) {
-		t.Row(k, fmt.Sprintf("%.4g", c.Metrics[k]))
+		digits := 4
+		if strings.HasSuffix(k, "_n") { // a number of images
+			digits = -1
+		}
+		t.Row(k, strconv.FormatFloat(c.Metrics[k], 'g', digits, 64))
 	}
 	t.Row("labels", strings.Join(c.Labels, ", "))
 	if config != nil {
@@ -213,9 +218,6 @@ func inspectModel(w io.Writer, path string, asJSON bool) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if !asJSON {
-		if path == builtin.Name {
-			fmt.Fprintln(w, builtin.Card)
-		}
 		if err := graph.Fprint(w, g); err != nil {
 			return err
 		}

@@ -82,13 +82,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 	app := &cli.App{
-		Name:            "mnet-edge",
-		Usage:           "train a MobileNet, quantize it, and know how fast and how accurate it is",
-		Version:         version(),
-		Reader:          stdin,
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		HideHelpCommand: true,
+		Name:                      "mnet-edge",
+		Usage:                     "train a MobileNet, quantize it, and know how fast and how accurate it is",
+		Version:                   version(),
+		Reader:                    stdin,
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true, // a comma may be in a name
 		Commands: []*cli.Command{
 			trainCommand(), convertCommand(), inferCommand(), benchCommand(), devicesCommand(), inspectCommand(),
 			completionCommand(), manCommand(), completeCommand(), probeCommand(), memoryCommand(),

@@ -17,7 +17,7 @@ import (
 // runsFolder is where runs lie, below the working folder.
 const runsFolder = "runs"
 
-// newestRun is the run folder whose best checkpoint is the newest.
+// newestRun is the run folder that has the newest checkpoint.
 func newestRun() (string, error) {
 	run, err := train.LatestRun(runsFolder)
 	if err != nil {

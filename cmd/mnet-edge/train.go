@@ -148,7 +148,8 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 	return config, data, nil
 }
 
-// trainSpec is the net that the flags ask for: of a run that begins with another's weights that one's, but for the images' size.
+// trainSpec is the net that the flags ask for: of a run that begins with another's weights that one's, but for the images' size
+// and how finely the net looks.
 func trainSpec(c *cli.Context) (model.Spec, error) {
 	from := c.String("from")
 	if from == "" {
@@ -184,6 +185,8 @@ func quantizedConfig(c *cli.Context, run string) (train.Config, string, error) {
 	for _, f := range c.LocalFlagNames() {
 		switch f {
 		case "qat", "teacher", "out", "data", "json", "save-every", "epochs", "batch", "lr", "backend":
+		case "preset", "recipe", "devices":
+			return train.Config{}, "", usagef("--%s has no place with --qat, which has a recipe of its own and one device", f)
 		default:
 			return train.Config{}, "", usagef("--%s is the other run's in one with --qat", f)
 		}
