@@ -129,17 +129,20 @@ func choose(c *conversion) error {
 // else the best so far.
 func (t *trials) step(best *tried, share float64, candidates ...candidate) (*tried, error) {
 	r := best.Recipe
+	var made []candidate
 	for _, p := range candidates {
 		o := optionNamed(p.option)
 		if *o.field(&t.c.recipe) != "" || *o.field(&r) == p.choice {
 			continue
 		}
-		*o.field(&r) = p.choice
-		if !t.worthTrying(p, r, best) {
-			return best, nil
+		if (p.choice == ByWeights || p.choice == ByBoth) && !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
+			return best, nil // it would not pay
 		}
+		*o.field(&r) = p.choice
+		made = append(made, p)
 	}
-	if slices.ContainsFunc(t.c.trials, func(t Trial) bool { return reflect.DeepEqual(t.Recipe, r) }) {
+	known := func(t Trial) bool { return reflect.DeepEqual(t.Recipe, r) }
+	if slices.ContainsFunc(t.c.trials, known) || !t.afford(r, made) {
 		return best, nil
 	}
 	trial, err := t.try(r)
@@ -241,20 +244,18 @@ func (t *trials) measureFloat() (err error) {
 // spend takes so many runs of the trials' samples from the budget.
 func (t *trials) spend(runs float64) { t.left -= runs * float64(t.reckoned) * work(t.c.g) }
 
-// worthTrying reports whether a candidate, which makes recipe r, may pay and the budget still holds its trial, which it then takes.
-func (t *trials) worthTrying(p candidate, r Recipe, best *tried) bool {
-	if p.choice == ByWeights || p.choice == ByBoth {
-		if !t.c.recipe.PerTensor && best.OutputSNR >= outOfBalance {
-			return false
+// afford takes from the budget what the trial of recipe r costs, which differs from a known one by those candidates, and reports whether it
+// was there.
+func (t *trials) afford(r Recipe, made []candidate) bool {
+	before := t.left
+	for _, p := range made {
+		t.spend(p.runs)
+		if p.option == "round_weights" {
+			t.left -= roundWork(t.c.g) // once more, if it is picked
 		}
 	}
-	before := t.left
-	t.spend(p.runs)
 	if r.RoundWeights == On {
 		t.left -= roundWork(t.c.g)
-	}
-	if p.option == "round_weights" {
-		t.left -= roundWork(t.c.g) // once more, if it is picked
 	}
 	if t.left < 0 {
 		t.left = before

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/tflite"
 	"mnet-edge/lint"
 )
 
@@ -125,6 +126,114 @@ func TestDeadActivation(t *testing.T) {
 			if v.Target == lint.XNNPACK && s == Int8 && v.Taken != v.Total {
 				t.Errorf("XNNPACK takes %d of %d: %+v", v.Taken, v.Total, v.Findings)
 			}
+		}
+	}
+}
+
+// Constants beside values whose quantization is not their own to choose keep what they are: coordinates beside pixels, which a CoordConv
+// begins with, and zeros in a sum.
+func TestConstantBesideOthers(t *testing.T) {
+	pixels := func() (*graph.Graph, [][]float32) {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.Concat{Axis: 3}, x, graph.Const("c", float32Type(1, 4, 4, 1), []float32{-1, -.5, .5, 1, -1, -.5, .5, 1, -1, -.5, .5, 1, -1, -.5, .5, 1}))
+		})
+		g.Meta.Mean, g.Meta.Std = []float32{0}, []float32{255}
+		for _, s := range samples {
+			for i, v := range s {
+				s[i] = float32(math.Abs(float64(v))) / 4
+			}
+		}
+		return g, samples
+	}
+	zeros := func() (*graph.Graph, [][]float32) {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.Arithmetic{Fn: graph.Add}, x, graph.Const("c", float32Type(1, 1, 1, 2), []float32{0, 0}))
+		})
+		for _, s := range samples {
+			for i := range s {
+				s[i] /= 1000
+			}
+		}
+		return g, samples
+	}
+	for name, net := range map[string]func() (*graph.Graph, [][]float32){"coordinates": pixels, "zeros": zeros} {
+		for s, least := range map[Scheme]float64{Int8: 40, Int16x8: 80} {
+			g, samples := net()
+			want := outputs(t, g, each(samples))
+			g, _ = net()
+			res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.Scheme, r.FloatIO = s, true }), each(samples), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if db := snr(want, outputs(t, res.Graph, each(samples))); db < least {
+				t.Errorf("%s, %s: %.1f dB\n%s", name, s, db, res.Graph)
+			}
+		}
+	}
+}
+
+// Programs find an output by the name it had, whatever it is called once a DEQUANTIZE is behind it.
+func TestOutputKeepsItsName(t *testing.T) {
+	for _, float := range []bool{false, true} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("scores", graph.Mean{Axes: []int{1, 2}}, x)
+		})
+		res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.FloatIO = float }), each(samples), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := tflite.Encode(res.Graph)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := tflite.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := again.Outputs[0].Name
+		if s := again.Meta.Signature.Outputs; s != nil {
+			name = s[0]
+		}
+		if name != "scores" {
+			t.Errorf("float32 output %v: it is found as %q", float, name)
+		}
+	}
+}
+
+// Ranges that a network brings, such as those other tools put into files, are not used: the recipe's calibrator finds its own.
+func TestRangesOfAnotherTool(t *testing.T) {
+	texts := map[bool]string{}
+	for _, ranged := range []bool{false, true} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+			return g.Apply("y", graph.FullyConnected{}, a, steps("w", 0.1, 3, 2), steps("b", 0.1, 3))
+		})
+		if ranged {
+			g.Level = graph.Ranged
+			for _, v := range g.Values() {
+				if !v.Constant() {
+					v.Range = &graph.Interval{Min: -100, Max: 100}
+				}
+			}
+		}
+		res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.CorrectBias = On }), each(samples), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[ranged] = res.Graph.String()
+	}
+	if texts[true] != texts[false] {
+		t.Errorf("with ranges of another tool\n%s\nwithout\n%s", texts[true], texts[false])
+	}
+}
+
+// Every sample is counted, however many there are and however small they are.
+func TestEverySampleCounts(t *testing.T) {
+	for turn := range 30 {
+		h := newHistogram()
+		h.observe(make([]float32, 1000), turn, 24)
+		if n := h.total(); n < 40 || n > 64 {
+			t.Errorf("sample %d: %d values counted", turn, n)
 		}
 	}
 }

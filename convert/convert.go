@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"mnet-edge/graph"
 )
@@ -38,9 +39,10 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
 	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, works: newWorks()}
-	if g.Level == graph.Ranged && !r.Scheme.Integer() {
-		g.Level = graph.Folded // the ranges that came with it are of no use here
+	if g.Level == graph.Ranged {
+		g.Level = graph.Folded // of ranges that come with a network nobody knows what they were taken from
 	}
+	names := outputNames(g)
 	if r.Scheme.Integer() {
 		var err error
 		if c.samples, err = collect(ctx, g, samples); err != nil {
@@ -56,7 +58,23 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 			return nil, fmt.Errorf("convert: %w", c.refusal("measuring", err))
 		}
 	}
+	keepOutputNames(g, names)
 	return &Result{Graph: g, Recipe: c.recipe, Trials: c.trials, Calibration: c.calibration, Layers: c.layers}, nil
+}
+
+func outputNames(g *graph.Graph) (names []string) {
+	for _, v := range g.Outputs {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+// keepOutputNames lets programs that ask for outputs by name find them under those they had, whatever passes called the tensors.
+func keepOutputNames(g *graph.Graph, names []string) {
+	unique := slices.Compact(slices.Sorted(slices.Values(names)))
+	if g.Meta.Signature.Outputs == nil && !slices.Equal(names, outputNames(g)) && len(unique) == len(names) && !slices.Contains(names, "") {
+		g.Meta.Signature.Outputs = names
+	}
 }
 
 // conversion is the state that passes share.

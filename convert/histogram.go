@@ -49,7 +49,7 @@ func (h *histogram) see(values []float32) (lo, hi float32) {
 	return lo, hi
 }
 
-// observe counts every share-th stretch of the values, from stretch turn (mod share) on; seen is of them all. Of values that are
+// observe counts every share-th stretch of the values, at least one, from stretch turn (mod share) on; seen is of them all. Of values that are
 // not all finite only seen is kept, for whoever refuses them.
 func (h *histogram) observe(values []float32, turn, share int) {
 	if len(values) == 0 {
@@ -65,7 +65,8 @@ func (h *histogram) observe(values []float32, turn, share int) {
 	h.widen(expOf(max(-lo, hi)))
 	inverse := float32(math.Ldexp(1, -h.exp))
 	const stretch = 64
-	for from := turn % share * stretch; from < len(values); from += share * stretch {
+	stretches := (len(values) + stretch - 1) / stretch
+	for from := turn % min(share, stretches) * stretch; from < len(values); from += share * stretch {
 		h.add(values[from:min(from+stretch, len(values))], inverse)
 	}
 }

@@ -86,7 +86,11 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 				if err := finite(floats(v)); err != nil {
 					return err
 				}
-				n.SetInput(i, quantized(v, d, rangeQuant(d, extent(v))))
+				q := rangeQuant(d, extent(v))
+				if r, other := extent(v), n.In[1-i]; r.Min == 0 && r.Max == 0 && !other.Constant() {
+					q = other.Type.Quant // its own scale would be 1, next to which the result is coarse
+				}
+				n.SetInput(i, quantized(v, d, q))
 			}
 		}
 		if op.Fn != graph.Mul {
@@ -111,7 +115,7 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 }
 
 // oneQuant gives a node that only moves data one quantization throughout: its inputs', which may have been set apart
-// from their ranges, or if those differ its result's, behind a QUANTIZE of the inputs that have another.
+// from their ranges, or if those differ or don't hold a constant among them its result's, behind a QUANTIZE of the inputs that have another.
 func (c *conversion) oneQuant(n *graph.Node) {
 	var q *quant.Params
 	same := true
@@ -123,6 +127,9 @@ func (c *conversion) oneQuant(n *graph.Node) {
 			q = v.Type.Quant
 		}
 		same = same && q.Equal(v.Type.Quant)
+	}
+	for _, v := range n.In {
+		same = same && (!v.Constant() || q == nil || holds(q, n.Out.Type.DType, extent(v)))
 	}
 	if same && q != nil {
 		n.Out.Type.Quant = q
@@ -142,6 +149,14 @@ func (c *conversion) oneQuant(n *graph.Node) {
 			}
 		}
 	}
+}
+
+// holds says whether integers of type d reach all of a range, to within half of one.
+func holds(q *quant.Params, d graph.DType, r graph.Interval) bool {
+	scale, zero := q.At(0)
+	lo, hi := d.Limits()
+	at := func(i int32) float64 { return float64(scale) * float64(i-zero) }
+	return float64(r.Min) >= at(lo)-float64(scale)/2 && float64(r.Max) <= at(hi)+float64(scale)/2
 }
 
 // rangeQuant is the quantization of a range in integers of type d: int8 with a zero point, int16 around 0.

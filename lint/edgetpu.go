@@ -36,7 +36,7 @@ var edgeTPURules = []Rule{
 		[]string{"resize_bilinear", "resize_nearest"}, never("whether it is taken depends on its size")},
 }
 
-// edgeTPUTypes lets float32 pass where a QUANTIZE takes it: the compiler leaves that to the CPU in front.
+// edgeTPUTypes says of a QUANTIZE of float32 what is to be done about it: the compiler leaves it to the CPU.
 func edgeTPUTypes(n *graph.Node) string {
 	if _, q := n.Op.(graph.Quantize); q && n.In[0].Type.DType == graph.Float32 {
 		return "it takes float32, which stays on the CPU: convert with int8 input"

@@ -97,7 +97,7 @@ func check(g *graph.Graph, computed []string, t Target) Verdict {
 		v.Findings = append(v.Findings, findings(n, slices.Contains(computed, n.Out.Name), t)...)
 		own := v.Findings[before:]
 		if slices.ContainsFunc(own, func(f Finding) bool { return f.Severity == Refused }) {
-			if refused == "" {
+			if refused == "" && !inFront(g, n) {
 				refused = n.Out.Name
 			}
 			continue
@@ -109,6 +109,12 @@ func check(g *graph.Graph, computed []string, t Target) Verdict {
 		v.Taken++
 	}
 	return v
+}
+
+// inFront says whether a node is a QUANTIZE of a float32 input of the network: the compilers leave it to the CPU, and begin behind it.
+func inFront(g *graph.Graph, n *graph.Node) bool {
+	_, ok := n.Op.(graph.Quantize)
+	return ok && n.In[0].Type.DType == graph.Float32 && slices.Contains(g.Inputs, n.In[0])
 }
 
 // findings are the rules of a target that a node breaks. Of those that refuse it the first is enough.

@@ -220,6 +220,9 @@ func outputPath(c *cli.Context, input string, r convert.Recipe) (string, error) 
 		run := runFolder(input)
 		weights, _ := filepath.Glob(filepath.Join(run, "checkpoint", "*", "*")) // the pattern is well formed
 		read = append(read, append(weights, filepath.Join(run, "config.json"), filepath.Join(run, "card.md"))...)
+		if config, err := train.LoadConfig(run); err == nil {
+			read = append(read, config.Data)
+		}
 	}
 	beside := []string{c.String("dump"), c.String("report"), c.String("report-picture")}
 	if err := apart(read, append(beside, o)...); err != nil {

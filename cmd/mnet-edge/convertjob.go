@@ -141,7 +141,11 @@ func newJob(c *cli.Context) (_ *job, err error) {
 // convert makes the model that the flags ask for, and completes the report. float32 is what the float model is already.
 func (j *job) convert(r *report.Convert) (*convert.Result, []byte, error) {
 	if j.recipe.Scheme == convert.Float32 {
-		return &convert.Result{Graph: j.float.Graph}, j.float.encoded, nil
+		if !anySet(j.c, "mean", "std", "labels") {
+			return &convert.Result{Graph: j.float.Graph}, j.float.encoded, nil // as it is
+		}
+		encoded, err := tflite.Encode(j.float.Graph)
+		return &convert.Result{Graph: j.float.Graph}, encoded, err
 	}
 	result, encoded, err := j.measured(r)
 	if err == nil {
@@ -346,7 +350,9 @@ func printRecord(w io.Writer, g *graph.Graph) error {
 	r := record.Recipe
 	t.Row("made by", "mnet-edge convert")
 	t.Row("scheme", string(r.Scheme))
-	t.Row("recipe", fmt.Sprintf("%s, equalize %s, bias correction %s, adaptive rounding %s", r.Observer, r.Equalize, r.CorrectBias, r.RoundWeights))
+	if r.Scheme.Integer() {
+		t.Row("recipe", fmt.Sprintf("%s, equalize %s, bias correction %s, adaptive rounding %s", r.Observer, r.Equalize, r.CorrectBias, r.RoundWeights))
+	}
 	if len(r.KeepInt16) > 0 {
 		t.Row("in int16", strings.Join(r.KeepInt16, ", "))
 	}

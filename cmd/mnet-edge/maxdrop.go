@@ -19,7 +19,7 @@ type mixed struct {
 
 // meet brings the loss of top-1 to at most so many points, with as few finer layers as do. They come in the order of the harm that
 // they do alone. Each is tried with an int16 result first, which stays integer arithmetic, and then in float32; where neither
-// is enough, what lost less stays, int16 if they are alike, and the next one follows.
+// is enough, what lost less stays, int16 if they are alike, and the next one follows. At the end all are in float32.
 func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *report.Convert) (*convert.Result, []byte, error) {
 	if r.DropPoints == nil {
 		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no answers to test images to measure by", convert.ErrCalibration), "name images with --calib DATA and --eval N; the model must give one score a class")
@@ -41,7 +41,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 				return nil, nil, err
 			}
 			drop := *m.report.DropPoints
-			say(j.c, "%d layers finer than int8, the last %s in %s: %.2f points lost", i+1, l.Name, lastForm(finer, l.Name), drop)
+			say(j.c, "%d layers finer, the last %s in %s: %.2f points lost", i+1, l.Name, lastForm(finer, l.Name), drop)
 			if drop <= points {
 				m.result.Trials = result.Trials
 				*r = m.report
@@ -52,6 +52,23 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 			}
 		}
 		recipe, least = best.recipe, min(least, *best.report.DropPoints)
+	}
+	if len(recipe.KeepFloat) < len(alone) {
+		recipe.KeepInt16, recipe.KeepFloat = nil, nil
+		for _, l := range alone {
+			recipe.KeepFloat = append(recipe.KeepFloat, l.Name)
+		}
+		m, err := j.mix(recipe, *r)
+		if err != nil {
+			return nil, nil, err
+		}
+		drop := *m.report.DropPoints
+		say(j.c, "all %d layers in float32: %.2f points lost", len(alone), drop)
+		if least = min(least, drop); drop <= points {
+			m.result.Trials = result.Trials
+			*r = m.report
+			return m.result, m.encoded, nil
+		}
 	}
 	return nil, nil, fmt.Errorf("%w: %.2f points lost at the least, --max-drop allows %.2f", errAccuracy, least, points)
 }

@@ -134,8 +134,8 @@ func TestDecodeRefuses(t *testing.T) {
 		}},
 		{"9 dimensions", func(p parts) { p.tensor("stem/w")[tensorShape] = make([]int32, 9) }},
 		{"inferred float32[1 10 10 3]", func(p parts) { p.tensor("pad")[tensorShape] = []int32{1, 9, 10, 3} }},
-		{"paddings: 20 elements", func(p parts) {
-			p.tensor("pad/paddings")[tensorShape], p.data("pad/paddings")[bufferData] = []int32{10, 2}, blob(make([]byte, 80))
+		{"paddings: 200 elements", func(p parts) {
+			p.tensor("pad/paddings")[tensorShape], p.data("pad/paddings")[bufferData] = []int32{100, 2}, blob(make([]byte, 800))
 		}},
 		{"paddings: not a constant of integers", func(p parts) { p.tensor("pad/paddings")[tensorType] = int8(0) }},
 		{"2 scales and 1 zero", func(p parts) { p.tensor("stem/w")[tensorQuantization] = scales(2, 1, 0) }},

@@ -507,7 +507,7 @@ func (c *call) step(op graph.Op, in ...*graph.Value) (*graph.Value, error) {
 
 // numbers are the elements of a short constant of integers.
 func numbers(v *graph.Value) ([]int, error) {
-	if n := v.Type.Elements(); v.Constant() && n > 2*maxRank {
+	if n := v.Type.Elements(); v.Constant() && n > maxInputs {
 		return nil, fmt.Errorf("%d elements", n)
 	}
 	var s []int
