@@ -17,7 +17,6 @@ export MNET_CIFAR10
 export CGO_CFLAGS  := -O2 -g '-I$(CURDIR)/native/include'
 export CGO_LDFLAGS := -O2 -g '-L$(CURDIR)/$(NATIVE)'
 TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
-LINKED = $(TAGS) $(if $(TAGS),-ldflags "-r '$(CURDIR)/$(NATIVE)'")
 
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
@@ -33,21 +32,21 @@ native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when th
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin
 	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
-	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || cp "$$f" bin/; done
+	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || { cp "$$f" bin/.new && mv bin/.new "bin/$${f##*/}"; }; done # not into a file that a program may be running from
 
 windows: ## bin/mnet-edge.exe: no TFLite, LiteRT and XLA, everything else
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o bin/mnet-edge.exe ./cmd/mnet-edge
 
 test: native windows ## every test, and the gates of lint
 	CGO_ENABLED=0 $(GO) build ./...
-	$(GO) test -timeout 60m $(LINKED) ./...
+	$(GO) test -timeout 60m $(TAGS) ./...
 	$(MAKE) --no-print-directory lint
 
 nocgo: ## every test without cgo: the Go backend, the reference runtime
 	CGO_ENABLED=0 $(GO) test -timeout 60m ./...
 
 race: native ## the tests of what goroutines share, under the race detector
-	$(GO) test -race -timeout 60m $(LINKED) ./dataset ./graph/... ./convert ./infer/... ./model
+	$(GO) test -race -timeout 60m $(TAGS) ./dataset ./graph/... ./convert ./infer/... ./model
 
 RUN ?=
 builtin: build ## make RUN=runs/NAME the model that the binary carries
@@ -55,9 +54,9 @@ builtin: build ## make RUN=runs/NAME the model that the binary carries
 	bin/mnet-edge convert --int8 --eval 10000 -o builtin/model.tflite $(RUN)
 
 soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
-	MNET_SOAK=1 $(GO) test $(LINKED) -v -count=1 -timeout 60m ./infer/soak
-	MNET_SOAK=1 $(GO) test -race $(LINKED) -v -count=1 -timeout 60m -run Concurrent ./infer/soak
-	MNET_KILLS=1000 $(GO) test $(LINKED) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
+	MNET_SOAK=1 $(GO) test $(TAGS) -v -count=1 -timeout 60m ./infer/soak
+	MNET_SOAK=1 $(GO) test -race $(TAGS) -v -count=1 -timeout 60m -run Concurrent ./infer/soak
+	MNET_KILLS=1000 $(GO) test $(TAGS) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
 
 pi: ## one archive for a 64-bit Raspberry Pi, built here
 	bash pi/build.sh bin/mnet-edge-pi-arm64.tar.gz
@@ -66,9 +65,10 @@ pi-test: build pi ## unpack it and run it under qemu as a Raspberry Pi 4 and 5; 
 	MNET_PI='$(CURDIR)/bin/mnet-edge-pi-arm64.tar.gz' MNET_EDGE='$(CURDIR)/bin/mnet-edge' $(GO) test -v -count=1 -timeout 60m ./pi
 
 gpu-test: native ## the GPU accelerator, on a GPU (VK_DRIVER_FILES, or GPU=1), else on SwiftShader's software Vulkan
-	@environment=$$([ -n "$${VK_DRIVER_FILES:-}$(GPU)" ] || bash native/swiftshader.sh $(NATIVE)/swiftshader) && export $$environment MNET_GPU=1 && \
-	  $(GO) test $(LINKED) -v -count=1 -timeout 30m -run 'GPU' ./infer/litert && \
-	  $(GO) test $(LINKED) -v -count=1 -run 'TestScripts/litert' ./cmd/mnet-edge
+	@environment=$$([ -n "$${VK_DRIVER_FILES:-}$(GPU)" ] || bash native/swiftshader.sh $(NATIVE)/swiftshader) && \
+	  while IFS= read -r variable; do [ -z "$$variable" ] || export "$$variable"; done <<< "$$environment" && export MNET_GPU=1 && \
+	  $(GO) test $(TAGS) -v -count=1 -timeout 30m -run 'GPU' ./infer/litert && \
+	  $(GO) test $(TAGS) -v -count=1 -run 'TestScripts/litert' ./cmd/mnet-edge
 
 CHECKS ?= 1200
 native-arm64: ## every test of the native engine under qemu as a Raspberry Pi 4 and 5; CHECKS=1200 shapes an operator
@@ -79,11 +79,11 @@ bench-arm64: ## instructions an inference on a Pi's processors, native and XNNPA
 	$(GO) run ./bench/instructions
 
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
-	$(GO) test $(LINKED) -run '^$$' -bench . -benchtime 400x ./bench/delegates
+	$(GO) test $(TAGS) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
 bench-overhead: native ## Invoke through go-tflite against the same library called from C
 	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -L$(NATIVE) -ltensorflowlite_c '-Wl,-rpath,$(CURDIR)/$(NATIVE)'
-	$(GO) build $(LINKED) -o bin/overhead ./bench/overhead
+	$(GO) build $(TAGS) -o bin/overhead ./bench/overhead
 	bin/overhead bin/overhead-peer
 
 bench-litert: native ## Invoke through infer/litert against LiteRT's Python interpreter (brings it by pip)
@@ -119,7 +119,7 @@ LITERT  = .venv-litert/bin/python
 bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-w1-001=0.65'
 	@test -x $(LITERT) || python3 -m venv .venv-litert
 	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
-	@mkdir -p bin && $(GO) build $(LINKED) -o bin/bench-native ./bench/native
+	@mkdir -p bin && $(GO) build $(TAGS) -o bin/bench-native ./bench/native
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
 
@@ -141,12 +141,12 @@ bench-cold: ## infer photo.png as a whole process, without cgo, against a Python
 	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL) $(if $(filter builtin/%,$(COLD_MODEL)),-own)
 
 # XNNPACK has no option that holds it to AVX2; bench/held/held.c says how it is done.
-HELD_BY = HELD_LIBRARY='$(CURDIR)/$(NATIVE)/libtensorflowlite_c.so'
-bench-avx2: native ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
+HELD_BY = HELD_LIBRARY='$(CURDIR)/bin/libtensorflowlite_c.so' LD_PRELOAD=bin/held.so
+bench-avx2: build ## the native engine's AVX2 kernels against an XNNPACK that sees no AVX-512; MODELS as for bench-native
 	@mkdir -p bin && $(CC) -shared -fPIC -O2 -o bin/held.so bench/held/held.c -ldl
-	@$(GO) build $(LINKED) -o bin/bench-native ./bench/native
-	HELD=avx2 $(HELD_BY) LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avx2 $(MODELS)
-	HELD=avxvnni $(HELD_BY) LD_PRELOAD=$(CURDIR)/bin/held.so bin/bench-native -family avxvnni $(MODELS) # last: not every processor has it
+	@$(GO) build $(TAGS) -o bin/bench-native ./bench/native
+	HELD=avx2 $(HELD_BY) bin/bench-native -family avx2 $(MODELS)
+	HELD=avxvnni $(HELD_BY) bin/bench-native -family avxvnni $(MODELS) # last: not every processor has it
 QUANT_MODELS ?= $(wildcard runs/D-w*) $(wildcard bench/quant/models/*.tflite)
 QUANT_TEST   ?= 0
 bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by pip); DATA=cifar10 QUANT_MODELS="RUN ..." QUANT_TEST=N; times alone: QUANT_SPEED=ROUNDS

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run=$work/run
 
-# Without XLA the Go backend trains about 25 times slower: fewer images, so that the demo still ends in minutes.
+# Without XLA the Go backend trains many times slower: fewer images, so that the demo still ends in minutes.
 # Few images: small batches, so that there are enough steps.
 size=(--epochs 15 --batch 32 --lr 0.1)
 if ! compgen -G "$(dirname "$bin")/*pjrt*" >/dev/null; then

@@ -106,6 +106,7 @@ type referenceSession struct {
 func (s *referenceSession) Input() Tensor        { return s.in }
 func (s *referenceSession) Output() Tensor       { return s.out }
 func (s *referenceSession) Placement() Placement { return s.place }
+func (s *referenceSession) Threads() int         { return 1 }
 
 var errReferenceClosed = errors.New("reference runtime: the session is closed")
 

@@ -135,6 +135,11 @@ type Session interface {
 	Close() error
 }
 
+// Threaded is a Session that may use fewer threads than it was opened with, and says how many.
+type Threaded interface {
+	Threads() int
+}
+
 // Call is Write, Invoke and Read.
 func Call(s Session, in, out []byte) error {
 	if err := s.Write(in); err != nil {

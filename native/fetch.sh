@@ -59,7 +59,7 @@ check() { whole "$1" "$2" || fail "$(basename "$1"): sha256 is $(sha256 "$1"), w
 
 no_tflite="infer runs on the engines in Go only, without TensorFlow Lite and XNNPACK"
 no_litert="the delegates litert and gpu are not there"
-no_xla="train runs on the Go backend only, about 15 times slower than XLA"
+no_xla="train runs on the Go backend only, many times slower than XLA"
 lost() {
   [ -z "$stale" ] || fail "$stale has not the checksum that is pinned, and $1: remove it, or run this where it can be fetched"
   echo "native: $TARGET: $1: $2; all else works"

@@ -12,7 +12,7 @@ dir=$(cd "$dir" && pwd)
 lib=$dir/usr/lib/chromium/libvk_swiftshader.so
 fail() { echo "swiftshader: $*" >&2; exit 1; }
 
-if [ ! -f "$dir/icd.json" ]; then
+if [ ! -f "$lib" ]; then
   for tool in apt-get dpkg; do
     command -v $tool >/dev/null || fail "$tool is not there: set VK_DRIVER_FILES to a Vulkan driver of your own"
   done
@@ -21,10 +21,10 @@ if [ ! -f "$dir/icd.json" ]; then
   (cd "$work" && apt-get download -q chromium-common libvulkan1 >log 2>&1) || fail "apt-get could not fetch the packages"
   for package in "$work"/*.deb; do dpkg -x "$package" "$dir"; done
   [ -f "$lib" ] || fail "the package has no libvk_swiftshader.so"
-  # The driver's description names its library relative to itself; the loader wants the whole path from elsewhere.
-  sed "s#\"library_path\": *\"[^\"]*\"#\"library_path\": \"$lib\"#" "$dir/usr/lib/chromium/vk_swiftshader_icd.json" >"$work/icd.json"
-  mv "$work/icd.json" "$dir/icd.json"
 fi
+# The driver's description names its library relative to itself; the loader wants the whole path from elsewhere, wherever this folder is today.
+sed "s#\"library_path\": *\"[^\"]*\"#\"library_path\": \"$lib\"#" "$dir/usr/lib/chromium/vk_swiftshader_icd.json" >"$dir/icd.json.new"
+mv "$dir/icd.json.new" "$dir/icd.json"
 loader=$(find "$dir/usr/lib" -maxdepth 2 -name libvulkan.so.1 ! -path '*/chromium/*' | head -n 1)
 echo "VK_DRIVER_FILES=$dir/icd.json"
 echo "LD_LIBRARY_PATH=$(dirname "$loader")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"

@@ -7,10 +7,12 @@
 #
 # The same sources and tools give the same bytes.
 set -euo pipefail
+[ -z "${1:-}" ] || archive=$(realpath -m "$1") # of the caller's folder
+[ -z "${MODEL:-}" ] || model=$(realpath -m "$MODEL")
 cd "$(dirname "$0")/.."
 
-archive=${1:-bin/mnet-edge-pi-arm64.tar.gz}
-model=${MODEL:-builtin/model.tflite}
+archive=${archive:-bin/mnet-edge-pi-arm64.tar.gz}
+model=${model:-builtin/model.tflite}
 native=native/linux-arm64
 cross=aarch64-linux-gnu-gcc
 
@@ -26,8 +28,9 @@ trap 'rm -rf "$work"' EXIT
 root=$work/mnet-edge
 mkdir -p "$root/licenses"
 
-# Of the environment only what is set here reaches the compilers.
-export GOOS=linux GOARCH=arm64 CGO_ENABLED=1 CC=$cross GOFLAGS=-buildvcs=false
+# Of the environment only what is set here reaches the compilers: a Pi 3 and 4 have the first version of the architecture.
+unset GOEXPERIMENT CGO_CPPFLAGS CGO_CXXFLAGS CGO_FFLAGS
+export GOARM64=v8.0 GOOS=linux GOARCH=arm64 CGO_ENABLED=1 CC=$cross GOFLAGS=-buildvcs=false
 export CGO_CFLAGS="-O2 '-I$PWD/native/include'" CGO_LDFLAGS="-O2 '-L$PWD/$native'"
 go build -trimpath -tags tflite -ldflags '-s -w -buildid=' -o "$root/mnet-edge" ./cmd/mnet-edge
 

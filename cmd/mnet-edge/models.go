@@ -227,8 +227,11 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 	if gpu := adapterOf(session); gpu != "" {
 		o.ran.Version += ", " + gpu
 	}
+	if s, ok := session.(infer.Threaded); ok {
+		o.ran.Threads = s.Threads()
+	}
 	if runtime == reference {
-		o.ran.Delegate, o.ran.Threads = infer.ReferenceName, 1
+		o.ran.Delegate = infer.ReferenceName
 	}
 	return nil
 }

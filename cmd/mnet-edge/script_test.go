@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("FOREIGN", plugins.Foreign)
 			if path, err := sharedlib.Find("libLiteRt.so"); err == nil {
 				env.Setenv(litert.PathEnv, path)
+			}
+			if path, err := sharedlib.Find("libtensorflowlite_c.so"); err == nil { // beside the program, whose folder is not this one's
+				beside := filepath.Join(filepath.SplitList(env.Getenv("PATH"))[0], filepath.Base(path))
+				if err := os.Symlink(path, beside); err != nil && !errors.Is(err, fs.ErrExist) {
+					return err
+				}
 			}
 			for _, name := range []string{"VK_DRIVER_FILES", "LD_LIBRARY_PATH"} { // what make gpu-test sets
 				env.Setenv(name, os.Getenv(name))

@@ -34,8 +34,6 @@ type Exceptions struct {
 	Cache bool
 	// InPart says that the delegate takes some nodes of some of these networks; which ones is left to the runtime's test.
 	InPart bool
-	// Allocates permits Invoke to allocate Go memory.
-	Allocates bool
 	// Pool says that n threads are the caller's and n-1 that the session starts, and ends when it is closed.
 	Pool bool
 	// Slow says that opening a model takes a second: what is done many times is done a tenth as often.
@@ -368,9 +366,6 @@ func (s suite) started(t *testing.T, file []byte, n int) (most int) {
 }
 
 func (s suite) allocation(t *testing.T) {
-	if s.ex.Allocates {
-		t.Skip("an exception of this runtime")
-	}
 	session := s.open(t, file(t, anInt8Net), 1)
 	var err error
 	if n := testing.AllocsPerRun(20, func() { err = session.Invoke() }); n != 0 || err != nil {

@@ -85,7 +85,7 @@ func (runtime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 		return nil, fmt.Errorf("litert: delegate %q: %w: this runtime has %q and %q", opts.Delegate, infer.ErrUnavailable, CPU, GPU)
 	}
 	if g.Inputs[0].Name == "" || g.Outputs[0].Name == "" { // LiteRT 2.3 ends the process over it
-		return nil, fmt.Errorf("litert: %w: its input or output has no name", infer.ErrModel)
+		return nil, fmt.Errorf("litert: %w: its input or output has no name", infer.ErrUnavailable)
 	}
 	path, err := find(opts.Delegate)
 	if err != nil {

@@ -126,8 +126,8 @@ func TestDamagedSignatures(t *testing.T) {
 			mutant[at] ^= 1 << bit
 			s, err := r.Open(mutant, infer.Options{})
 			if err != nil {
-				if !errors.Is(err, infer.ErrModel) {
-					t.Errorf("bit %d of byte %d: %v, want ErrModel", bit, at, err)
+				if !errors.Is(err, infer.ErrModel) && !errors.Is(err, infer.ErrUnavailable) { // refused by us, or by LiteRT
+					t.Errorf("bit %d of byte %d: %v, want ErrModel or ErrUnavailable", bit, at, err)
 				}
 				continue
 			}

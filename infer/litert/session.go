@@ -63,15 +63,11 @@ func open(path string, bytes []byte, g *graph.Graph, origins []int, opts infer.O
 	s.cache = cache.Path
 	if err != nil {
 		s.Close()
-		// On the CPU it is the model that LiteRT refuses; on the GPU, who knows.
-		refusal := infer.ErrModel
-		if opts.Delegate == GPU {
-			refusal = infer.ErrUnavailable
-		}
+		// The model is one that this program reads, so that another runtime may take it.
 		if why := reason(log); why != "" {
-			return nil, fmt.Errorf("litert: delegate %s: %w: %w: %s", opts.Delegate, refusal, err, why)
+			return nil, fmt.Errorf("litert: delegate %s: %w: %w: %s", opts.Delegate, infer.ErrUnavailable, err, why)
 		}
-		return nil, fmt.Errorf("litert: delegate %s: %w: %w", opts.Delegate, refusal, err)
+		return nil, fmt.Errorf("litert: delegate %s: %w: %w", opts.Delegate, infer.ErrUnavailable, err)
 	}
 	s.adapter = adapterIn(log)
 	return s, nil

@@ -48,7 +48,13 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	if f.pixels() > maxTable/f.taps() {
 		return nil, fmt.Errorf("a window of %d taps at %d places: want at most %d in all", f.taps(), f.pixels(), maxTable)
 	}
+	c.charge(f.pixels() * f.taps() * 4)
 	f.output = newOutput(c.rounding, n, act, f.OC)
+	for _, q := range f.requant { // of a channel of zeros it makes no number, of which each processor makes another integer
+		if math.IsInf(float64(q.Ratio()), 0) {
+			return nil, errors.New("the ratio of its scales is beyond float32")
+		}
+	}
 	_, zero := x.Type.Quant.At(0)
 	f.inputZero, f.inputFlip = byte(zero)^flip, flip
 	_, f.depthwise = n.Op.(graph.DepthwiseConv2D)
@@ -135,9 +141,9 @@ func (f *conv) sees(x *buffer) access {
 	return access{buffer: x}
 }
 
-// eachPanel calls f for the channels from o on, of which so many are left for some threads, one for each range of pixels; f
+// eachPanel calls pack for the channels from o on, of which so many are left for some threads, one for each range of pixels; pack
 // tells how many of the channels it takes.
-func (f *conv) eachPanel(do func(o, left int, threads []int) (channels int)) {
+func (f *conv) eachPanel(pack func(o, left int, threads []int) (channels int)) {
 	ranges := spans(f.out.cut.channels)
 	for j, channels := range ranges {
 		var threads []int
@@ -145,7 +151,7 @@ func (f *conv) eachPanel(do func(o, left int, threads []int) (channels int)) {
 			threads = append(threads, i*len(ranges)+j)
 		}
 		for o := channels.first; o < channels.last; {
-			o += do(o, channels.last-o, threads)
+			o += pack(o, channels.last-o, threads)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread func(), err e
 		}
 	}
 	b = c.add(newBuffer(out.Type).pitch(like.stride))
-	fill := repeat(v.Type.Shape, out.Type.Shape, from, b)
+	fill := c.repeat(v.Type.Shape, out.Type.Shape, from, b)
 	if !v.Constant() {
 		return b, fill, nil
 	}
@@ -223,7 +223,7 @@ func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread func(), err e
 }
 
 // repeat returns what copies x, of a shape, to a buffer of another, repeating it where its own has 1 or nothing.
-func repeat(from, to []int, x, out *buffer) func() {
+func (c *compiler) repeat(from, to []int, x, out *buffer) func() {
 	if len(to) == 0 {
 		return func() { out.data[0] = x.data[0] }
 	}
@@ -234,7 +234,7 @@ func repeat(from, to []int, x, out *buffer) func() {
 			step[i] = s
 		}
 	}
-	pixels := graph.Offsets(to[:last], step[:last], 0)
+	pixels := c.places(to[:last], step[:last], 0)
 	single := from[last] == 1
 	return func() {
 		for p, at := range pixels {
@@ -267,8 +267,8 @@ func reshape(x, out *buffer) {
 	}
 }
 
-// pad copies x's pixels into the middle of the result, all of which is the zero point before.
-func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
+// padded copies x's pixels into the middle of the result, all of which is the zero point before.
+func (c *compiler) padded(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 	_, zero := n.Out.Type.Quant.At(0)
 	fill := byte(zero) ^ flip
 	to, channel := []int{0}, 0
@@ -277,7 +277,7 @@ func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 		for i, s := range step {
 			start += op.Before[i] * s
 		}
-		to, channel = graph.Offsets(n.In[0].Type.Shape[:last], step, start), op.Before[last]
+		to, channel = c.places(n.In[0].Type.Shape[:last], step, start), op.Before[last]
 	}
 	return func() {
 		for i := range out.data {
@@ -287,6 +287,13 @@ func pad(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 			copy(out.data[at*out.stride+channel:], x.data[p*x.stride:][:x.channels])
 		}
 	}
+}
+
+// places are graph.Offsets, charged.
+func (c *compiler) places(shape, step []int, start int) []int {
+	places := graph.Offsets(shape, step, start)
+	c.charge(8 * len(places))
+	return places
 }
 
 func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, error) {
@@ -304,7 +311,7 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 		step[a] = 0
 	}
 	last := len(shape) - 1
-	to := graph.Offsets(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
+	to := c.places(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
 	m := newMean(c.rounding, count, n.In[0].Type.Quant, n.Out.Type.Quant)
 	if step[last] == 1 && contiguous(to, count, x.channels) {
 		if run := c.fastMean(&m, count, x, out); run != nil {

@@ -107,6 +107,7 @@ func (e engine) session(g *graph.Graph, threads int, hooks planHooks) (*session,
 	in, out := g.Inputs[0], g.Outputs[0]
 	return &session{
 		plan:      p,
+		threads:   p.threads(),
 		in:        infer.Tensor{Name: in.Name, Type: in.Type},
 		out:       infer.Tensor{Name: out.Name, Type: out.Type},
 		placement: infer.Placement{Delegate: Name, DelegatedNodes: len(g.Nodes), TotalNodes: len(g.Nodes), Partitions: 1},

@@ -95,6 +95,13 @@ func TestRefuses(t *testing.T) {
 			x.Type.Quant = q
 			return x
 		}, "take more than"},
+		{"ratio", func(g *graph.Graph, x *graph.Value) *graph.Value {
+			x.Type.Quant = quant.PerTensor(1e20, 0)
+			y := conv(g, x, 1, 0, 0)
+			y.Type.Quant = quant.PerTensor(1e-20, 5)
+			y.Def.In[2].Type.Quant = quant.PerTensor(1e20, 0)
+			return y
+		}, "beyond float32"},
 	} {
 		g := graph.New(test.name)
 		g.Level = graph.Quantized
@@ -141,6 +148,67 @@ func TestPoolTable(t *testing.T) {
 				t.Errorf("%s: opening the model took %d MB", f, took>>20)
 			}
 		}
+	}
+}
+
+// Tables of offsets and buffers are counted node by node, over all of them: what would take too much is refused before it does.
+func TestMemoryOfManyNodes(t *testing.T) {
+	one := quant.PerTensor(1, 0)
+	int8s := func(shape ...int) graph.Type { return graph.Type{DType: graph.Int8, Shape: shape, Quant: one} }
+	w := graph.Const("w", int8s(1, 64, 64, 1), make([]int8, 4096))
+	b := graph.Const("b", graph.Type{DType: graph.Int32, Shape: []int{1}, Quant: one}, []int32{0})
+	zeros := make([]int, 4)
+	for name, c := range map[string]struct {
+		side, nodes int
+		op          graph.Op
+		in          []*graph.Value
+	}{
+		"pads of nothing": {4096, 12, graph.Pad{Before: zeros, After: zeros}, nil},
+		"large windows":   {64, 40, graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, []*graph.Value{w, b}},
+	} {
+		g := graph.New(name)
+		g.Level = graph.Quantized
+		x := g.Input("x", int8s(1, c.side, c.side, 1))
+		for i := range c.nodes {
+			x = g.Apply(fmt.Sprint("y", i), c.op, append([]*graph.Value{x}, c.in...)...)
+			x.Type.Quant = one
+		}
+		g.Outputs = []*graph.Value{x}
+		b, err := tflite.Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err = native.New(native.Options{Family: native.Families()[0]}).Open(b, infer.Options{})
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), "until here take more than") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 800<<20 {
+			t.Errorf("%s: opening the model took %d MB", name, took>>20)
+		}
+	}
+}
+
+// A session says how many threads it has: no more than there are processors, and one for what is not worth sharing.
+func TestThreadsUsed(t *testing.T) {
+	g := graph.New("small")
+	g.Level = graph.Quantized
+	g.Outputs = []*graph.Value{conv(g, g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 4, 4, 1}, Quant: quant.PerTensor(1, 0)}), 3, 1, 0)}
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range native.Families() {
+		s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{Threads: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := s.(infer.Threaded).Threads(); n < 1 || n > runtime.GOMAXPROCS(0) || f == native.Portable && n != 1 {
+			t.Errorf("%s: %d threads", f, n)
+		}
+		s.Close()
 	}
 }
 

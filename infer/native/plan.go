@@ -28,6 +28,14 @@ type step struct {
 	stretches int // of the plan's, if they are its own
 }
 
+// threads is how many run it.
+func (p *plan) threads() int {
+	if p.team == nil {
+		return 1
+	}
+	return len(p.team.threads)
+}
+
 func (p *plan) run() {
 	if p.team != nil {
 		p.team.watch()
@@ -53,8 +61,12 @@ type planHooks struct {
 	share  bool               // with helpers, whatever these are worth
 }
 
-// maxArena bounds the arena, so that offsets fit an int32 and a hostile file cannot ask for all memory.
-const maxArena = 1 << 29
+// maxArena bounds the arena, so that offsets fit an int32, and maxTables all tables of offsets beside it, in bytes: a hostile file cannot ask for
+// all memory.
+const (
+	maxArena  = 1 << 29
+	maxTables = 1 << 28
+)
 
 // newPlan prepares g. Errors wrap infer.ErrModel for a graph that is wrong and infer.ErrUnavailable for one that this
 // engine cannot run.
@@ -82,6 +94,9 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 	for i, n := range g.Nodes {
 		c.step = i
 		work, err := c.node(n)
+		if err == nil {
+			err = c.afford()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("native: %s %q: %w: %w", n.Op.Name(), n.Out.Name, infer.ErrUnavailable, err)
 		}
@@ -108,12 +123,32 @@ type compiler struct {
 	step, end int
 	buffers   map[*graph.Value]*buffer
 	all       []*buffer
+	afforded  int // of all, those in size
+	size      int // of their memory, without zeros
+	tables    int // bytes of tables of offsets
 	zeros     map[byte]*buffer             // constant inputs of the taps in the padding, by their byte
 	pads      map[*graph.Value]*graph.Node // pads that their reader takes upon itself
 	late      []func()                     // what needs the buffers' places
 	arena     []byte                       // known when late runs
 	phases    schedule
 	moments   []span // of the schedule's, which the steps begin and end with
+}
+
+// charge counts a table that a node keeps, or will.
+func (c *compiler) charge(bytes int) { c.tables += bytes }
+
+// afford reports that the nodes until now take too much.
+func (c *compiler) afford() error {
+	for ; c.afforded < len(c.all); c.afforded++ {
+		c.size += roundUp(c.all[c.afforded].size, bufferStep)
+	}
+	switch {
+	case c.size > maxArena:
+		return fmt.Errorf("the tensors until here take more than %d bytes", maxArena)
+	case c.tables > maxTables:
+		return fmt.Errorf("the tables of offsets until here take more than %d bytes", maxTables)
+	}
+	return nil
 }
 
 // bind gives the buffers their memory.
@@ -277,7 +312,7 @@ func (c *compiler) node(n *graph.Node) (work, error) {
 	case graph.Mean:
 		return c.mean(n, op, x, out)
 	}
-	return alone(pad(n, n.Op.(graph.Pad), x, out)), nil
+	return alone(c.padded(n, n.Op.(graph.Pad), x, out)), nil
 }
 
 // fusible reports whether the pad n only surrounds images with zeros for the one convolution that reads it.

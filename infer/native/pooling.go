@@ -92,8 +92,7 @@ func average(sum []int32, pixel []byte, count int32) {
 	}
 }
 
-// table says which pixels each output pixel's window holds: how many, then which; and where in it that begins. It ends
-// early at a window that holds none.
+// table says which pixels each output pixel's window holds: how many, at least one, then which; and where in it that begins.
 func (p *pooling) table() (table []int32, begins []int) {
 	for m := range p.pixels() {
 		at := len(table)
@@ -105,9 +104,7 @@ func (p *pooling) table() (table []int32, begins []int) {
 				}
 			}
 		}
-		if table[at] = int32(len(table) - at - 1); table[at] == 0 {
-			break
-		}
+		table[at] = int32(len(table) - at - 1)
 		begins = append(begins, at)
 	}
 	return table, begins

@@ -34,9 +34,7 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work 
 		return nil
 	}
 	table, begins := p.table()
-	if len(begins) < p.pixels() {
-		return nil
-	}
+	c.charge(4*len(table) + 8*len(begins))
 	kernel := average
 	if p.fn == graph.Max {
 		kernel = largest

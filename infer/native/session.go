@@ -11,12 +11,16 @@ type session struct {
 	plan      *plan // nil when closed
 	in, out   infer.Tensor
 	placement infer.Placement
+	threads   int
 	ran       bool
 }
 
 func (s *session) Input() infer.Tensor        { return s.in }
 func (s *session) Output() infer.Tensor       { return s.out }
 func (s *session) Placement() infer.Placement { return s.placement }
+
+// Threads are no more than there are processors, and one where none of the network's layers is worth sharing.
+func (s *session) Threads() int { return s.threads }
 
 var errClosed = errors.New("native: the session is closed")
 
@@ -60,6 +64,6 @@ func (s *session) Close() error {
 	if s.plan != nil {
 		s.plan.close()
 	}
-	*s = session{in: s.in, out: s.out, placement: s.placement}
+	*s = session{in: s.in, out: s.out, placement: s.placement, threads: s.threads}
 	return nil
 }

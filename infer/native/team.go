@@ -76,7 +76,8 @@ const (
 // Help that costs time, since other programs want the processors, is done without until what it has cost is a small part of
 // the time since.
 const (
-	measured = 32                    // runs without help, when a model is opened
+	measured = 32                    // runs without help, when a model is opened, ...
+	within   = 20 * time.Millisecond // as far as they take no longer, but one
 	tried    = 8                     // runs with it before it is judged, and as many as there are in ...
 	waking   = time.Millisecond      // since the first ones may find helpers asleep
 	amends   = 40                    // the time to do without is so many times that lost
@@ -107,9 +108,11 @@ func newTeam(threads int) *team {
 func (t *team) start(plan [][]*phase, always bool) {
 	t.plan, t.always, t.alone = plan, always, math.MaxInt64
 	if !always {
-		for t.rest = measured; t.rest > 0; {
+		start := clock.Now()
+		for t.rest = measured; t.rest == measured || t.rest > 0 && clock.Since(start) < within; {
 			t.watch()
 		}
+		t.rest = 0
 	}
 	t.trial = t.fair()
 	for _, h := range t.helpers {

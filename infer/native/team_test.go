@@ -15,14 +15,6 @@ import (
 	"mnet-edge/quant"
 )
 
-// threads is how many p is for.
-func (p *plan) threads() int {
-	if p.team == nil {
-		return 1
-	}
-	return len(p.team.threads)
-}
-
 // inTurn does what stretches consist of in one goroutine, in each of them one thread's part after another's, beginning with
 // one of them.
 func (p *plan) inTurn(stretches [][]*phase, first int) {

@@ -2,10 +2,11 @@
 
 package tflitec
 
-// A binary finds the library beside itself, or in lib under it. go-tflite's packages ask the linker for the library; on
+// sharedlib.Find says where the library is looked for; the loader is given its path, since by its name alone it would look in LD_LIBRARY_PATH
+// first, where a relative folder is the working one's. go-tflite's packages ask the linker for the library; on
 // Linux load_linux.c has every function that they call, so that the linker need not make the program depend on it.
 
-// #cgo linux LDFLAGS: -ldl -Wl,--as-needed -Wl,-rpath,$ORIGIN -Wl,-rpath,$ORIGIN/lib
+// #cgo linux LDFLAGS: -ldl -Wl,--as-needed
 // #include <stdlib.h>
 // #include "load.h"
 import "C"
@@ -22,9 +23,6 @@ const libraryFile = "libtensorflowlite_c.so"
 
 // load loads the library once a process; it is never unloaded. The error says why it is not there.
 var load = sync.OnceValue(func() error {
-	if loadFrom(libraryFile) == nil { // from where the binary looks for it
-		return nil
-	}
 	path, err := sharedlib.Find(libraryFile)
 	if err == nil {
 		err = sharedlib.Check(path, "TfLiteInterpreterInvoke")

@@ -106,32 +106,21 @@ func (e *emitter) store16(a, b y, clamps clamps) {
 	e.op("VMOVDQU", a.x(), "(DX)")
 }
 
-// Fields of pairsArgs.
-const (
-	pairsX       = 0
-	pairsTable   = 8
-	pairsPanel   = 16
-	pairsOut     = 24
-	pairsOutStep = 32
-	pairsPixels  = 40
-	pairsPairs   = 48
-)
-
 // avx2DepthwisePairs writes the kernel of any depthwise window: two taps of 16 channels at a time, found by a table.
 func avx2DepthwisePairs(e *emitter) {
 	e.text("avx2DepthwisePairs", "avx2DepthwisePairs: any window, 16 channels a time.", 16+clampSize)
 	clamps := e.frameClamps(16)
-	e.op("MOVQ", at(pairsX, "DI"), "SI")
-	e.op("MOVQ", at(pairsTable, "DI"), "CX")
-	e.op("MOVQ", at(pairsPanel, "DI"), "AX")
-	e.op("MOVQ", at(pairsOut, "DI"), "DX")
-	e.op("MOVQ", at(pairsPixels, "DI"), "R10")
+	e.op("MOVQ", at(tapsX, "DI"), "SI")
+	e.op("MOVQ", at(tapsTable, "DI"), "CX")
+	e.op("MOVQ", at(tapsPanel, "DI"), "AX")
+	e.op("MOVQ", at(tapsOut, "DI"), "DX")
+	e.op("MOVQ", at(tapsPixels, "DI"), "R10")
 	pixel, pair := e.label("pixel"), e.label("pair")
 	e.mark(pixel)
 	e.op("VMOVDQU", at(0, "AX"), y(0))
 	e.op("VMOVDQU", at(32, "AX"), y(1))
 	e.op("LEAQ", at(128, "AX"), "R11")
-	e.op("MOVQ", at(pairsPairs, "DI"), "BX")
+	e.op("MOVQ", at(tapsGroups, "DI"), "BX")
 	e.mark(pair)
 	e.op("MOVLQSX", "(CX)", "R8")
 	e.op("MOVLQSX", "4(CX)", "R9")
@@ -148,7 +137,7 @@ func avx2DepthwisePairs(e *emitter) {
 	e.op("DECQ", "BX")
 	e.op("JNZ", pair)
 	e.store16(y(0), y(1), clamps)
-	e.op("ADDQ", at(pairsOutStep, "DI"), "DX")
+	e.op("ADDQ", at(tapsOutStep, "DI"), "DX")
 	e.op("DECQ", "R10")
 	e.op("JNZ", pixel)
 	e.ret()
