@@ -158,12 +158,12 @@ ones = const 25a8492f : int8[1,2,2,1] {0.019607844:76}
 both = concat(shifted, pooled, ones) axis=3 : int8[1,2,2,3] {0.019607844:76}
 gate = logistic(both) : int8[1,2,2,3] {0.00390625:-128}
 gate.rescaled = quantize(gate) : int8[1,2,2,3] {0.003921569:-128}
-mixed = concat(gate.rescaled, pooled pixels, gate.rescaled) axis=3 : int8[1,2,2,7] {0.003921569:-128} -> output
+mixed = concat(gate.rescaled, pooled pixels, gate.rescaled) axis=3 : int8[1,2,2,7] {0.003921569:-128} -> output 0
 p = softmax(both) : int8[1,2,2,3] {0.00390625:-128}
 turned = transpose(p) perm=[0 3 1 2] : int8[1,3,2,2] {0.00390625:-128}
-twice = concat(turned, turned) axis=3 : int8[1,3,2,4] {0.00390625:-128} -> output
-dead = hard_swish(scaled) : int8[1,2,2,1] {0.00030641176:-128} -> output
-gone = sub(scaled, scaled) : int8[1,2,2,1] {1.4959598e-07:-128} -> output
+twice = concat(turned, turned) axis=3 : int8[1,3,2,4] {0.00390625:-128} -> output 1
+dead = hard_swish(scaled) : int8[1,2,2,1] {0.00030641176:-128} -> output 2
+gone = sub(scaled, scaled) : int8[1,2,2,1] {1.4959598e-07:-128} -> output 3
 normalization mean=[0] std=[255]
 `
 	got := g.String()

@@ -160,6 +160,21 @@ x#1 = activate(x) act=relu : float32[2]
 	}
 }
 
+// The order of outputs, and how often a value is one, is part of what a graph computes.
+func TestPrintOutputs(t *testing.T) {
+	g := New("")
+	x := g.Input("x", floatType(2))
+	y := g.Apply("y", Activate{Act: ReLU}, x)
+	g.Outputs = []*Value{y, x, y}
+	const want = `graph "" float
+x = input : float32[2] -> output 1
+y = activate(x) act=relu : float32[2] -> output 0 2
+`
+	if got := g.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // Each case breaks one thing; Check must say so, naming the value.
 func TestCheckFaults(t *testing.T) {
 	node := func(g *Graph, name string) *Node {

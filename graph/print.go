@@ -20,8 +20,8 @@ func (g *Graph) String() string {
 }
 
 // Fprint writes the graph as text, one value a line: its name, what defines it, its type. Constants stand before
-// their first use, with a checksum of their data. Two graphs with the same text compute the same function. A name that
-// is empty or taken gets the value's number appended.
+// their first use, with a checksum of their data; of several outputs each says which ones it is. Two graphs with the same text compute the
+// same function. A name that is empty or taken gets the value's number appended.
 func Fprint(w io.Writer, g *Graph) error {
 	label := map[*Value]string{}
 	taken := map[string]bool{}
@@ -55,6 +55,11 @@ func Fprint(w io.Writer, g *Graph) error {
 		p.printf(" : %v%s", v.Type, interval(v.Range))
 		if slices.Contains(g.Outputs, v) {
 			p.printf(" -> output")
+		}
+		for i, o := range g.Outputs {
+			if o == v && len(g.Outputs) > 1 {
+				p.printf(" %d", i)
+			}
 		}
 		p.printf("\n")
 	}
@@ -95,12 +100,10 @@ func (p *printer) meta(m Meta) {
 	if s := m.Signature; s.Key != "" || s.Inputs != nil || s.Outputs != nil {
 		p.printf("signature %q %q -> %q\n", s.Key, s.Inputs, s.Outputs)
 	}
-	for _, k := range sortedKeys(m.Extra) {
+	for _, k := range slices.Sorted(maps.Keys(m.Extra)) {
 		p.printf("extra %q %d bytes %08x\n", k, len(m.Extra[k]), checksum(m.Extra[k]))
 	}
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // String is the type's text: int8[1,32,32,3] {0.015625:-7}. A per-channel quantization shows its smallest and largest
 // scale, and a checksum of them all.

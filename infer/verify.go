@@ -20,11 +20,11 @@ type Agreement struct {
 	Rounding string  `json:"rounding,omitempty"` // the reference's integer rounding that comes nearest; "" of a float model
 }
 
-// TrustedShare is the share of equal classes below which a runtime is taken to compute something else.
-const TrustedShare = 0.99
+// trustedShare is the share of equal classes below which a runtime is taken to compute something else.
+const trustedShare = 0.99
 
-// Trusted reports whether at least TrustedShare of the classes are the same.
-func (a Agreement) Trusted() bool { return float64(a.SameTop1) >= TrustedShare*float64(a.Inputs) }
+// Trusted reports whether at least trustedShare of the classes are the same.
+func (a Agreement) Trusted() bool { return float64(a.SameTop1) >= trustedShare*float64(a.Inputs) }
 
 // A Verifier holds what the reference interpreter answers for some inputs of a model. An integer model has several right
 // answers, one for each rounding in use: a session is held to the one it comes nearest to.

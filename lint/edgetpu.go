@@ -22,7 +22,7 @@ var edgeTPURules = []Rule{
 		[]string{"hard_swish", "dequantize", "depth_to_space", "mirror_pad", "tile", "batch_norm"}, never("the Edge TPU has no such operator")},
 	{"edgetpu-type", EdgeTPU, Refused, "8-bit integers with a scale throughout", coralSource("Model requirements"), nil, edgeTPUTypes},
 	{"edgetpu-shape", EdgeTPU, Refused, "tensor sizes that are constants", coralSource("Model requirements"), ofComputed, computedShape},
-	{"edgetpu-static", EdgeTPU, Refused, "weights that are constants", coralSource("Model requirements"), weighted, constantWeights},
+	{"edgetpu-static", EdgeTPU, Refused, "weights that are constants", coralSource("Model requirements"), withWeights, constantWeights},
 	{"edgetpu-dims", EdgeTPU, Refused, "tensors of which only the three innermost dimensions are larger than 1: batch 1", coralSource("Model requirements"), nil, innermost3},
 	{"edgetpu-fused", EdgeTPU, Refused, "no activation that is part of it", coralSource("Supported operations"),
 		[]string{"average_pool", "max_pool"}, fused},
@@ -44,7 +44,7 @@ func edgeTPUTypes(n *graph.Node) string {
 	if reason := want("int8", "uint8")(n); reason != "" {
 		return reason
 	}
-	if slices.Contains(weighted, n.Op.Name()) {
+	if slices.Contains(withWeights, n.Op.Name()) {
 		if d := n.In[1].Type.DType; d != graph.Int8 && d != graph.UInt8 {
 			return fmt.Sprintf("%v weights: want int8 or uint8", d)
 		}

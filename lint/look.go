@@ -10,13 +10,13 @@ import (
 
 // What rules ask about a node.
 
-// weighted are the operators with weights.
-var weighted = []string{"conv2d", "depthwise_conv2d", "fully_connected"}
+// withWeights are the operators with weights.
+var withWeights = []string{"conv2d", "depthwise_conv2d", "fully_connected"}
 
 // data are the node's tensors that are neither weights nor biases: its inputs, constants among them, and its result.
 func data(n *graph.Node) []*graph.Value {
 	in := n.In
-	if slices.Contains(weighted, n.Op.Name()) {
+	if slices.Contains(withWeights, n.Op.Name()) {
 		in = in[:1]
 	}
 	return append(slices.Clone(in), n.Out)

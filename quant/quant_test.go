@@ -101,7 +101,7 @@ func TestMultiplierEdges(t *testing.T) {
 			t.Errorf("NewMultiplier(%v) = %v, want %v", c.d, got, c.want)
 		}
 	}
-	if got := doublingHighMul(math.MinInt32, math.MinInt32); got != math.MaxInt32 {
+	if got := MulQ31(math.MinInt32, math.MinInt32); got != math.MaxInt32 {
 		t.Errorf("min * min = %d", got)
 	}
 }

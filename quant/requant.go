@@ -77,7 +77,7 @@ func (r Rounding) Apply(x int32, m Multiplier) int32 {
 	left, right := max(m.Shift, 0), max(-m.Shift, 0)
 	switch r {
 	case Double:
-		return roundingDivideByPOT(doublingHighMul(shiftLeft(x, left), m.M), right)
+		return roundingDivideByPOT(MulQ31(shiftLeft(x, left), m.M), right)
 	case DoubleUp:
 		y := saturateInt((int64(shiftLeft(x, left))*int64(m.M) + 1<<30) >> 31)
 		if right == 0 {
@@ -144,9 +144,9 @@ func roundFloat32(x int32, ratio float32) int32 {
 	return saturate(math.RoundToEven(float64(float32(float32(x) * ratio))))
 }
 
-// doublingHighMul is round(a * b / 2^31), ties away from zero; the one overflow, min * min, saturates. It is gemmlowp's
+// MulQ31 is round(a * b / 2^31), ties away from zero; the one overflow, min * min, saturates. It is gemmlowp's
 // SaturatingRoundingDoublingHighMul and NEON's SQRDMULH but for negative ties.
-func doublingHighMul(a, b int32) int32 {
+func MulQ31(a, b int32) int32 {
 	if a == math.MinInt32 && b == math.MinInt32 {
 		return math.MaxInt32
 	}

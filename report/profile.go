@@ -9,8 +9,8 @@ import (
 	"mnet-edge/infer"
 )
 
-// ProfileText writes where the time of a call goes: node by node, then by kind of operator.
-func ProfileText(w io.Writer, p infer.Profile) {
+// profileText writes where the time of a call goes: node by node, then by kind of operator.
+func profileText(w io.Writer, p infer.Profile) {
 	n := NewTable(w, "node", "operator", "µs", "share %", "ran on", "kernel")
 	for _, node := range p.Nodes {
 		n.Row(node.Name, node.Op, usText(node.US), fmt.Sprintf("%.1f", 100*node.Share), cmp.Or(node.Ran, "?"), node.Kernel)

@@ -96,7 +96,7 @@ func (r Infer) Text(w io.Writer) {
 	t.Render()
 	if r.Profile != nil {
 		fmt.Fprintln(w)
-		ProfileText(w, *r.Profile)
+		profileText(w, *r.Profile)
 	}
 }
 

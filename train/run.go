@@ -509,7 +509,7 @@ func (r *run) testWithFlip(ctx context.Context) (float64, error) {
 func (r *run) ended() *Result {
 	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
 	res := new(Result)
-	if err != nil || r.last == nil || r.last.Epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
+	if err != nil || r.last == nil || r.last.Spec != r.c.Spec || r.last.Epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
 		return nil
 	}
 	if _, note, err := model.Load(r.c.Out); err != nil || note != "" {

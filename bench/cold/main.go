@@ -34,7 +34,7 @@ func main() {
 	model := flag.String("model", "builtin/model.tflite", "`M.tflite`")
 	own := flag.Bool("own", false, "-model is the one that mnet-edge carries: do not name it")
 	picture := flag.String("image", "", "`FILE` (default: one of 320 x 240 pixels)")
-	rounds := flag.Int("rounds", 20, "processes of each side, the first two of which find files uncached and do not count")
+	rounds := flag.Int("rounds", 20, "processes of each side, behind two that find files uncached and do not count")
 	most := flag.Float64("max", 0.15, "highest ratio of wall times that passes")
 	mib := flag.Float64("mib", 30, "most MiB that mnet-edge may take")
 	flag.Parse()

@@ -103,6 +103,9 @@ func keep(dir string) error {
 var paths = regexp.MustCompile(`/[^ ():]+/[^ ():]+`)
 
 func lastName(path string) string {
+	if flag, value, ok := strings.Cut(path, "="); ok && strings.HasPrefix(flag, "-") {
+		return flag + "=" + lastName(value)
+	}
 	if filepath.IsAbs(path) || strings.ContainsRune(path, filepath.Separator) {
 		return filepath.Base(path)
 	}

@@ -212,7 +212,7 @@ func midReLU(runs []run) string {
 		}
 		k := with.key
 		k.spec.MidReLU = false
-		i := slices.IndexFunc(groups, func(g runsOf) bool { return g.key == k })
+		i := slices.IndexFunc(groups, func(g runsOf) bool { return g.key == k && alike(g.runs[0], with.runs[0]) })
 		if i < 0 {
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"mnet-edge/atomicfile"
 	"mnet-edge/convert"
 	"mnet-edge/dataset"
 	"mnet-edge/graph"
@@ -87,12 +86,14 @@ func convertAction(c *cli.Context) error {
 		r.Tail = j.float.tail.Operators()
 	}
 	r.SizeBytes, r.SHA256, r.Ops = len(encoded), sha256Hex(encoded), countOps(result.Graph)
-	if path := c.String("dump"); path != "" {
-		if err := atomicfile.WriteFile(path, []byte(result.Graph.String())); err != nil {
-			return err
-		}
+	err = j.files.model.write(func(w io.Writer) error {
+		_, err := w.Write(encoded)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	if err := atomicfile.WriteFile(r.Output, encoded); err != nil {
+	if err := j.files.dump.write(func(w io.Writer) error { return graph.Fprint(w, result.Graph) }); err != nil {
 		return err
 	}
 	if err := j.writeReport(r, result); err != nil {
@@ -445,8 +446,7 @@ func test(c *cli.Context, encoded []byte, set *dataset.Set) (infer.Evaluation, e
 		return fail(err)
 	}
 	defer s.Close()
-	o := openedModel{Model: m, session: s}
-	images, err := o.evaluationImages(set, &set.Test)
+	images, err := evaluationImages(m, set, &set.Test)
 	if err != nil {
 		return fail(withHint(err, "to compare no answers: --eval 0"))
 	}

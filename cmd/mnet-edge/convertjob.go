@@ -86,7 +86,7 @@ type job struct {
 	input, output string
 	recipe        convert.Recipe // as the flags ask for it
 	float         *floatModel
-	files         conversionReport
+	files         conversionFiles
 	set           *dataset.Set // nil where nobody looks at images
 	samples       iter.Seq[[]float32]
 	known         infer.Given
@@ -119,7 +119,7 @@ func newJob(c *cli.Context) (_ *job, err error) {
 			j.files.abandon()
 		}
 	}()
-	if j.files, err = newReport(c, j.recipe.Scheme); err != nil {
+	if j.files, err = newFiles(c, j.output, j.recipe.Scheme); err != nil {
 		return nil, err
 	}
 	if j.recipe.Scheme == convert.Float32 {

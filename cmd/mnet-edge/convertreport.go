@@ -19,14 +19,14 @@ func reportFlags() []cli.Flag {
 	}
 }
 
-// conversionReport is the files that convert's report goes to.
-type conversionReport struct {
-	page, picture *page
-	format        string // of the picture
+// conversionFiles is what convert writes: the model, and what else is asked for.
+type conversionFiles struct {
+	model, dump, page, picture *page
+	format                     string // of the picture
 }
 
-// newReport begins the files that are asked for.
-func newReport(c *cli.Context, scheme convert.Scheme) (r conversionReport, err error) {
+// newFiles begins them, the model's at output.
+func newFiles(c *cli.Context, output string, scheme convert.Scheme) (r conversionFiles, err error) {
 	picture := c.String("report-picture")
 	if !scheme.Integer() && (picture != "" || c.String("report") != "") {
 		return r, usagef("--report and --report-picture are about activations that become integers: convert with --int8, say")
@@ -38,13 +38,20 @@ func newReport(c *cli.Context, scheme convert.Scheme) (r conversionReport, err e
 	if r.page, err = newPage(c.String("report")); err != nil {
 		return r, err
 	}
-	r.picture, err = newPage(picture)
+	if r.picture, err = newPage(picture); err != nil {
+		return r, err
+	}
+	if r.dump, err = begin(c.String("dump")); err != nil {
+		return r, err
+	}
+	r.model, err = begin(output)
 	return r, err
 }
 
-func (r conversionReport) abandon() {
-	r.page.abandon()
-	r.picture.abandon()
+func (r conversionFiles) abandon() {
+	for _, p := range []*page{r.model, r.dump, r.page, r.picture} {
+		p.abandon()
+	}
 }
 
 // rangeSamples is how many samples the ranges of the channels are taken from.

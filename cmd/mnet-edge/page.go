@@ -13,7 +13,7 @@ import (
 	"mnet-edge/atomicfile"
 )
 
-// page is a report on its way to a file, which is whole or not there. It is begun before the work that it reports on, so
+// page is a report, or another file that a command writes, which is whole or not there. It is begun before the work that it is of, so
 // that a folder that cannot be written to is known at once. A nil page takes everything and writes nothing.
 type page struct{ atomicfile.File }
 
@@ -43,13 +43,18 @@ func sameFile(a, b string) bool {
 	return errX == nil && errY == nil && x1 == y1
 }
 
-// newPage begins the file; nil for no path.
+// newPage begins a page for people; nil for no path.
 func newPage(path string) (*page, error) {
-	if path == "" {
-		return nil, nil
-	}
 	if isModelFile(path) {
 		return nil, usagef("%s: a page would have a model's name", path)
+	}
+	return begin(path)
+}
+
+// begin begins a file of any kind; nil for no path.
+func begin(path string) (*page, error) {
+	if path == "" {
+		return nil, nil
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, usagef("%s: it is there, and not a regular file", path)

@@ -50,7 +50,7 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 	if s.c.String("split") == "train" {
 		images.split = images.set.Train
 	}
-	if images.all, err = m.evaluationImages(images.set, &images.split); err != nil {
+	if images.all, err = evaluationImages(m.Model, images.set, &images.split); err != nil {
 		if s.c.String("data") == "" {
 			err = withHint(err, "name images of those classes with --data")
 		}
@@ -93,23 +93,23 @@ func sideOf(m *infer.Model) (int, error) {
 
 // evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,
 // where the model has labels; without labels the numbers have to agree.
-func (o *openedModel) evaluationImages(set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
+func evaluationImages(m *infer.Model, set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
 	if split.N == 0 {
 		return nil, fmt.Errorf("%w: %s has no images in this split", dataset.ErrData, set.Name)
 	}
 	class := make([]int, len(set.Classes))
 	for i, name := range set.Classes {
 		class[i] = i
-		if o.Labels != nil {
-			if class[i] = slices.Index(o.Labels, name); class[i] >= 0 && slices.Contains(o.Labels[class[i]+1:], name) {
+		if m.Labels != nil {
+			if class[i] = slices.Index(m.Labels, name); class[i] >= 0 && slices.Contains(m.Labels[class[i]+1:], name) {
 				return nil, fmt.Errorf("%w: %s has a class %q, and the model knows more than one of that name", dataset.ErrData, set.Name, name)
 			}
 		}
-		if o.Labels == nil && i >= o.Classes {
-			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), o.Classes)
+		if m.Labels == nil && i >= m.Classes {
+			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), m.Classes)
 		}
-		if class[i] < 0 || class[i] >= o.Classes {
-			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(o.Labels, ", "))
+		if class[i] < 0 || class[i] >= m.Classes {
+			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(m.Labels, ", "))
 		}
 	}
 	return func(yield func([]byte, int) bool) {

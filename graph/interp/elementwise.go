@@ -425,7 +425,7 @@ func softmaxFixed(r quant.Rounding, beta, scale float32, depth int) (func(x, out
 		for i, q := range x {
 			out[i] = quant.Int8Min
 			if d := int32(q) - int32(top); d >= far {
-				p := shift(mulQ31(inverse, expQ26(r.Apply(d, m))), -(over + 31 - 8))
+				p := shift(quant.MulQ31(inverse, expQ26(r.Apply(d, m))), -(over + 31 - 8))
 				out[i] = int8(min(p+quant.Int8Min, quant.Int8Max))
 			}
 		}

@@ -3,20 +3,12 @@ package interp
 import (
 	"math"
 	"math/bits"
+
+	"mnet-edge/quant"
 )
 
 // Fixed-point numbers as TFLite's reference kernels have them: an int32 with f fraction bits. Products and shifts round
 // and saturate like gemmlowp's, on which the kernels are built; the constants are its polynomials'.
-
-// mulQ31 is round(a * b / 2^31), ties away from zero (an exact -2^62/2^31 cannot come here).
-func mulQ31(a, b int32) int32 {
-	p := int64(a) * int64(b)
-	nudge := int64(1 << 30)
-	if p < 0 {
-		nudge = 1 - 1<<30
-	}
-	return int32((p + nudge) / (1 << 31))
-}
 
 // shift is round(x * 2^n), saturated, ties away from zero.
 func shift(x int32, n int) int32 {
@@ -42,7 +34,7 @@ func expQ26(a int32) int32 {
 	rest := fraction - a
 	for i, factor := range [...]int32{1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242} {
 		if rest&(quarter<<i) != 0 { // exp(-2^(i-2))
-			result = mulQ31(result, factor)
+			result = quant.MulQ31(result, factor)
 		}
 	}
 	return result
@@ -52,10 +44,10 @@ func expQ26(a int32) int32 {
 func expNear(a int32) int32 {
 	const expEighth, third = 1895147668, 715827883
 	x := a + 1<<28
-	x2 := mulQ31(x, x)
-	x3, x4 := mulQ31(x2, x), mulQ31(x2, x2)
-	higher := shift(mulQ31(shift(x4, -2)+x3, third)+x2, -1) // x^4/24 + x^3/6 + x^2/2
-	return expEighth + mulQ31(expEighth, x+higher)
+	x2 := quant.MulQ31(x, x)
+	x3, x4 := quant.MulQ31(x2, x), quant.MulQ31(x2, x2)
+	higher := shift(quant.MulQ31(shift(x4, -2)+x3, third)+x2, -1) // x^4/24 + x^3/6 + x^2/2
+	return expEighth + quant.MulQ31(expEighth, x+higher)
 }
 
 // reciprocal is 2^over / x: x > 0 has 31-integers fraction bits, the result 31. Three steps of Newton's iteration.
@@ -64,9 +56,9 @@ func reciprocal(x int32, integers int) (r int32, over int) {
 	fraction := int32(uint32(x)<<zeros - 1<<31) // of x scaled into [1, 2)
 	half := int32((int64(fraction) + math.MaxInt32 + 1) / 2)
 	const c48, c32, one = 1515870810, -1010580540, 1 << 29 // 48/17, -32/17, 1 with 29 fraction bits
-	y := c48 + mulQ31(half, c32)
+	y := c48 + quant.MulQ31(half, c32)
 	for range 3 {
-		y += shift(mulQ31(y, one-mulQ31(half, y)), 2)
+		y += shift(quant.MulQ31(y, one-quant.MulQ31(half, y)), 2)
 	}
 	return shift(y, 1), integers - zeros
 }

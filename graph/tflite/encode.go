@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 		entries = append(entries, obj{entryName: runtimeEntry, entryBuffer: e.buffer(slices.Concat([]byte(e.runtime), make([]byte, 16))[:16])})
 	}
 	entries = append(entries, obj{entryName: infoEntry, entryBuffer: e.buffer(finish(info(g, e.names(outputs), tail.labelKind()), metadataID, 1<<10))})
-	for _, name := range sortedKeys(g.Meta.Extra) {
+	for _, name := range slices.Sorted(maps.Keys(g.Meta.Extra)) {
 		entries = append(entries, obj{entryName: name, entryBuffer: e.buffer(g.Meta.Extra[name])})
 	}
 	subgraph := obj{

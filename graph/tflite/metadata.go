@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -265,5 +264,3 @@ func readLabels(model []byte, name string) ([]string, error) {
 	}
 	return lines, nil
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -90,7 +90,7 @@ func TestReadAs(t *testing.T) {
 		{"split that leaves some", called{49, 35, obj{int32(2)}, []int{2, 3}, [][]int32{{1}}, true, [][]int{{2, 2}, {2, 2}}, nil}, "2 parts along axis [1] of input [2 3]"},
 		{"split nowhere", called{49, 35, obj{int32(2)}, []int{2, 4}, [][]int32{{2}}, true, [][]int{{2, 2}, {2, 2}}, nil}, "2 parts along axis [2]"},
 		{"split v", called{102, 79, obj{int32(3)}, []int{7, 2}, [][]int32{{1, -1, 2}, {0}}, false, [][]int{{1, 2}, {4, 2}, {2, 2}}, nil},
-			"y0 = slice(x) begin=[0 0] : float32[1,2] -> output\ny1 = slice(x) begin=[1 0] : float32[4,2] -> output\ny2 = slice(x) begin=[5 0] : float32[2,2] -> output"},
+			"y0 = slice(x) begin=[0 0] : float32[1,2] -> output 0\ny1 = slice(x) begin=[1 0] : float32[4,2] -> output 1\ny2 = slice(x) begin=[5 0] : float32[2,2] -> output 2"},
 		{"split v of more", called{102, 79, obj{int32(2)}, []int{3, 2}, [][]int32{{2, 2}, {0}}, false, [][]int{{2, 2}, {2, 2}}, nil}, "elements 2 to 3 of dimension 0"},
 		{"split v of sizes beyond", called{102, 79, obj{int32(2)}, []int{3, 2}, [][]int32{{math.MinInt32, math.MaxInt32}, {0}}, false, [][]int{{2, 2}, {2, 2}}, nil}, "elements from 0 on"},
 		{"split v of other sizes", called{102, 79, obj{int32(2)}, []int{3, 2}, [][]int32{{1, 1, 1}, {0}}, false, [][]int{{2, 2}, {2, 2}}, nil}, "3 sizes of 2 parts"},

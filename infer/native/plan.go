@@ -123,9 +123,9 @@ type compiler struct {
 	step, end int
 	buffers   map[*graph.Value]*buffer
 	all       []*buffer
-	afforded  int // of all, those in size
-	size      int // of their memory, without zeros
-	tables    int // bytes of tables of offsets
+	afforded  int                          // of all, those in size
+	size      int                          // of their memory, without zeros
+	tables    int                          // bytes of tables of offsets
 	zeros     map[byte]*buffer             // constant inputs of the taps in the padding, by their byte
 	pads      map[*graph.Value]*graph.Node // pads that their reader takes upon itself
 	late      []func()                     // what needs the buffers' places
