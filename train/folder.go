@@ -179,7 +179,7 @@ func (r *Record) taughtAlike(now Record) error {
 	return now.alike("teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy))
 }
 
-func (r Record) alike(name string, was, now any) error {
+func (r *Record) alike(name string, was, now any) error {
 	if !reflect.DeepEqual(was, now) {
 		return fmt.Errorf("train: %s was begun with another %s: %v, now %v: %w", r.Out, name, was, now, ErrConfig)
 	}

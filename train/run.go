@@ -55,7 +55,7 @@ type run struct {
 	epochBegan time.Time     // when the epoch under way began in this call
 	warm       bool          // a step was done in this call
 	all        pace          // of this call
-	epochs     pace          // of the epoch under way, in this call
+	current    pace          // of the epoch under way, in this call
 	checking   time.Duration // the last validation took
 	notes      []string
 }
@@ -332,7 +332,7 @@ func (r *run) trainEpochs(ctx context.Context) error {
 			Epoch: r.epoch + 1, Step: r.step, LR: r.rate(r.step - 1),
 			TrainLoss: r.sums.loss / float64(r.perEpoch()), TrainTop1: float64(r.sums.correct) / images,
 			ValLoss: loss, ValTop1: float64(correct) / float64(r.val.N),
-			Time: time.Now().Unix(), Seconds: r.epochSeconds(), ImagesPerSecond: r.speed(r.epochs),
+			Time: time.Now().Unix(), Seconds: r.epochSeconds(), ImagesPerSecond: r.speed(r.current),
 		})
 		r.epoch++
 		if err := r.closeEpoch(); err != nil {
@@ -383,7 +383,7 @@ func (r *run) program() *program {
 // trainEpoch does the steps the epoch under way still lacks.
 func (r *run) trainEpoch(ctx context.Context) error {
 	done := int(r.step - int64(r.epoch)*r.perEpoch())
-	r.epochs = pace{}
+	r.current = pace{}
 	before := time.Now()
 	for b := range r.loader.Epoch(r.epoch, done) {
 		if ctx.Err() != nil {
@@ -401,7 +401,7 @@ func (r *run) trainEpoch(ctx context.Context) error {
 		r.sums.correct += int64(correct)
 		if took := time.Since(before); r.warm {
 			r.all.add(took, stageCosts[r.stage(r.epoch)])
-			r.epochs.add(took, stageCosts[r.stage(r.epoch)])
+			r.current.add(took, stageCosts[r.stage(r.epoch)])
 		}
 		r.warm = true
 		if time.Since(r.reported) >= progressEvery {

@@ -81,7 +81,7 @@ func inferAction(c *cli.Context) error {
 	if quotable && !c.IsSet("warmup-max-secs") {
 		opts.WarmupMaxSecs = stableSecs
 	}
-	measure := func(f func() error) error { return f() }
+	measure := measuring(func(f func() error) error { return f() })
 	if quotable {
 		measure = func(f func() error) error { return watched(c, &r, f) }
 	}
@@ -108,6 +108,9 @@ func inferAction(c *cli.Context) error {
 // anySet says whether one of the flags was given.
 func anySet(c *cli.Context, flags ...string) bool { return slices.ContainsFunc(flags, c.IsSet) }
 
+// measuring calls what measures.
+type measuring func(f func() error) error
+
 // watched looks at the machine while f measures, and notes in r what it saw.
 func watched(c *cli.Context, r *report.Infer, f func() error) error {
 	host, err := devices.Probe(c.Context)
@@ -123,7 +126,7 @@ func watched(c *cli.Context, r *report.Infer, f func() error) error {
 }
 
 // evaluate gives measure what measures accuracy and latency over a split.
-func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, measure func(func() error) error, r *report.Infer) error {
+func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, measure measuring, r *report.Infer) error {
 	images, err := newImageSets(c, data).of(m)
 	if err != nil {
 		return err
@@ -145,7 +148,7 @@ func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOpt
 }
 
 // classify answers for each image; it gives measure what measures the latency, on the first.
-func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, measure func(func() error) error, r *report.Infer) error {
+func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, measure measuring, r *report.Infer) error {
 	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
 	scores := make([]float32, m.Classes)
 	files, err := pictureFiles(c.Args().Slice())

@@ -120,12 +120,12 @@ func (r *remote) call(c *cli.Context, files []string, out io.Writer) error {
 	}
 	defer open.Close()
 	defer end.Close()
-	return r.run(c.Context, fmt.Sprintf("cd %s && "+untilClosed, remoteFolder, line), open, out, c.App.ErrWriter)
+	return r.run(c.Context, fmt.Sprintf("cd %s && exec sh -c %s", remoteFolder, quote(fmt.Sprintf(untilClosed, line))), open, out, c.App.ErrWriter)
 }
 
 // untilClosed is a line of shell that runs a command until it ends or standard input does. Without a terminal ssh tells the other machine
 // nothing else of an interrupt here, and the command would go on beside whatever is measured next.
-const untilClosed = `{ exec 3<&0; %s </dev/null & command=$!; { cat <&3; kill $command; } >/dev/null 2>&1 & watch=$!; wait $command; code=$?; kill $watch; exit $code; }`
+const untilClosed = `exec 3<&0; %s </dev/null & command=$!; { cat <&3; kill $command; } >/dev/null 2>&1 & watch=$!; wait $command; code=$?; kill $watch; exit $code`
 
 // command is the command line for the other machine's shell, with the names that files have there.
 func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
