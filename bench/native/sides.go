@@ -88,45 +88,20 @@ type process struct {
 	got []byte
 }
 
+// start starts a process whose name ends with its answer in hexadecimal digits.
 func start(cmd *exec.Cmd) (*process, error) {
-	var messages strings.Builder
-	cmd.Stderr = &messages
 	running, err := turns.Start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{Process: running}
-	line, err := p.Line()
-	if err == nil {
-		words := strings.Fields(line)
-		if len(words) == 0 || words[0] != "ready" {
-			err = fmt.Errorf("it printed %q", line)
-		} else {
-			p.got, err = hex.DecodeString(words[len(words)-1])
-		}
-	}
+	answer, err := hex.DecodeString(running.Name[strings.LastIndexByte(running.Name, ' ')+1:])
 	if err != nil {
-		p.close()
-		return nil, fmt.Errorf("%s: %w\n%s", cmd.Path, err, messages.String())
+		running.Stop()
+		return nil, fmt.Errorf("%s: its answer: %w", cmd.Path, err)
 	}
-	return p, nil
+	return &process{running, answer}, nil
 }
 
-func (p *process) turn(calls int) ([]float64, error) {
-	line, err := p.Ask(calls)
-	if err != nil {
-		return nil, err
-	}
-	took := make([]float64, 0, calls)
-	for _, word := range strings.Fields(line) {
-		t, err := strconv.ParseFloat(word, 64)
-		if err != nil {
-			return nil, err
-		}
-		took = append(took, t)
-	}
-	return took, nil
-}
-
-func (p *process) answer() []byte { return p.got }
-func (p *process) close()         { p.Stop() }
+func (p *process) turn(calls int) ([]float64, error) { return p.Ask(calls) }
+func (p *process) answer() []byte                    { return p.got }
+func (p *process) close()                            { p.Stop() }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/litert"
@@ -171,6 +172,5 @@ func (t times) paired(calls, percent int) float64 {
 		turn := times{t[0][at : at+calls], t[1][at : at+calls]}
 		ratios = append(ratios, turn.p(0, percent)/turn.p(1, percent))
 	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
+	return turns.Median(ratios)
 }

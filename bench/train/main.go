@@ -120,24 +120,24 @@ func keras(python string, o ours) *exec.Cmd {
 const warmUp = 12
 
 func compare(o ours, other *exec.Cmd, rounds int, seconds, floor float64) error {
-	peer, err := start(other)
+	peer, err := turns.Start(other)
 	if err != nil {
 		return fmt.Errorf("starting the other side: %w", err)
 	}
 	defer peer.Stop()
-	own, err := start(o.command())
+	own, err := turns.Start(o.command())
 	if err != nil {
 		return err
 	}
 	defer own.Stop()
 
-	fmt.Printf("training step of net D, w=%v, batch %d, on %d processors\n  ours:  %s\n  other: %s\n", o.width, o.batch, runtime.NumCPU(), own.name, peer.name)
-	steps := map[*side]int{}
-	for _, s := range []*side{own, peer} {
-		if _, err := s.run(warmUp); err != nil {
+	fmt.Printf("training step of net D, w=%v, batch %d, on %d processors\n  ours:  %s\n  other: %s\n", o.width, o.batch, runtime.NumCPU(), own.Name, peer.Name)
+	steps := map[*turns.Process]int{}
+	for _, s := range []*turns.Process{own, peer} {
+		if _, err := imagesPerSecond(s, warmUp); err != nil {
 			return err
 		}
-		speed, err := s.run(3)
+		speed, err := imagesPerSecond(s, 3)
 		if err != nil {
 			return err
 		}
@@ -145,13 +145,13 @@ func compare(o ours, other *exec.Cmd, rounds int, seconds, floor float64) error 
 	}
 	var a, b, ratios []float64
 	for i := range rounds {
-		speed := map[*side]float64{}
-		order := []*side{own, peer}
+		speed := map[*turns.Process]float64{}
+		order := []*turns.Process{own, peer}
 		if i%2 == 1 {
 			slices.Reverse(order)
 		}
 		for _, s := range order {
-			if speed[s], err = s.run(steps[s]); err != nil {
+			if speed[s], err = imagesPerSecond(s, steps[s]); err != nil {
 				return err
 			}
 		}
@@ -166,35 +166,14 @@ func compare(o ours, other *exec.Cmd, rounds int, seconds, floor float64) error 
 	return nil
 }
 
-// side is one of the two processes.
-type side struct {
-	*turns.Process
-	name string
-}
-
-// start starts a process and waits until it is ready.
-func start(cmd *exec.Cmd) (*side, error) {
-	cmd.Stderr = os.Stderr
-	process, err := turns.Start(cmd)
-	if err != nil {
-		return nil, err
+// imagesPerSecond is what a side's process answers when it is asked for so many steps.
+func imagesPerSecond(side *turns.Process, steps int) (float64, error) {
+	answer, err := side.Ask(steps)
+	if err == nil && len(answer) != 1 {
+		err = fmt.Errorf("%s answered %v", side.Name, answer)
 	}
-	line, err := process.Line()
-	name, ready := strings.CutPrefix(line, "ready ")
-	if err == nil && !ready {
-		err = fmt.Errorf("%s printed %q", cmd.Path, line)
-	}
-	if err != nil {
-		process.Stop()
-		return nil, err
-	}
-	return &side{process, name}, nil
-}
-
-func (s *side) run(steps int) (imagesPerSecond float64, err error) {
-	line, err := s.Ask(steps)
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseFloat(line, 64)
+	return answer[0], nil
 }

@@ -9,18 +9,25 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Process is such a process.
 type Process struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
+	Name string // what it says that it is when it is ready, behind "ready "
+
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	said strings.Builder // on standard error
 }
 
-// Start starts cmd, whose standard input and output it takes. Whoever starts it reads its first line, and in the end stops it.
+// Start starts cmd, whose standard input, output and error it takes, and waits until it is ready: until it prints "ready NAME". A library may
+// print on its own account before. In the end it is to be stopped.
 func Start(cmd *exec.Cmd) (*Process, error) {
+	p := &Process{cmd: cmd}
+	cmd.Stderr = &p.said
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -32,11 +39,21 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return &Process{cmd, in, bufio.NewReaderSize(out, 1<<20)}, nil
+	p.in, p.out = in, bufio.NewReaderSize(out, 1<<20)
+	for {
+		line, err := p.line()
+		if err != nil {
+			p.Stop()
+			return nil, fmt.Errorf("%s did not get ready: %w\n%s", cmd.Path, err, p.said.String())
+		}
+		if name, ok := strings.CutPrefix(line, "ready "); ok {
+			p.Name = name
+			return p, nil
+		}
+	}
 }
 
-// Line is the next line that it prints.
-func (p *Process) Line() (string, error) {
+func (p *Process) line() (string, error) {
 	line, err := p.out.ReadString('\n')
 	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%s ended early: %w", p.cmd.Path, io.ErrUnexpectedEOF)
@@ -44,12 +61,24 @@ func (p *Process) Line() (string, error) {
 	return strings.TrimSuffix(line, "\n"), err
 }
 
-// Ask tells it to do n of what it does; its line is the answer.
-func (p *Process) Ask(n int) (string, error) {
+// Ask tells it to do n of what it does. Its answer is a line of numbers.
+func (p *Process) Ask(n int) ([]float64, error) {
 	if _, err := fmt.Fprintln(p.in, n); err != nil {
-		return "", err
+		return nil, err
 	}
-	return p.Line()
+	line, err := p.line()
+	if err != nil {
+		return nil, err
+	}
+	var numbers []float64
+	for _, word := range strings.Fields(line) {
+		x, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s printed %q: %w", p.cmd.Path, word, err)
+		}
+		numbers = append(numbers, x)
+	}
+	return numbers, nil
 }
 
 // Stop ends it: it ends at the end of its input.
