@@ -26,17 +26,16 @@ import (
 // coordinate descent, which is exact about the integers and gives the same answer everywhere.
 func (c *conversion) roundWeights(n *graph.Node, data []any) error {
 	wanted, ok := c.twin[n.Out]
-	_, conv := n.Op.(graph.Conv2D)
-	if v := newView(n); !ok || conv && !v.square {
+	v := newView(n)
+	if !ok || v.Depth < v.C && !v.Depthwise { // grouped
 		return nil
 	}
 	x := make([][]int16, len(data))
 	if err := parallel(c.ctx, len(x), func(i int) { x[i] = centred(data[i], n.In[0].Type.Quant) }); err != nil {
 		return err
 	}
-	_, depthwise := n.Op.(graph.DepthwiseConv2D)
 	l := newPatches(n, x)
-	if !depthwise && l.depth > maxTaps {
+	if !v.Depthwise && l.depth > maxTaps {
 		return nil
 	}
 	w, real := n.In[1], floats(wanted.Def.In[1])
@@ -48,7 +47,7 @@ func (c *conversion) roundWeights(n *graph.Node, data []any) error {
 		return float64(s)
 	}
 	var err error
-	if most := weightMost(w.Type.DType); depthwise {
+	if most := weightMost(w.Type.DType); v.Depthwise {
 		err = l.roundChannels(c, q, real, channels, most, scale)
 	} else {
 		err = l.roundFilters(c, q, real, channels, most, scale)

@@ -10,16 +10,10 @@ import (
 // of each tap is enough to know it, for any weights.
 
 // view is the geometry of a layer with weights. A fully connected layer sees images of one pixel.
-type view struct {
-	graph.Geometry
-	depthwise, square bool // square: not grouped, each filter sees all channels
-}
+type view struct{ graph.Geometry }
 
-func newView(n *graph.Node) view {
-	var v view
+func newView(n *graph.Node) (v view) {
 	v.Geometry, _ = n.Geometry()
-	_, v.depthwise = n.Op.(graph.DepthwiseConv2D)
-	v.square = v.Depth == v.C && !v.depthwise
 	return v
 }
 
@@ -148,17 +142,10 @@ func fresh[T any](n int) []T {
 
 // response is what filter o makes of the taps' means: the sum of w * mean.
 func response[W int8 | float32](v *view, w []W, o int, mean []float64) (sum float64) {
-	if v.depthwise {
-		c := v.Group(o)
-		for tap := range v.KH * v.KW {
-			sum += float64(float64(w[tap*v.OC+o]) * mean[tap*v.C+c])
-		}
-		return sum
-	}
 	group := v.Group(o)
 	for tap := range v.KH * v.KW {
 		means := mean[tap*v.C+group:][:v.Depth]
-		for i, x := range w[(o*v.KH*v.KW+tap)*v.Depth:][:v.Depth] {
+		for i, x := range w[v.Weight(o, tap):][:v.Depth] {
 			sum += float64(float64(x) * means[i])
 		}
 	}

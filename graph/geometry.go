@@ -2,25 +2,28 @@ package graph
 
 // Geometry is how the window of an operator moves: over an input (N, H, W, C), for a result (N, OH, OW, OC), with a filter
 // (KH, KW, Depth) for each of OC channels; a pool's have depth 1 and no weights. Depth < C makes C/Depth groups: group k has the input
-// channels from k*Depth, and OC/groups of the filters. A depthwise convolution has depth 1, but the filters' channels last in memory.
+// channels from k*Depth, and OC/groups of the filters.
 type Geometry struct {
 	N, H, W, C    int
 	OH, OW, OC    int
 	KH, KW, Depth int
+	Depthwise     bool   // the filters, of depth 1, lie as (KH, KW, OC) in memory, not as (OC, KH, KW, Depth)
 	Stride        [2]int // {height, width}, as the next two
 	Dilation      [2]int
 	Before        [2]int // zeros before the data
 }
 
-// Geometry is that of a node with a window; false of any other. A FullyConnected is the 1x1 convolution of 1x1 images; the window of a
-// TransposeConv2D moves over its result, and writes where a convolution's reads.
+// Geometry returns the geometry of the node's window; ok is false if its operator has none. A FullyConnected counts as a 1x1 convolution
+// of 1x1 images. Of a TransposeConv2D, (H, W, C) are the result's and (OH, OW, OC) the input's: its window writes where a convolution's reads.
 func (n *Node) Geometry() (g Geometry, ok bool) {
 	in, out := func(i int) []int { return n.In[i].Type.Shape }, n.Out.Type.Shape
 	switch op := n.Op.(type) {
 	case Conv2D:
 		return op.geometry(in(0), out, in(1)[1], in(1)[2], in(1)[3]), true
 	case DepthwiseConv2D:
-		return op.geometry(in(0), out, in(1)[1], in(1)[2], 1), true
+		g = op.geometry(in(0), out, in(1)[1], in(1)[2], 1)
+		g.Depthwise = true
+		return g, true
 	case TransposeConv2D:
 		return op.geometry(out, in(0), in(1)[1], in(1)[2], out[3]), true
 	case Pool:
@@ -60,6 +63,14 @@ func (g *Geometry) At(axis, o, k int) (pos int, ok bool) {
 func (g *Geometry) Group(o int) int {
 	perGroup := g.OC / (g.C / g.Depth)
 	return o / perGroup * g.Depth
+}
+
+// Weight is where the weights of channel o of the result lie at tap ky*KW+kx: Depth of them, one for each input channel from Group(o) on.
+func (g *Geometry) Weight(o, tap int) int {
+	if g.Depthwise {
+		return tap*g.OC + o
+	}
+	return (o*g.KH*g.KW + tap) * g.Depth
 }
 
 // OutputAxis is the dimension of the node's weight that counts channels of the result; false if it has no weight.

@@ -11,8 +11,8 @@ type (
 	// the other dimensions one of 1, or one that is missing in front, is repeated to fit the other input's. Either input may
 	// be a constant.
 	BatchMatMul struct{ AdjX, AdjY bool }
-	// TransposeConv2D is the gradient of a Conv2D with the same window as to its input, an image of Size {height, width}:
-	// each pixel of x adds what it is times weight[o,ky,kx,i] to those that the window would have seen there.
+	// TransposeConv2D runs a Conv2D with the same window backwards: x has the shape of that convolution's result, and Size, {height, width}, is
+	// that of its input. Each x[n,y,x,i] adds itself times weight[o,ky,kx,i] to every pixel that the window would have read there.
 	TransposeConv2D struct {
 		Window
 		Size [2]int

@@ -108,7 +108,7 @@ func (c *compiler) node(n *graph.Node) (run func(), err error) {
 	return c.integer(n)
 }
 
-// weights are the node's constant operands: weight and, where it has one, bias.
+// weights are the node's constant operands: weight and bias, zeros where it has none.
 func weights[W, B any](c *compiler, n *graph.Node) (w []W, bias []B, err error) {
 	for _, v := range n.In[1:] {
 		if !v.Constant() && !c.fixed[v] {
@@ -116,8 +116,11 @@ func weights[W, B any](c *compiler, n *graph.Node) (w []W, bias []B, err error) 
 		}
 	}
 	w, ok := c.data[n.In[1]].([]W)
-	if ok && len(n.In) > 2 {
+	if len(n.In) > 2 && ok {
 		bias, ok = c.data[n.In[2]].([]B)
+	} else {
+		shape := n.Out.Type.Shape
+		bias = make([]B, shape[len(shape)-1])
 	}
 	if !ok {
 		return nil, nil, errors.New("weights and input differ in type")

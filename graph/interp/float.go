@@ -50,7 +50,7 @@ func (c *compiler) float(n *graph.Node) (func(), error) {
 type floatConv struct {
 	window
 	x      []float32 // (N, H, W, C)
-	w      []float32 // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
+	w      []float32 // as Geometry.Weight has them
 	bias   []float32 // (OC)
 	lo, hi float32   // of the fused activation
 	out    []float32 // (N, OH, OW, OC)
@@ -65,21 +65,14 @@ func (c *compiler) floatConv(n *graph.Node) (func(), error) {
 	if f.w, f.bias, err = weights[float32, float32](c, n); err != nil {
 		return nil, err
 	}
-	if f.bias == nil {
-		f.bias = make([]float32, f.OC)
-	}
-	_, depthwise := n.Op.(graph.DepthwiseConv2D)
 	switch {
-	case depthwise && (c.plain || f.OC != f.C):
-		return f.depthwiseRef, nil
-	case depthwise && hasWider && f.C >= 16:
+	case c.plain, f.Depthwise && f.OC != f.C:
+		return f.ref, nil
+	case f.Depthwise && hasWider && f.C >= 16:
 		return f.depthwiseWide(), nil
-	case depthwise:
+	case f.Depthwise:
 		return f.depthwiseRows, nil
-	case c.plain:
-		return f.convRef, nil
-	}
-	if hasWide && f.Depth == f.C {
+	case hasWide && f.Depth == f.C:
 		return f.wide(c), nil
 	}
 	return f.packed(), nil
@@ -90,9 +83,9 @@ func bounds(act graph.Activation) (lo, hi float32) {
 	return float32(l), float32(h)
 }
 
-// convRef: out[n,y,x,o] = act(sum over ky, kx, i of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] * w[o,ky,kx,i] + bias[o]),
+// ref: out[n,y,x,o] = act(sum over ky, kx, i of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] * w[o,ky,kx,i] + bias[o]),
 // g being the first channel of o's group. Taps in the padding add nothing.
-func (f *floatConv) convRef() {
+func (f *floatConv) ref() {
 	for n := range f.N {
 		for y := range f.OH {
 			for x := range f.OW {
@@ -105,35 +98,9 @@ func (f *floatConv) convRef() {
 							if !inY || !inX {
 								continue
 							}
-							in := f.x0(n, iy, ix) + f.Group(o)
-							w := ((o*f.KH+ky)*f.KW + kx) * f.Depth
+							in, w := f.x0(n, iy, ix)+f.Group(o), f.Weight(o, ky*f.KW+kx)
 							for i := range f.Depth {
 								sum += float32(f.x[in+i] * f.w[w+i])
-							}
-						}
-					}
-					f.out[f.out0(n, y, x)+o] = f.finish(sum, o)
-				}
-			}
-		}
-	}
-}
-
-// depthwiseRef: out[n,y,x,c*M+m] = act(sum over ky, kx of in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, c] * w[0,ky,kx,c*M+m]
-// + bias[c*M+m]), M being OC/C.
-func (f *floatConv) depthwiseRef() {
-	mult := f.OC / f.C
-	for n := range f.N {
-		for y := range f.OH {
-			for x := range f.OW {
-				for o := range f.OC {
-					var sum float32
-					for ky := range f.KH {
-						for kx := range f.KW {
-							iy, inY := f.At(0, y, ky)
-							ix, inX := f.At(1, x, kx)
-							if inY && inX {
-								sum += float32(f.x[f.x0(n, iy, ix)+o/mult] * f.w[(ky*f.KW+kx)*f.OC+o])
 							}
 						}
 					}

@@ -13,10 +13,8 @@ import (
 
 // hybridConv is (real) out = act(scale * sum of (q - zero) * w + bias), with q, scale and zero of the image at hand.
 type hybridConv struct {
-	window
-	x         []float32 // (N, H, W, C)
-	q         []int16   // x as integers, less the zero point
-	w         []int8    // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
+	exact               // of x as integers, less the zero point
+	real      []float32 // x (N, H, W, C)
 	scale     []float32 // (OC), of the weights
 	bias      []float32 // (OC)
 	symmetric bool      // x is quantized around 0
@@ -26,18 +24,14 @@ type hybridConv struct {
 }
 
 func (c *compiler) hybridConv(n *graph.Node) (func(), error) {
-	f := &hybridConv{x: c.data[n.In[0]].([]float32), out: c.data[n.Out].([]float32)}
-	var act graph.Activation
-	f.window, act = newWindow(n)
-	f.lo, f.hi = bounds(act)
-	var err error
-	if f.w, f.bias, err = weights[int8, float32](c, n); err != nil {
+	window, act := newWindow(n)
+	w, bias, err := weights[int8, float32](c, n)
+	if err != nil {
 		return nil, err
 	}
-	if f.bias == nil {
-		f.bias = make([]float32, f.OC)
-	}
-	f.q = make([]int16, len(f.x))
+	f := &hybridConv{real: c.data[n.In[0]].([]float32), bias: bias, out: c.data[n.Out].([]float32)}
+	f.exact = newExact(window, make([]int16, len(f.real)), w)
+	f.lo, f.hi = bounds(act)
 	alike := true
 	for o := range f.OC {
 		s, _ := n.In[1].Type.Quant.At(o)
@@ -50,15 +44,13 @@ func (c *compiler) hybridConv(n *graph.Node) (func(), error) {
 		f.byWeight = !f.symmetric
 	case graph.FullyConnected:
 		f.symmetric = !op.Asymmetric
-	case graph.DepthwiseConv2D:
-		return f.depthwise(), nil
 	}
-	return f.conv, nil
+	return f.run, nil
 }
 
 // quantize turns image n of x into integers and gives their scale.
 func (f *hybridConv) quantize(n int) (scale float32) {
-	x, q := f.x[n*len(f.x)/f.N:(n+1)*len(f.x)/f.N], f.q[n*len(f.x)/f.N:]
+	x, q := f.real[n*len(f.real)/f.N:(n+1)*len(f.real)/f.N], f.x[n*len(f.x)/f.N:]
 	lo, hi := x[0], x[0]
 	for _, v := range x {
 		lo, hi = min(lo, v), max(hi, v)
@@ -114,44 +106,14 @@ func (f *hybridConv) finish(sum int64, o int, scale float32) float32 {
 	return min(max(float32(y)+f.bias[o], f.lo), f.hi)
 }
 
-func (f *hybridConv) conv() {
-	depth := f.KH * f.KW * f.Depth
+func (f *hybridConv) run() {
 	for n := range f.N {
 		scale := f.quantize(n)
 		for y := range f.OH {
 			for x := range f.OW {
-				out := f.out[f.out0(n, y, x):][:f.OC]
-				for o := range out {
-					var acc int64
-					w := f.w[o*depth : (o+1)*depth]
-					f.runs(n, y, x, f.Group(o), func(in, length, k int) {
-						acc += dot(f.q[in:in+length], w[k:])
-					})
-					out[o] = f.finish(acc, o, scale)
-				}
-			}
-		}
-	}
-}
-
-func (f *hybridConv) depthwise() func() {
-	sum, mult := make([]int64, f.OC), f.OC/f.C
-	return func() {
-		for n := range f.N {
-			scale := f.quantize(n)
-			for y := range f.OH {
-				for x := range f.OW {
-					clear(sum)
-					f.eachTap(n, y, x, func(in, tap int) {
-						q, w := f.q[in:in+f.C], f.w[tap*f.OC:][:len(sum)]
-						for o := range sum {
-							sum[o] += int64(q[o/mult]) * int64(w[o])
-						}
-					})
-					out := f.out[f.out0(n, y, x):][:f.OC]
-					for o, s := range sum {
-						out[o] = f.finish(s, o, scale)
-					}
+				out := f.out[f.out0(n, y, x):]
+				for o, sum := range f.at(n, y, x) {
+					out[o] = f.finish(sum, o, scale)
 				}
 			}
 		}

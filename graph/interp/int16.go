@@ -45,9 +45,7 @@ func (c *compiler) int16Node(n *graph.Node) (func(), error) {
 // int16Conv is a convolution of int16: (real) out = act(x * w + bias), bias and accumulator in units of x's scale times
 // the weight's.
 type int16Conv struct {
-	window
-	x       []int16            // (N, H, W, C)
-	w       []int8             // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
+	exact
 	bias    []int64            // (OC)
 	mult    []quant.Multiplier // (OC)
 	product []float64          // in its stead, where not nil: see fullyConnected
@@ -56,13 +54,12 @@ type int16Conv struct {
 }
 
 func (c *compiler) int16Conv(n *graph.Node) (func(), error) {
-	f := &int16Conv{x: c.data[n.In[0]].([]int16), out: c.data[n.Out].([]int16)}
-	var act graph.Activation
-	f.window, act = newWindow(n)
-	var err error
-	if f.w, f.bias, err = weights[int8, int64](c, n); err != nil {
+	window, act := newWindow(n)
+	w8, bias, err := weights[int8, int64](c, n)
+	if err != nil {
 		return nil, err
 	}
+	f := &int16Conv{exact: newExact(window, c.data[n.In[0]].([]int16), w8), bias: bias, out: c.data[n.Out].([]int16)}
 	x, w, out := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	f.limit = within[int16](act, out)
 	_, fully := n.Op.(graph.FullyConnected)
@@ -77,10 +74,7 @@ func (c *compiler) int16Conv(n *graph.Node) (func(), error) {
 	if err := f.budget(); err != nil {
 		return nil, err
 	}
-	if _, depthwise := n.Op.(graph.DepthwiseConv2D); depthwise {
-		return f.depthwise(), nil
-	}
-	return f.conv, nil
+	return f.run, nil
 }
 
 // budget reports an accumulator that could leave the 48 bits that its requantization has room for.
@@ -103,23 +97,52 @@ func (f *int16Conv) finish(acc int64, o int) int16 {
 	return int16(f.limit.Clamp(f.mult[o].Apply64(acc)))
 }
 
-// conv: acc[n,y,x,o] = bias[o] + sum over the taps within the data, and i, of in[n, iy, ix, g+i] * w[o,ky,kx,i].
-func (f *int16Conv) conv() {
-	depth := f.KH * f.KW * f.Depth
+// run: out = finish(bias[o] + the exact sum).
+func (f *int16Conv) run() {
 	for n := range f.N {
 		for y := range f.OH {
 			for x := range f.OW {
-				out := f.out[f.out0(n, y, x):][:f.OC]
-				for o := range out {
-					acc, w := f.bias[o], f.w[o*depth:(o+1)*depth]
-					f.runs(n, y, x, f.Group(o), func(in, length, k int) {
-						acc += dot(f.x[in:in+length], w[k:])
-					})
-					out[o] = f.finish(acc, o)
+				out := f.out[f.out0(n, y, x):]
+				for o, sum := range f.at(n, y, x) {
+					out[o] = f.finish(f.bias[o]+sum, o)
 				}
 			}
 		}
 	}
+}
+
+// exact is what layers of int16 inputs and int8 weights sum up, which no int64 loses anything of.
+type exact struct {
+	window
+	x   []int16 // (N, H, W, C)
+	w   []int8  // as Geometry.Weight has them
+	sum []int64 // (OC), of the window at hand
+}
+
+func newExact(w window, x []int16, weights []int8) exact {
+	return exact{w, x, weights, make([]int64, w.OC)}
+}
+
+// at gives, for each o, the sum over the taps within the data of the window at (y, x) of image n, and over i, of in[n, iy, ix, g+i] * w[o,ky,kx,i],
+// g being the first channel of o's group. They hold until the next call.
+func (s *exact) at(n, y, x int) []int64 {
+	if !s.Depthwise {
+		for o := range s.sum {
+			sum, w := int64(0), s.w[s.Weight(o, 0):]
+			s.runs(n, y, x, s.Group(o), func(in, length, k int) { sum += dot(s.x[in:in+length], w[k:]) })
+			s.sum[o] = sum
+		}
+		return s.sum
+	}
+	clear(s.sum) // tap by tap over all channels, whose weights are neighbours
+	mult := s.OC / s.C
+	s.eachTap(n, y, x, func(in, tap int) {
+		x, w := s.x[in:in+s.C], s.w[s.Weight(0, tap):][:s.OC]
+		for o := range w {
+			s.sum[o] += int64(x[o/mult]) * int64(w[o])
+		}
+	})
+	return s.sum
 }
 
 // dot is the sum of x[i] * w[i], of at most 2^40 elements.
@@ -129,31 +152,6 @@ func dot(x []int16, w []int8) (sum int64) {
 		sum += int64(q) * int64(w[i])
 	}
 	return sum
-}
-
-// depthwise returns what computes, tap by tap over all channels of a pixel, acc[n,y,x,c*M+m] = bias[c*M+m] + sum over
-// the taps within the data of in[n, iy, ix, c] * w[0,ky,kx,c*M+m], M being OC/C.
-func (f *int16Conv) depthwise() func() {
-	sum, mult := make([]int64, f.OC), f.OC/f.C
-	return func() {
-		for n := range f.N {
-			for y := range f.OH {
-				for x := range f.OW {
-					copy(sum, f.bias)
-					f.eachTap(n, y, x, func(in, tap int) {
-						x, w := f.x[in:in+f.C], f.w[tap*f.OC:][:len(sum)]
-						for o := range sum {
-							sum[o] += int64(x[o/mult]) * int64(w[o])
-						}
-					})
-					out := f.out[f.out0(n, y, x):][:f.OC]
-					for o, s := range sum {
-						out[o] = f.finish(s, o)
-					}
-				}
-			}
-		}
-	}
 }
 
 // eachTap calls f for each tap that the window at (y, x) of image n has within the data: in is the offset of the pixel

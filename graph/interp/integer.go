@@ -44,7 +44,7 @@ type intConv struct {
 	window
 	x     []int8 // (N, H, W, C)
 	zeroX int32
-	w     []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC). Zero points are 0
+	w     []int8  // as Geometry.Weight has them. Zero points are 0
 	bias  []int32 // (OC)
 	output
 	out []int8 // (N, OH, OW, OC)
@@ -99,21 +99,17 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 			f.requant = append(f.requant, quant.ConvRequant(r, sx, sw, so))
 		}
 	}
-	_, depthwise := n.Op.(graph.DepthwiseConv2D)
-	if err := f.budget(depthwise); err != nil {
+	if err := f.budget(); err != nil {
 		return nil, err
 	}
 	switch {
-	case depthwise && (c.plain || f.OC != f.C):
-		return f.depthwiseRef, nil
-	case depthwise && hasWider && f.C >= 16:
+	case c.plain, f.Depthwise && f.OC != f.C:
+		return f.ref, nil
+	case f.Depthwise && hasWider && f.C >= 16:
 		return f.depthwiseWide(), nil
-	case depthwise:
+	case f.Depthwise:
 		return f.depthwiseRows(), nil
-	case c.plain:
-		return f.convRef, nil
-	}
-	if hasWide && f.Depth == f.C {
+	case hasWide && f.Depth == f.C:
 		return f.wide(c), nil
 	}
 	return f.packed(), nil
@@ -122,7 +118,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 // budget reports a channel o whose accumulator could leave int32. No term of its sum is larger than
 // |w| * max(127 - zeroX, zeroX + 128), so neither the sum nor any partial sum, whatever the order, exceeds
 // |bias[o]| + that bound added up. (With |w| <= 127 and no bias, depths up to 66,000 pass whatever the weights are.)
-func (f *intConv) budget(depthwise bool) error {
+func (f *intConv) budget() error {
 	most := int64(max(quant.Int8Max-f.zeroX, f.zeroX-quant.Int8Min))
 	// Few layers need a look at their weights: with all of them at -128 the sum would still fit beside any of the biases.
 	taps := int64(len(f.w) / f.OC)
@@ -131,30 +127,24 @@ func (f *intConv) budget(depthwise bool) error {
 	}) {
 		return nil
 	}
-	sum := make([]int64, f.OC)
-	if depth := len(f.w) / f.OC; depthwise {
-		for i, w := range f.w {
-			sum[i%f.OC] += most * max(int64(w), -int64(w))
-		}
-	} else {
-		for o := range sum {
-			for _, w := range f.w[o*depth : (o+1)*depth] {
-				sum[o] += most * max(int64(w), -int64(w))
+	for o, b := range f.bias {
+		sum := max(int64(b), -int64(b))
+		for tap := range f.KH * f.KW {
+			for _, w := range f.w[f.Weight(o, tap):][:f.Depth] {
+				sum += most * max(int64(w), -int64(w))
 			}
 		}
-	}
-	for o, b := range f.bias {
-		if sum[o]+max(int64(b), -int64(b)) > math.MaxInt32 {
+		if sum > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}
 	return nil
 }
 
-// convRef: acc[n,y,x,o] = bias[o] + sum over ky, kx, i of (in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] - zeroX) *
+// ref: acc[n,y,x,o] = bias[o] + sum over ky, kx, i of (in[n, y*sy-py+ky*dy, x*sx-px+kx*dx, g+i] - zeroX) *
 // w[o,ky,kx,i], g being the first channel of o's group; taps in the padding add nothing, which is to say that they see
 // real 0. out = clamp(requant(acc) + zero).
-func (f *intConv) convRef() {
+func (f *intConv) ref() {
 	for n := range f.N {
 		for y := range f.OH {
 			for x := range f.OW {
@@ -167,34 +157,9 @@ func (f *intConv) convRef() {
 							if !inY || !inX {
 								continue
 							}
-							in := f.x0(n, iy, ix) + f.Group(o)
-							w := ((o*f.KH+ky)*f.KW + kx) * f.Depth
+							in, w := f.x0(n, iy, ix)+f.Group(o), f.Weight(o, ky*f.KW+kx)
 							for i := range f.Depth {
 								acc += (int32(f.x[in+i]) - f.zeroX) * int32(f.w[w+i])
-							}
-						}
-					}
-					f.out[f.out0(n, y, x)+o] = f.finish(acc, o)
-				}
-			}
-		}
-	}
-}
-
-// depthwiseRef: as convRef, but acc[n,y,x,c*M+m] sums (in[n, ..., c] - zeroX) * w[0,ky,kx,c*M+m], M being OC/C.
-func (f *intConv) depthwiseRef() {
-	mult := f.OC / f.C
-	for n := range f.N {
-		for y := range f.OH {
-			for x := range f.OW {
-				for o := range f.OC {
-					acc := f.bias[o]
-					for ky := range f.KH {
-						for kx := range f.KW {
-							iy, inY := f.At(0, y, ky)
-							ix, inX := f.At(1, x, kx)
-							if inY && inX {
-								acc += (int32(f.x[f.x0(n, iy, ix)+o/mult]) - f.zeroX) * int32(f.w[(ky*f.KW+kx)*f.OC+o])
 							}
 						}
 					}

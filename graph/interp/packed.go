@@ -2,7 +2,7 @@ package interp
 
 // Faster kernels, the same bits. A convolution keeps the sums of eight output channels in registers while it walks over
 // the taps; its weights are repacked at New so that the walk reads them in order. A float32 sum still has its terms in
-// the order of convRef, and int32 sums are exact in any order.
+// the order of ref, and int32 sums are exact in any order.
 
 // lanes is the number of output channels computed together.
 const lanes = 8
@@ -72,7 +72,7 @@ func (g *window) runs(n, y, x, c0 int, dot func(in, length, k int)) {
 	}
 }
 
-// packed returns convRef's faster equal.
+// packed returns ref's faster equal.
 func (f *floatConv) packed() func() {
 	depth := f.KH * f.KW * f.Depth
 	packed := make([]float32, f.panelCount()*depth*lanes)
@@ -118,7 +118,7 @@ func dotFloat(sum *[lanes]float32, x, w []float32) {
 	sum[4], sum[5], sum[6], sum[7] = s4, s5, s6, s7
 }
 
-// packed returns convRef's faster equal. One 64-bit multiplication serves two output channels: with a + b*2^32 for
+// packed returns ref's faster equal. One 64-bit multiplication serves two output channels: with a + b*2^32 for
 // their weights, x*(a + b*2^32) adds x*a to the low and x*b to the high half of a 64-bit sum. The halves interfere only
 // by the borrow of a negative low half, which unpair takes back; each fits an int32, as budget has proved.
 func (f *intConv) packed() func() {
@@ -171,7 +171,7 @@ func dotInt(sum *[lanes / 2]int64, x []int8, w [][lanes / 2]int64, zero int64) {
 	sum[0], sum[1], sum[2], sum[3] = s0, s1, s2, s3
 }
 
-// depthwiseRows is depthwiseRef for a multiplier of 1, tap by tap over all channels of a pixel.
+// depthwiseRows is ref for a multiplier of 1, tap by tap over all channels of a pixel.
 func (f *floatConv) depthwiseRows() {
 	for n := range f.N {
 		for y := range f.OH {
@@ -198,7 +198,7 @@ func (f *floatConv) depthwiseRows() {
 	}
 }
 
-// depthwiseRows is depthwiseRef for a multiplier of 1, tap by tap over all channels of a pixel.
+// depthwiseRows is ref for a multiplier of 1, tap by tap over all channels of a pixel.
 func (f *intConv) depthwiseRows() func() {
 	sum := make([]int32, f.C)
 	return func() {

@@ -68,9 +68,6 @@ func (c *compiler) transposeConv(n *graph.Node) (func(), error) {
 	out := c.data[n.Out].([]float32)
 	g := new(window)
 	g.Geometry, _ = n.Geometry()
-	if bias == nil {
-		bias = make([]float32, g.C)
-	}
 	return func() { g.scatter(x, w, bias, out) }, nil
 }
 

@@ -52,7 +52,7 @@ func (c *compiler) avx2Conv(f *conv) work {
 	if c.rounding != quant.Float32 || !f.unclamped() {
 		return nil
 	}
-	if f.depthwise {
+	if f.Depthwise {
 		return c.avx2Depthwise(f, c.avx2Depthwise3x3)
 	}
 	in, ok := c.wordImage(f)
@@ -67,7 +67,7 @@ func (c *compiler) avxvnniConv(f *conv) work {
 	if c.rounding != quant.Float32 || !f.unclamped() {
 		return nil
 	}
-	if f.depthwise {
+	if f.Depthwise {
 		return c.avx2Depthwise(f, c.avxvnniDepthwise3x3)
 	}
 	if f.x.stride%pixelStep == 0 && (f.C >= 16 || f.KW == 1 || f.Depth < f.C) {

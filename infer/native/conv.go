@@ -14,10 +14,9 @@ type conv struct {
 	*output
 	x, out    *buffer
 	padding   *buffer // what taps in the padding see; nil where there are none
-	depthwise bool
 	inputZero byte    // x's zero point, as a byte of x
 	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedConv has done it
-	weights   []int8  // (OC, KH, KW, depth); of a depthwise one (1, KH, KW, OC)
+	weights   []int8  // as Geometry.Weight has them
 	bias      []int32 // (OC)
 	most      []int64 // (OC): a bound of the sums' absolute values
 }
@@ -57,7 +56,6 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	}
 	_, zero := x.Type.Quant.At(0)
 	f.inputZero, f.inputFlip = byte(zero)^flip, flip
-	_, f.depthwise = n.Op.(graph.DepthwiseConv2D)
 	if err := f.bound(); err != nil {
 		return nil, err
 	}
@@ -91,13 +89,13 @@ const maxTable = 1 << 24
 func (f *conv) bound() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
 	f.most = make([]int64, f.OC)
-	if f.depthwise {
+	if f.Depthwise {
 		for i, w := range f.weights {
 			f.most[i%f.OC] += int64(max(int32(w), -int32(w)))
 		}
 	}
 	for o, b := range f.bias {
-		if size := len(f.weights) / f.OC; !f.depthwise {
+		if size := len(f.weights) / f.OC; !f.Depthwise {
 			sum := 0
 			for _, w := range f.weights[o*size:][:size] {
 				sum += max(int(w), -int(w))
@@ -131,10 +129,10 @@ func (f *conv) locate(pixel int) int32 {
 func (f *conv) sees(x *buffer) access {
 	cut := f.out.cut
 	switch {
-	case f.depthwise && f.OC == f.C && len(cut.pixels) == 2:
+	case f.Depthwise && f.OC == f.C && len(cut.pixels) == 2:
 		cut.pixels = []int{0, x.pixels}
 		return access{x, cut}
-	case !f.depthwise && f.taps() == 1 && f.pixels() == x.pixels && !f.outside() && len(cut.channels) == 2:
+	case !f.Depthwise && f.taps() == 1 && f.pixels() == x.pixels && !f.outside() && len(cut.channels) == 2:
 		cut.channels = []int{0, f.C}
 		return access{x, cut}
 	}

@@ -34,8 +34,8 @@ func (c *compiler) armConv(f *conv) work {
 	if c.rounding != quant.Float32 {
 		return nil
 	}
-	apart := f.x.stride%pixelStep == 0 && f.depthwise && f.OC == f.C // each channel is made of one
-	dense := f.Depth == f.C && !f.depthwise                          // of all
+	apart := f.x.stride%pixelStep == 0 && f.Depthwise && f.OC == f.C // each channel is made of one
+	dense := f.Depth == f.C && !f.Depthwise                          // of all
 	switch {
 	case apart && f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2:
 		return c.depthwise3x3(f)

@@ -15,11 +15,7 @@ func (c *compiler) tapConv(f *conv) work {
 		},
 		func(m, tap int) int32 { return f.locate(f.input(m, tap/f.KW, tap%f.KW)) },
 		func(o, tap int) (from int, w []int8) {
-			at := (o*f.taps() + tap) * f.Depth
-			if f.depthwise {
-				at = tap*f.OC + o
-			}
-			return f.Group(o), f.weights[at:][:f.Depth]
+			return f.Group(o), f.weights[f.Weight(o, tap):][:f.Depth]
 		})
 }
 

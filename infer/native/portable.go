@@ -12,7 +12,7 @@ import (
 
 // portable returns the convolution in Go.
 func (c *compiler) portable(f *conv) work {
-	if f.depthwise {
+	if f.Depthwise {
 		return c.portableDepthwise(f)
 	}
 	c.pad(f, f.C)
