@@ -21,6 +21,9 @@ rows=( # name, flags, and the row that teaches it
   "D-w0.5-nomid-taught|--net D --width 0.5 --no-mid-relu|C-w1-teacher"
   "D-w1-nomid-taught|--net D --no-mid-relu|C-w1-teacher"
 )
+for name in "$@"; do
+  printf '%s\n' "${rows[@]%%|*}" | grep -qxF -- "$name" || { echo "no row $name; there are: ${rows[*]%%|*}" >&2; exit 2; }
+done
 mkdir -p "$out"
 finished=()
 for row in "${rows[@]}"; do

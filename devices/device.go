@@ -57,5 +57,5 @@ func List(ctx context.Context, probers ...Prober) (Report, error) {
 	for _, p := range probers {
 		r.Devices = append(r.Devices, p.Devices()...)
 	}
-	return r, nil
+	return r, ctx.Err() // to try a device may take a minute
 }

@@ -3,6 +3,7 @@ package devices
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"reflect"
@@ -124,5 +125,21 @@ func TestList(t *testing.T) {
 	}
 	if r, err = List(t.Context()); err != nil || r.Devices == nil {
 		t.Errorf("without probers: %v, error %v: JSON wants an empty list", r.Devices, err)
+	}
+}
+
+// interrupted is a prober that is interrupted while it looks.
+type interrupted struct{ stop context.CancelFunc }
+
+func (p interrupted) Devices() []Device {
+	p.stop()
+	return []Device{{Name: "gpu"}}
+}
+
+// An interrupt while devices are tried is no finding about them.
+func TestListInterrupted(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	if _, err := List(ctx, interrupted{stop}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -39,15 +39,15 @@ type BenchRow struct {
 	Accuracy    infer.Accuracy   `json:"accuracy"`
 	Right       []bool           `json:"-"`                   // of the images that accuracy is about, those classified right
 	DropPoints  float64          `json:"drop_points"`         // percentage points of top-1 below the first row's
-	DropCI95    *[2]float64      `json:"drop_ci95,omitempty"` // 95 % interval of DropPoints, image by image; null of the first row
+	DropCI95    *[2]float64      `json:"drop_ci95,omitempty"` // 95 % interval of DropPoints, image by image; left out of the first row
 	Latency     infer.Latency    `json:"latency_us"`
 	Around      infer.Around     `json:"around_us"`                // what an image takes besides a call
 	Percentiles []float64        `json:"percentiles_us,omitempty"` // of the latency: 0 to 100 %
 	SpeedUp     float64          `json:"speed_up"`                 // the first row's median over this one's
-	SpeedUpCI   *[2]float64      `json:"speed_up_ci95,omitempty"`  // paired bootstrap interval; null of the first row
+	SpeedUpCI   *[2]float64      `json:"speed_up_ci95,omitempty"`  // paired bootstrap interval; left out of the first row
 	InitUS      float64          `json:"init_us"`
 	MemoryBytes int64            `json:"memory_bytes,omitempty"` // what opening and running the model adds to a process, at its peak; 0 is unknown
-	Verified    *infer.Agreement `json:"verified,omitempty"`     // null where the reference cannot run the model
+	Verified    *infer.Agreement `json:"verified,omitempty"`     // left out where the reference cannot run the model
 	Notes       []string         `json:"notes,omitempty"`        // why the row is not to be trusted
 	Profile     *infer.Profile   `json:"profile,omitempty"`
 
@@ -253,13 +253,16 @@ func (b Bench) Text(w io.Writer) {
 	}
 }
 
+// markdownText keeps a text within its cell or line, and what looks like a tag in it from being one.
+var markdownText = strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
+
 // Markdown writes the comparison as a table of GitHub's flavour.
 func (b Bench) Markdown(w io.Writer) error {
 	columns := b.forPeople()
 	var lines []string
 	row := func(cells []string) {
 		for i, c := range cells {
-			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(c)
+			cells[i] = markdownText.Replace(c)
 		}
 		lines = append(lines, "| "+strings.Join(cells, " | ")+" |")
 	}
@@ -275,7 +278,7 @@ func (b Bench) Markdown(w io.Writer) error {
 	}
 	lines = append(lines, "")
 	for _, line := range b.conditions() {
-		lines = append(lines, "- "+line)
+		lines = append(lines, "- "+markdownText.Replace(line))
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err

@@ -106,6 +106,13 @@ func TestQuantizationPictures(t *testing.T) {
 	}
 }
 
+// Names come from files that anyone made: XML has no form for some of what may be in them.
+func TestXMLText(t *testing.T) {
+	if got, want := xmlText("a\x01<\xffb\n"), "a\ufffd&lt;\ufffdb\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestQuantizationPageInBrowser(t *testing.T) {
 	b := newBrowser(t)
 	dom, console, img := b.open(t, htmlOf(t, conversion().HTML), "--blink-settings=preferredColorScheme=1")

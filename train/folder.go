@@ -139,7 +139,12 @@ func LoadConfig(dir string) (Config, error) {
 
 // LoadRecord returns all that config.json in a run's folder says. Without a run there the error wraps ErrNoRun.
 func LoadRecord(dir string) (r Record, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, configFile))
+	const most = 1 << 20
+	path := filepath.Join(dir, configFile)
+	if s, err := os.Stat(path); err == nil && (!s.Mode().IsRegular() || s.Size() > most) { // a run may come from anyone
+		return r, fmt.Errorf("train: %s: not a file of at most %d bytes: %w", path, most, ErrNoRun)
+	}
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("train: %s: %w", dir, ErrNoRun)
 	}

@@ -34,7 +34,7 @@ machine's good and bad moments. Speed-up and drop are against the first row.`,
 		Flags: append(append([]cli.Flag{
 			dataFlag("images for accuracy (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
-			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
+			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` images, spread evenly over the split"},
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`LIST` of names, comma-separated"},
 			&cli.StringFlag{Name: "threads", Value: "1", Usage: "`LIST` of thread counts, comma-separated"},
 			&cli.IntFlag{Name: "verify", Value: 100, Usage: "compare the answers to `N` of the images with the reference interpreter's; 0 leaves it out"},

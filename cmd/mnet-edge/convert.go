@@ -450,7 +450,7 @@ func test(c *cli.Context, encoded []byte, set *dataset.Set) (infer.Evaluation, e
 	if err != nil {
 		return fail(withHint(err, "to compare no answers: --eval 0"))
 	}
-	return infer.Evaluate(c.Context, m, s, images, infer.MeasureOptions{})
+	return infer.Evaluate(c.Context, m, s, shown(c, images, set.Test.N, "test images"), infer.MeasureOptions{})
 }
 
 func printConversion(c *cli.Context, r report.Convert, result *convert.Result) {

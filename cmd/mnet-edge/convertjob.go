@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -241,8 +240,8 @@ func card(input string, c *model.Checkpoint) string {
 	if _, tested := c.Metrics["test_top1"]; !tested {
 		return ""
 	}
-	b, err := os.ReadFile(filepath.Join(runFolder(input), "card.md"))
-	if err != nil || len(b) > maxCard || !utf8.Valid(b) {
+	b, err := readFile(filepath.Join(runFolder(input), "card.md"), maxCard, "64 KiB")
+	if err != nil || !utf8.Valid(b) {
 		return ""
 	}
 	return string(b)

@@ -120,6 +120,9 @@ func (p tried) Devices() []devices.Device {
 	for i := range ds {
 		if d := &ds[i]; d.Available && foreign(d.Name) && d.Name != "external" {
 			v, err := probeTiny(p.ctx, d.Name)
+			if p.ctx.Err() != nil {
+				break
+			}
 			if err != nil {
 				v.Refused = oneLine(err)
 			}

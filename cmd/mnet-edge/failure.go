@@ -25,7 +25,7 @@ func fail(err error, args []string, stdout, stderr io.Writer) int {
 	if errors.As(err, &remote) { // the other machine has said it
 		return int(remote)
 	}
-	f := failureDetail{Code: exitCode(err), Message: oneLine(err), Hint: hintFor(err)}
+	f := failureDetail{Code: exitCode(err), Message: oneLine(err), Hint: plain(hintFor(err))}
 	fmt.Fprintf(stderr, "mnet-edge: %s\n", f.Message)
 	if f.Hint != "" {
 		fmt.Fprintf(stderr, "hint: %s\n", f.Hint)

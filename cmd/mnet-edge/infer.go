@@ -37,7 +37,7 @@ func inferCommand() *cli.Command {
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},
 			dataFlag("measure accuracy and latency on these images"),
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
-			&cli.IntFlag{Name: "limit", Usage: "take `N` images, spread evenly over the split"},
+			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` images, spread evenly over the split"},
 			&cli.BoolFlag{Name: "profile", Usage: "where the time of a call goes, operator by operator"},
 			jsonFlag(),
 		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0, 0)...),

@@ -33,6 +33,14 @@ func specFlags() []cli.Flag {
 	}
 }
 
+// specFlagNames are the names of specFlags.
+func specFlagNames() (names []string) {
+	for _, f := range specFlags() {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
 // specFromFlags is the spec of a net with the flags of specFlags applied; the number of classes keeps its default.
 func specFromFlags(c *cli.Context, net string) (model.Spec, error) {
 	s := model.DefaultSpec(model.Net(strings.ToUpper(net)))
@@ -82,6 +90,8 @@ func inspectCommand() *cli.Command {
 					return err
 				}
 				return inspectNet(c.App.Writer, spec, c.Bool("json"))
+			case anySet(c, specFlagNames()...):
+				return usagef("flags about a net go with inspect C, D or P; %s is what it is", what)
 			case strings.HasSuffix(what, ".tflite") || what == builtin.Name:
 				return inspectModel(c.App.Writer, what, c.Bool("json"))
 			}
@@ -196,7 +206,11 @@ func runRows(t report.Table, r train.Record) {
 	for _, name := range sortedKeys(r.Versions) {
 		t.Row("version", name+" "+r.Versions[name])
 	}
-	t.Row("command", "mnet-edge "+strings.Join(r.Args, " "))
+	words := []string{"mnet-edge"}
+	for _, arg := range r.Args {
+		words = append(words, word(arg))
+	}
+	t.Row("command", strings.Join(words, " "))
 }
 
 // inspectModel prints the graph and the lint, or its summary as JSON.

@@ -73,6 +73,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &plainWriter{to: stdout}
 	app := newApp(stdin, out, stderr)
 	err := app.RunContext(ctx, intersperse(app, args))
+	if exit := cli.ExitCoder(nil); errors.As(err, &exit) { // the library's own, about the command line
+		err = usageError{err}
+	}
 	if err = cmp.Or(err, out.err); err == nil {
 		return exitOK
 	}

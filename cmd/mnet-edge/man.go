@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -15,6 +16,9 @@ func manCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("man takes no argument: %q", c.Args().First())
+			}
+			for _, command := range c.App.VisibleCommands() { // the page has no other place for what these say
+				command.UsageText = strings.TrimSpace(fmt.Sprintf("%s [options] %s", command.HelpName, command.ArgsUsage)) + "\n\n" + command.Description
 			}
 			page, err := c.App.ToManWithSection(1)
 			if err != nil {

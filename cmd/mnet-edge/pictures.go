@@ -61,8 +61,9 @@ func picturesAt(arg string) ([]string, error) {
 func picturesBelow(dir string) ([]string, error) {
 	endings := []string{".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		switch hidden := strings.HasPrefix(entry.Name(), ".") && path != dir; {
+	root := dir + string(filepath.Separator) // with it a link to a folder is the folder
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch hidden := strings.HasPrefix(filepath.Base(path), ".") && path != root; {
 		case err != nil:
 			return err
 		case entry.IsDir() && hidden:

@@ -18,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"mnet-edge/builtin"
+	"mnet-edge/dataset"
 	"mnet-edge/report"
 )
 
@@ -154,7 +155,7 @@ func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
 		case "data":
 			info, statErr := os.Stat(value)
 			switch {
-			case statErr != nil: // a name, such as cifar10: the other machine knows it or says that it does not
+			case statErr != nil, slices.Contains(dataset.Names, value): // the other machine knows it or says that it does not
 			case info.IsDir():
 				err = usagef("--data %s is a folder; the other machine takes a .zip of it", value)
 			default:

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,6 +57,7 @@ func (s *imageSets) of(m *openedModel) (images scoredImages, err error) {
 		}
 		return images, err
 	}
+	images.all = shown(s.c, images.all, images.split.N, m.path)
 	images.first = make([]byte, m.Input.Type.Bytes())
 	return images, m.Preprocess(images.first, images.split.Image(0))
 }
@@ -119,6 +121,29 @@ func evaluationImages(m *infer.Model, set *dataset.Set, split *dataset.Split) (i
 			}
 		}
 	}, nil
+}
+
+// shown is images with a bar that says how many are done. It is drawn between the calls, whose times it is no part of, ten times a second at most.
+func shown(c *cli.Context, images iter.Seq2[[]byte, int], total int, what string) iter.Seq2[[]byte, int] {
+	return func(yield func([]byte, int) bool) {
+		b := newBar(c, total)
+		if b == nil {
+			images(yield)
+			return
+		}
+		defer b.finish()
+		done, drawn := 0, time.Time{}
+		for rgb, class := range images {
+			if now := time.Now(); now.Sub(drawn) > 100*time.Millisecond {
+				b.set(done, what)
+				drawn = now
+			}
+			done++
+			if !yield(rgb, class) {
+				return
+			}
+		}
+	}
 }
 
 // inputsOf are a split's images as the model takes them.

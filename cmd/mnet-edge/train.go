@@ -35,12 +35,12 @@ func trainCommand() *cli.Command {
 		}, append(specFlags(),
 			&cli.StringFlag{Name: "preset", Value: train.PresetFast, Usage: "`NAME` of the recipe: fast, or seed (the source's 200 epochs)"},
 			&cli.PathFlag{Name: "recipe", Usage: "`FILE` of JSON with what to change of the preset: {\"name\": \"mine\", \"momentum\": 0.95}, named as in a run's config.json"},
-			&cli.IntFlag{Name: "epochs", Usage: "`N` passes over the training images (default: the preset's)"},
-			&cli.IntFlag{Name: "batch", Usage: "`N` images a step (default: the preset's)"},
-			&cli.Float64Flag{Name: "lr", Usage: "`F`: the highest learning rate (default: the preset's)"},
+			&cli.IntFlag{Name: "epochs", DefaultText: "the preset's", Usage: "`N` passes over the training images"},
+			&cli.IntFlag{Name: "batch", DefaultText: "the preset's", Usage: "`N` images a step"},
+			&cli.Float64Flag{Name: "lr", DefaultText: "the preset's", Usage: "`F`: the highest learning rate"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`N` fixes initial weights, validation split, order and augmentation"},
 			&cli.Float64Flag{Name: "val-fraction", Value: 0.1, Usage: "hold out the share `F` of the training images, at most 5,000 of them, to choose the best epoch by"},
-			&cli.IntFlag{Name: "limit", Usage: "take `N` training and N test images, spread evenly over their split"},
+			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` training and N test images, spread evenly over their split"},
 			&cli.StringFlag{Name: "backend", Value: train.BackendAuto, Usage: "`auto`, xla, cuda or go"},
 			&cli.IntFlag{Name: "devices", DefaultText: "2 of a CPU's, 1 of any other and with --qat", Usage: "`N` of the backend's devices that share each batch; it must divide --batch"},
 			&cli.BoolFlag{Name: "test-flip", Usage: "test each image together with its mirror image too, beside the test proper"},
@@ -136,7 +136,7 @@ func trainConfig(c *cli.Context) (train.Config, string, error) {
 		TestFlip: c.Bool("test-flip"), From: absolute(c.String("from")), Teachers: allAbsolute(c.StringSlice("teacher")), Out: c.String("out"), Data: absolute(data), Args: os.Args[1:],
 	}
 	if file := c.Path("recipe"); file != "" {
-		if config.Changes, err = os.ReadFile(file); err != nil {
+		if config.Changes, err = readFile(file, 1<<20, "1 MiB"); err != nil {
 			return config, "", err
 		}
 	}
