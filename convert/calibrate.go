@@ -136,8 +136,8 @@ type level struct {
 	values  []*histogram
 }
 
-// countedValues is how many values of an activation are counted one by one. Where there are more, so many times as many, the counts
-// take a stretch of values in turn; the smallest and the largest are always those of all. Histograms have a few thousand bins.
+// countedValues is about how many values of an activation are counted. If there are k times as many, each sample contributes every k-th stretch
+// of 64. The smallest and the largest always come from all values. Histograms have a few thousand bins.
 const countedValues = 1 << 18
 
 // observed is the observation that the recipe's ranges rest on: in a trial, and where a trial made it already, one made before.
@@ -156,9 +156,9 @@ func (c *conversion) observed() (*observation, error) {
 	return o, err
 }
 
-// look is a trial's observation, which may serve any recipe. Where it looks at all samples it takes ranges from those that are not held
-// out, and leaves those of all to the conversion that follows. A range from the smallest to the largest value grows with each sample:
-// that of a few would clip what others hold, and flatter itself on the rest.
+// look is a trial's observation, good for any recipe. Ranges come only from samples that are not held out: a range from the smallest to the
+// largest value of few samples clips what others hold, and a trial must see that. If all samples were observed, the observation over all is
+// kept for the conversion that follows.
 func (c *conversion) look() (*observation, error) {
 	if c.all == nil {
 		return c.observe(gathering{counts: true, taps: true})

@@ -125,8 +125,8 @@ func choose(c *conversion) error {
 	return nil
 }
 
-// step tries what candidates say of choices that are open, and gives that if it leaves less than the share of the error of the best so far,
-// else the best so far.
+// step tries best's recipe with the candidates' choices, where the user left them open. It returns that trial if its error is below share times
+// best's; otherwise, or if the budget does not allow it, best.
 func (t *trials) step(best *tried, share float64, candidates ...candidate) (*tried, error) {
 	r := best.Recipe
 	var made []candidate

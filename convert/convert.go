@@ -85,7 +85,7 @@ type conversion struct {
 	recipe      Recipe
 	samples     [][]float32
 	peaks       [][]float32                   // of them, for equalization
-	all         [][]float32                   // in a trial: the samples that it looks at, those held out apart; else nil
+	all         [][]float32                   // every sample, held-out ones too, if a trial observes all of them in one pass; nil: it observes samples
 	float       *graph.Graph                  // the network as calibrated, before it becomes integers
 	twin        map[*graph.Value]*graph.Value // in float, of a value of g
 	calibration *Calibration

@@ -44,9 +44,8 @@ func (r *run) heldOutAlike(c *model.Checkpoint) bool {
 	return c.State["seed"] == strconv.FormatUint(r.c.Seed, 10) && int(c.Metrics["val_n"]) == r.val.N
 }
 
-// begin is drawn, the initial weights of a run, with those it is to begin with in their place. If these are for other classes, the last layer
-// keeps its draw: what finds edges and wheels is of use for any picture (Yosinski et al., "How transferable are features in deep neural
-// networks?", 2014).
+// begin returns a run's first weights: drawn or, with Config.From, that run's. If that run knew other classes, the last layer stays as drawn:
+// what finds edges and wheels is of use for any picture (Yosinski et al., "How transferable are features in deep neural networks?", 2014).
 func (r *run) begin(drawn model.Weights) model.Weights {
 	if r.from == nil {
 		return drawn

@@ -181,8 +181,9 @@ func parameters(g *Graph, params []param, owner string, dtype dtypes.DType) map[
 }
 
 // buildStep is one step of training: the loss's gradient by every trainable weight, and the recipe's update of each with it.
-// Inputs: pixels, labels, of several devices their number, rate, each teacher's weights or its logits, the weights, the momenta. Outputs: the mean loss, the
-// number of hits, then the new weights and the new momenta in the inputs' order.
+//
+//	inputs   pixels, labels, the device's number if there are several, rate, each teacher's weights or logits, weights, momenta
+//	outputs  mean loss, number of hits, weights, momenta
 func (t *trainer) buildStep(g *Graph, pixels, labels *Node) []*Node {
 	return t.buildStepBy(t.gradients, g, pixels, labels)
 }

@@ -27,8 +27,7 @@ type teacher struct {
 	state  [][]compute.Buffer // the weights, one a param, on each device the same
 }
 
-// share is the part of a device's images, the first of them and the one behind the last, that the teacher with number i is asked about, and how
-// many of these, the first ones, as in a mirror.
+// share returns which of a device's images teacher i is asked about, [from, to), and how many of these, from the first on, it sees mirrored.
 func (t *trainer) share(i, images int) (from, to, mirrored int) {
 	k := len(t.teachers)
 	if from, to = i*images/k, (i+1)*images/k; t.recipe.Flip != FlipNone {

@@ -30,8 +30,8 @@ func gather[T any](x, out []T, from []int) func() {
 	}
 }
 
-// sources are the places in x of a node's elements. All these operators take of a dimension what they take of it
-// whatever the others' index; most in equal steps, if a dimension counts as the several that it is made of.
+// sources gives, for each element of the node's result, its place in x. Every dimension of the result selects on its own, so a place is a sum
+// of one term a dimension; for most operators that term is index*step, once a dimension like H is divided into (H/Block, Block).
 func (c *compiler) sources(n *graph.Node) []int {
 	x, out := n.In[0].Type.Shape, n.Out.Type.Shape
 	step := graph.Strides(x)

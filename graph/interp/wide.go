@@ -96,7 +96,7 @@ func interleave[X, W int8 | int16 | float32](to []X, filters [][]W, unit int) {
 	}
 }
 
-// deepen is a filter whose taps have that many weights with zeros behind each.
+// deepen pads each tap of a filter with zeros, from from weights to to.
 func deepen[W any](filter []W, from, to int) []W {
 	deeper := make([]W, len(filter)/from*to)
 	for tap := range len(filter) / from {

@@ -25,7 +25,7 @@ func (c cut) equal(other cut) bool {
 // largest is how many elements the largest part has.
 func (c cut) largest() int { return largestOf(c.pixels) * largestOf(c.channels) }
 
-// span is from first to last, without that.
+// span is the half-open range [first, last).
 type span struct{ first, last int }
 
 // spans are the ranges between some places.
@@ -112,9 +112,9 @@ func (c *compiler) channels(n int) []int {
 // other.
 const far = 8
 
-// byChannels reports whether the threads share the channels of n rather than its rows. If one is uneven, it is the other; else
-// what takes less time to read: by channels, each has all of the input, and by rows all weights. A depthwise convolution does
-// as what reads it.
+// byChannels reports whether the threads share the channels of n rather than its rows. If the largest part of one way is over 10 % larger, the
+// other is taken. Otherwise reading decides: by channels every thread reads all of the input, by rows all of the weights. A depthwise
+// convolution follows the convolution that reads it.
 func (c *compiler) byChannels(n *graph.Node) bool {
 	lines, channels := c.cuts(n)
 	if one, other := lines.largest(), channels.largest(); 10*max(one, other) > 11*min(one, other) {
@@ -145,7 +145,7 @@ func (c *compiler) like(out, x *buffer) cut {
 	return cut{c.even(out.pixels, step), []int{0, out.channels}}
 }
 
-// access is what a phase reads: of a buffer, each thread only what it has of it by a cut; if that is none, any of it.
+// access is a buffer that a phase reads. With a cut, each thread reads its own part only; without, any thread may read any of it.
 type access struct {
 	*buffer
 	cut cut

@@ -1,8 +1,7 @@
 package native
 
-// kernels are what a family computes otherwise than in portable Go. A field may be nil, and a function may return nil for
-// what it has no kernel for: the portable code stands in. What they return is called once a run; what depends on where
-// buffers lie, they leave to compiler.late.
+// kernels is what a family computes faster than portable Go; a field that is nil, or a function that returns nil, has no kernel for it. The
+// functions run once, when a plan is made, and return the work of each run; whatever needs the buffers' addresses goes into compiler.late.
 type kernels struct {
 	family Family
 	runs   func() bool // on this processor

@@ -123,8 +123,8 @@ type compiler struct {
 	step, end int
 	buffers   map[*graph.Value]*buffer
 	all       []*buffer
-	afforded  int                          // of all, those in size
-	size      int                          // of their memory, without zeros
+	afforded  int                          // how many of all are counted in size
+	size      int                          // bytes of memory that these take
 	tables    int                          // bytes of tables of offsets
 	zeros     map[byte]*buffer             // constant inputs of the taps in the padding, by their byte
 	pads      map[*graph.Value]*graph.Node // pads that their reader takes upon itself
