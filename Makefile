@@ -81,8 +81,8 @@ bench-arm64: ## instructions an inference on a Pi's processors, native and XNNPA
 bench: native ## what the XNNPACK delegate is worth, net D at width 1
 	$(GO) test $(TAGS) -run '^$$' -bench . -benchtime 400x ./bench/delegates
 
-bench-overhead: native ## Invoke through go-tflite against the same library called from C
-	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -L$(NATIVE) -ltensorflowlite_c '-Wl,-rpath,$(CURDIR)/$(NATIVE)'
+bench-overhead: build ## Invoke through go-tflite against the same library called from C
+	@mkdir -p bin && $(CC) -O2 $(CGO_CFLAGS) -o bin/overhead-peer bench/overhead/c/peer.c -Lbin -ltensorflowlite_c '-Wl,-rpath,$(CURDIR)/bin'
 	$(GO) build $(TAGS) -o bin/overhead ./bench/overhead
 	bin/overhead bin/overhead-peer
 
@@ -116,7 +116,7 @@ results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b add
 # MODELS are .tflite files and folders of runs, each perhaps with =RATIO: the most that native's p50 may be of LiteRT's.
 MODELS ?=
 LITERT  = .venv-litert/bin/python
-bench-native: native ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-w1-001=0.65'
+bench-native: build ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-w1-001=0.65'
 	@test -x $(LITERT) || python3 -m venv .venv-litert
 	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
 	@mkdir -p bin && $(GO) build $(TAGS) -o bin/bench-native ./bench/native

@@ -239,16 +239,18 @@ func peakPNG(h *header, b []byte) int64 {
 	return peak
 }
 
-// peakWebP: an image without loss is RGBA, which a packed palette, of half the columns or fewer, is unpacked to. The alpha of one with loss is
-// such an image, all of it, which may still be there when the colours come, at 4:2:0.
-func peakWebP(h *header, _ []byte) int64 {
-	switch h.config.ColorModel {
-	case color.YCbCrModel:
-		return 3 * h.pixels() / 2
-	case color.NYCbCrAModel:
-		return (4+2)*h.pixels() + 3*h.pixels()/2
+// peakWebP: an image without loss is RGBA, which a packed palette, of half the columns or fewer, is unpacked to; in an extended file the header does not
+// tell it from one with loss, at 4:2:0. The alpha of one with loss is an image without, all of it, which may still be there when the
+// colours come.
+func peakWebP(h *header, b []byte) int64 {
+	lossy, lossless := 3*h.pixels()/2, (4+2)*h.pixels()
+	switch {
+	case h.config.ColorModel == color.NYCbCrAModel:
+		return lossless + lossy
+	case h.config.ColorModel == color.YCbCrModel && !bytes.Contains(b, []byte("VP8L")):
+		return lossy
 	}
-	return (4 + 2) * h.pixels()
+	return lossless
 }
 
 func peakGIF(h *header, _ []byte) int64 {

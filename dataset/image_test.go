@@ -117,10 +117,10 @@ func TestDecodeImageFormats(t *testing.T) {
 	}
 }
 
-// Lossy WebP, of one colour, made by libwebp 1.6.0 at quality 90; the colours are those libwebp decodes them to.
 // lossyAlphaWebP is 8x8 pixels of one colour, half transparent.
 const lossyAlphaWebP = "UklGRl4AAABXRUJQVlA4WAoAAAAQAAAABwAABwAAQUxQSAoAAAABB1DAiAhERP8DVlA4IC4AAAAQAgCdASoIAAgAAMASJaACdLoB+AH4AAPIAP7nMP/63/1BAfp2f/U4MHPn4/wA"
 
+// Lossy WebP, of one colour, made by libwebp 1.6.0 at quality 90; the colours are those libwebp decodes them to.
 func TestLossyWebPColours(t *testing.T) {
 	for _, test := range []struct {
 		base64 string
@@ -477,6 +477,9 @@ func TestImageMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	chunk := webpBytes(10, 10, color.NRGBA{1, 2, 3, 255})[12:]
+	extended := append([]byte("RIFF\x00\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x09\x00\x00\x09\x00\x00"), chunk...)
+	binary.LittleEndian.PutUint32(extended[4:], uint32(len(extended)-8))
 	interlaced := new(bytes.Buffer)
 	if err := gif.Encode(interlaced, image.NewPaletted(image.Rect(0, 0, 10, 10), color.Palette{color.Black, color.White}), nil); err != nil {
 		t.Fatal(err)
@@ -499,6 +502,7 @@ func TestImageMemory(t *testing.T) {
 		"JPEG of CMYK":              {flatJPEG(0xc0, 10, 10, 1, 2, 3, 4), 800},
 		"WebP without loss":         {webpBytes(10, 10, color.NRGBA{1, 2, 3, 255}), 600},
 		"WebP with loss and alpha":  {lossyAlpha, 480},
+		"WebP, extended":            {extended, 600},
 		"transparent behind pixels": {transparent(append(pngClaim(10, 10, 8, 0, 0), "\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"...)), 100},
 	} {
 		h, err := readHeader(c.b, ImageLimits{}.withDefaults())

@@ -116,7 +116,7 @@ func (s *source) set(ctx context.Context, o Options) (*Set, error) {
 
 // check holds the set to what the rest of the program may rely on; limited says that only some training images were read.
 func (s *Set) check(limited bool) error {
-	if s.Train.N+s.Test.N == 0 {
+	if s.Train.Of()+s.Test.Of() == 0 {
 		return refuse("no images")
 	}
 	if len(s.Classes) > math.MaxUint16 {

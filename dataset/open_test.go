@@ -464,6 +464,10 @@ func TestOpenSome(t *testing.T) {
 	if _, err := Open(t.Context(), raw.folder(t), Options{Size: 224, TrainLimit: -1, TestLimit: 1, Limits: Limits{Bytes: 224 * 224 * 3}}); err != nil {
 		t.Errorf("one image within the limits of one: %v", err)
 	}
+	half := tree{"train/a/1.png": pngBytes(gradient(5, 5))}
+	if s, err := Open(t.Context(), half.folder(t), Options{TrainLimit: -1}); err != nil || s.Test.N != 0 {
+		t.Errorf("the split that is not there: %v", err) // for the caller to say
+	}
 	broken := edit(classTree(), tree{"train/dog/0.png": []byte("text")})
 	if _, err := Open(t.Context(), broken.folder(t), Options{TrainLimit: -1}); err != nil {
 		t.Errorf("a bad picture that is not wanted: %v", err)
@@ -534,6 +538,10 @@ func TestTarGzChecksum(t *testing.T) {
 	}
 	if err := open(); err != nil {
 		t.Fatal(err)
+	}
+	b.Write(make([]byte, 512)) // padding, as tapes have it
+	if err := open(); err != nil {
+		t.Error(err)
 	}
 	b.Bytes()[bytes.Index(b.Bytes(), []byte(cifarTest))+512+100] ^= 1 // behind the member's header and its label
 	if err := open(); !errors.Is(err, ErrData) || !errors.Is(err, gzip.ErrChecksum) {

@@ -187,7 +187,9 @@ func (s *source) addTarGz(ctx context.Context, r io.Reader) error {
 	for {
 		h, err := t.Next()
 		if err == io.EOF { // h is nil; behind the members is the checksum of everything
-			_, err = io.Copy(io.Discard, bounded)
+			if _, err = io.Copy(io.Discard, bounded); errors.Is(err, gzip.ErrHeader) {
+				err = nil // padding, behind that
+			}
 		}
 		var content []byte
 		if err == nil && h != nil && h.Typeflag == tar.TypeReg {

@@ -53,13 +53,15 @@ func Fprint(w io.Writer, g *Graph) error {
 			p.printf("input")
 		}
 		p.printf(" : %v%s", v.Type, interval(v.Range))
-		if slices.Contains(g.Outputs, v) {
-			p.printf(" -> output")
-		}
+		to := " -> output"
 		for i, o := range g.Outputs {
-			if o == v && len(g.Outputs) > 1 {
+			if o != v {
+				continue
+			}
+			if p.printf("%s", to); len(g.Outputs) > 1 {
 				p.printf(" %d", i)
 			}
+			to = ""
 		}
 		p.printf("\n")
 	}

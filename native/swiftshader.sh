@@ -12,7 +12,7 @@ dir=$(cd "$dir" && pwd)
 lib=$dir/usr/lib/chromium/libvk_swiftshader.so
 fail() { echo "swiftshader: $*" >&2; exit 1; }
 
-if [ ! -f "$lib" ]; then
+if [ ! -f "$dir/icd.json" ]; then
   for tool in apt-get dpkg; do
     command -v $tool >/dev/null || fail "$tool is not there: set VK_DRIVER_FILES to a Vulkan driver of your own"
   done

@@ -7,6 +7,7 @@
 #
 # The same sources and tools give the same bytes.
 set -euo pipefail
+archive='' model=''
 [ -z "${1:-}" ] || archive=$(realpath -m "$1") # of the caller's folder
 [ -z "${MODEL:-}" ] || model=$(realpath -m "$MODEL")
 cd "$(dirname "$0")/.."

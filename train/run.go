@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -104,6 +105,9 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if r.record = r.newRecord(); c.Resume {
 		if err := r.old.matches(r.record); err != nil {
 			return nil, err
+		}
+		if r.last != nil && !slices.Equal(r.last.Labels, set.Classes) { // which the data's hash does not cover
+			return nil, fmt.Errorf("train: %s was begun with classes %q, now %q: %w", c.Out, r.last.Labels, set.Classes, ErrConfig)
 		}
 		if done := r.ended(); done != nil {
 			r.note(c.Out + " has ended already; nothing of it was changed")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -91,9 +90,6 @@ func (r *run) restore(c *model.Checkpoint) error {
 	}
 	if c.Spec != r.c.Spec {
 		return refuse(fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name()))
-	}
-	if !slices.Equal(c.Labels, r.set.Classes) { // which the data's hash does not cover
-		return fmt.Errorf("train: %s was begun with classes %q, now %q: %w", r.c.Out, c.Labels, r.set.Classes, ErrConfig)
 	}
 	if c.Optimizer == nil {
 		return refuse(errors.New("has no optimizer state"))

@@ -53,7 +53,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 		}
 		recipe, least = best.recipe, min(least, *best.report.DropPoints)
 	}
-	if len(recipe.KeepFloat) < len(alone) {
+	if len(recipe.KeepInt16) > 0 {
 		recipe.KeepInt16, recipe.KeepFloat = nil, nil
 		for _, l := range alone {
 			recipe.KeepFloat = append(recipe.KeepFloat, l.Name)

@@ -210,7 +210,7 @@ func TestKilledConversion(t *testing.T) {
 	for wanted := kills(t, 30); killed < wanted; {
 		i := rng.IntN(2)
 		p := start(t, "convert", "--float32", "-o", out, checkpoints[i])
-		// The file is written at the end: most of the kills come there.
+		// The file is put in its place at the end: most of the kills come there.
 		kill := time.AfterFunc(usual/2+time.Duration(rng.Int64N(int64(usual)*3/5)), func() { p.cmd.Process.Kill() })
 		code, stderr := p.end()
 		kill.Stop()
@@ -232,7 +232,7 @@ func TestKilledConversion(t *testing.T) {
 			t.Fatalf("kill %d: a model of %d bytes, neither the old nor the new", killed, len(b))
 		}
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), ".*")); len(left) > 0 {
-			writing++ // what a killed writer leaves; nothing takes it for a model
+			writing++ // what a killed process had begun; nothing takes it for a model
 			for _, l := range left {
 				os.Remove(l)
 			}
@@ -243,7 +243,7 @@ func TestKilledConversion(t *testing.T) {
 			old = nil
 		}
 	}
-	t.Logf("%d kills, %d of them while the file was being written, %d with no model before or after", killed, writing, absent)
+	t.Logf("%d kills, %d of them with the file begun, %d with no model before or after", killed, writing, absent)
 }
 
 // Of two processes in one folder one works on; the other is told its number, whoever of the two came first.

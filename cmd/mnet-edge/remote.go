@@ -238,8 +238,18 @@ func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut
 	args := append(slices.Clone(r.ssh[1:]), "--", r.host, line)
 	cmd := exec.CommandContext(ctx, r.ssh[0], args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errOut
-	cmd.WaitDelay = 5 * time.Second // a script in ssh's place may leave something behind that holds its output
-	err := cmd.Run()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Run() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		select {
+		case err = <-ended:
+		case <-time.After(5 * time.Second): // a script in ssh's place may leave something behind that holds its output
+			return ctx.Err()
+		}
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

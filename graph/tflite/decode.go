@@ -138,6 +138,11 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	}
 	g.Level = level(g)
 	g.Meta.Signature = d.signature(model, sub)
+	if d.tail != nil {
+		if d.tail.names = g.Meta.Signature.Outputs; d.tail.names == nil {
+			d.tail.names = apart("output", d.names(sub.int32s(subgraphOutputs)))
+		}
+	}
 	return g, d.meta(g, model)
 }
 

@@ -98,6 +98,9 @@ func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 		subgraphOperators: e.operators, subgraphName: g.Name,
 	}
 	s := g.Meta.Signature
+	if tail != nil { // what the graph gives is for the tail
+		s.Outputs = tail.names
+	}
 	signature := obj{
 		signatureInputs: e.tensorMap(s.Inputs, "input", inputs), signatureOutputs: e.tensorMap(s.Outputs, "output", outputs),
 		signatureKey: cmp.Or(s.Key, defaultSignature),

@@ -39,16 +39,16 @@ func (d *decoder) signature(model, sub table) graph.Signature {
 		for _, m := range maps {
 			called[m.uint32(mapIndex)] = m.string(mapName)
 		}
-		var names, own []string
+		var names []string
 		for _, t := range tensors {
 			name := called[uint32(t)]
 			if name == "" || taken[name] {
 				return nil
 			}
 			taken[name] = true
-			names, own = append(names, name), append(own, d.tensors[t].string(tensorName))
+			names = append(names, name)
 		}
-		if slices.Equal(names, apart(kind, own)) {
+		if slices.Equal(names, apart(kind, d.names(tensors))) {
 			return nil
 		}
 		return names
@@ -56,4 +56,12 @@ func (d *decoder) signature(model, sub table) graph.Signature {
 	s.Inputs = names(all[0].tables(signatureInputs), "input", sub.int32s(subgraphInputs))
 	s.Outputs = names(all[0].tables(signatureOutputs), "output", sub.int32s(subgraphOutputs))
 	return s
+}
+
+// names are the tensors' own.
+func (d *decoder) names(tensors []int32) (names []string) {
+	for _, t := range tensors {
+		names = append(names, d.tensors[t].string(tensorName))
+	}
+	return names
 }

@@ -19,6 +19,7 @@ type Tail struct {
 	heads     []graph.Type    // of the head's outputs
 	reads     []bool          // which of them the tail does
 	outputs   []int32         // of the file
+	names     []string        // by which the file's signature, or else its tensors, call these
 	runtime   string          // the oldest release that has the operators, as the file says; "" if it does not
 	labels    int8            // what the file's labels are of, 0 where it has none
 	refusal   error           // of the first operator

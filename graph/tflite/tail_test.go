@@ -148,6 +148,24 @@ func TestTails(t *testing.T) {
 	}
 }
 
+// Names of the head's outputs, such as convert keeps where it renames tensors, are no names of the file's.
+func TestTailKeepsNames(t *testing.T) {
+	p := taken(t, floatNet())
+	p.custom(10)
+	g, tail, err := DecodeHead(finish(p.model, modelID, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Meta.Signature.Outputs = []string{"fc"}
+	b, err := tail.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, _, err = DecodeHead(b); err != nil || g.Meta.Signature.Outputs != nil {
+		t.Errorf("the file's output is called %q, error %v", g.Meta.Signature.Outputs, err)
+	}
+}
+
 // What a tail reads in float32 comes out of a DEQUANTIZE where the head is of integers; what the file gives stays as it is.
 func TestTailOfIntegers(t *testing.T) {
 	p := taken(t, floatNet())

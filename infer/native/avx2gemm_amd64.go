@@ -84,6 +84,7 @@ func (productKernels) shape(m, n int) (rows, vectors int) {
 // product returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i < k of
 // in.at(m,tap)[i] * in.weight(o,tap,i).
 func (c *compiler) product(f *conv, kernels productKernels, in operand) work {
+	c.charge(f.pixels() * in.taps * 4)
 	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
 		tables := map[int][][]rowBlocks{} // by rows

@@ -47,7 +47,6 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	if f.pixels() > maxTable/f.taps() {
 		return nil, fmt.Errorf("a window of %d taps at %d places: want at most %d in all", f.taps(), f.pixels(), maxTable)
 	}
-	c.charge(f.pixels() * f.taps() * 4)
 	f.output = newOutput(c.rounding, n, act, f.OC)
 	for _, q := range f.requant { // of a channel of zeros it makes no number, of which each processor makes another integer
 		if math.IsInf(float64(q.Ratio()), 0) {

@@ -112,6 +112,7 @@ type tapsKernel struct {
 // choose gives that for the channels from o on, of which so many are left.
 func (c *compiler) tapsCalls(f *conv, together int, choose func(o, left int) tapsKernel) work {
 	c.pad(f, f.x.stride)
+	c.charge(f.pixels() * roundUp(f.taps(), together) * 4)
 	calls := newCalls[tapsArgs](c)
 	c.late = append(c.late, func() {
 		table := f.offsets(together)

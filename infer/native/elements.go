@@ -289,11 +289,16 @@ func (c *compiler) padded(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 	}
 }
 
-// places are graph.Offsets, charged.
+// places are graph.Offsets, charged; none if that is too much, which is found out once the node is done.
 func (c *compiler) places(shape, step []int, start int) []int {
-	places := graph.Offsets(shape, step, start)
-	c.charge(8 * len(places))
-	return places
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	if c.charge(8 * n); c.afford() != nil {
+		return nil
+	}
+	return graph.Offsets(shape, step, start)
 }
 
 func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, error) {

@@ -96,6 +96,7 @@ var gemmTwice = map[int][3]func(*gemmArgs){
 func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, k int),
 	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) work {
 	rows, widest := block(f.fewest())
+	c.charge(f.pixels() * taps * 4)
 	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
 		all := f.rowBlocks(rows, taps, at)

@@ -103,6 +103,7 @@ func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, 
 	if c.kernels.family == Neon && !f.pairs(taps, weights) {
 		return nil
 	}
+	c.charge(f.pixels() * taps * 4)
 	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
 		all := map[int][][]rowBlocks{} // by the rows of a block

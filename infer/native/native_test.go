@@ -164,6 +164,7 @@ func TestMemoryOfManyNodes(t *testing.T) {
 		in          []*graph.Value
 	}{
 		"pads of nothing": {4096, 12, graph.Pad{Before: zeros, After: zeros}, nil},
+		"a large pad":     {16383, 1, graph.Pad{Before: zeros, After: zeros}, nil},
 		"large windows":   {64, 40, graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, []*graph.Value{w, b}},
 	} {
 		g := graph.New(name)

@@ -18,6 +18,7 @@ func (c *compiler) portable(f *conv) work {
 	c.pad(f, f.C)
 	var at []int32
 	var arena []byte
+	c.charge(f.pixels() * f.taps() * 4)
 	c.late = append(c.late, func() { at, arena = f.offsets(1), c.arena })
 	panels, finish := f.pack(), c.finisher(f)
 	taps := make([]byte, gathered*f.taps()*f.Depth)
@@ -135,6 +136,7 @@ func (c *compiler) portableDepthwise(f *conv) work {
 	c.pad(g, g.C)
 	var at []int32
 	var arena []byte
+	c.charge(g.pixels() * g.taps() * 4)
 	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
 	sum, bias, finish := make([]int32, g.OC), g.correctedBias(), c.finisher(g)
 	weights := slices.Clone(g.weights) // the file may change

@@ -44,7 +44,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		line, err := p.line()
 		if err != nil {
 			p.Stop()
-			return nil, fmt.Errorf("%s did not get ready: %w\n%s", cmd.Path, err, p.said.String())
+			return nil, fmt.Errorf("it did not get ready: %w", err)
 		}
 		if name, ok := strings.CutPrefix(line, "ready "); ok {
 			p.Name = name
@@ -56,7 +56,8 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 func (p *Process) line() (string, error) {
 	line, err := p.out.ReadString('\n')
 	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%s ended early: %w", p.cmd.Path, io.ErrUnexpectedEOF)
+		_ = p.cmd.Wait() // for all that it has said
+		err = fmt.Errorf("%s ended early: %w\n%s", p.cmd.Path, io.ErrUnexpectedEOF, p.said.String())
 	}
 	return strings.TrimSuffix(line, "\n"), err
 }
