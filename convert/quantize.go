@@ -236,10 +236,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	}
 	wq := n.In[1].Type.Quant
 	atLeast(n, in.Quant.Scale[0]*slices.Max(wq.Scale)/128)
-	q := &quant.Params{Scale: make([]float32, len(wq.Scale)), Zero: make([]int32, len(wq.Scale))}
-	for i := range q.Scale {
-		q.Scale[i] = graph.BiasScale(in.Quant, wq, i)
-	}
+	q := graph.BiasQuant(in.Quant, wq)
 	integers := make([]float64, channels)
 	var largest float64
 	for i := range integers {

@@ -264,6 +264,15 @@ func BiasType(x DType) DType {
 	return Int32
 }
 
+// BiasQuant is the quantization of a bias, and of the accumulator, beside an input and weights: see BiasScale.
+func BiasQuant(x, w *quant.Params) *quant.Params {
+	scales := make([]float32, len(w.Scale))
+	for c := range scales {
+		scales[c] = BiasScale(x, w, c)
+	}
+	return quant.PerChannel(scales, 0)
+}
+
 // BiasScale is the scale of the bias (and of the accumulator) of channel c: the float32 product of the input's and the
 // weight's scale.
 func BiasScale(x, w *quant.Params, c int) float32 {

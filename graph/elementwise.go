@@ -111,16 +111,12 @@ func (o Softmax) attrs() string {
 	return fmt.Sprintf(" beta=%v", o.Beta)
 }
 
-func (o Arithmetic) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 2); err != nil {
-		return Type{}, err
-	}
+func (o Arithmetic) shape(in []Type) ([]int, error) {
 	a, b := in[0], in[1]
 	if a.DType != b.DType {
-		return Type{}, fmt.Errorf("inputs of %v and %v", a.DType, b.DType)
+		return nil, fmt.Errorf("inputs of %v and %v", a.DType, b.DType)
 	}
-	shape, err := broadcast(a.Shape, b.Shape)
-	return Type{DType: a.DType, Shape: shape}, err
+	return broadcast(a.Shape, b.Shape)
 }
 
 // broadcast is the shape of which both a and b are repeated parts.
@@ -140,46 +136,33 @@ func broadcast(a, b []int) ([]int, error) {
 	return shape, nil
 }
 
-func (o Unary) infer(in []Type) (Type, error) { return like(in) }
+func (o Unary) shape(in []Type) ([]int, error)     { return in[0].Shape, nil }
+func (o LeakyReLU) shape(in []Type) ([]int, error) { return in[0].Shape, nil }
+func (o Pair) shape(in []Type) ([]int, error)      { return Arithmetic{}.shape(in) }
 
-func (o LeakyReLU) infer(in []Type) (Type, error) { return like(in) }
-
-func (o Pair) infer(in []Type) (Type, error) { return Arithmetic{}.infer(in) }
-
-func (o PReLU) infer(in []Type) (Type, error) {
-	t, err := Arithmetic{}.infer(in)
-	if err == nil && !slices.Equal(t.Shape, in[0].Shape) {
+func (o PReLU) shape(in []Type) ([]int, error) {
+	shape, err := Arithmetic{}.shape(in)
+	if err == nil && !slices.Equal(shape, in[0].Shape) {
 		err = fmt.Errorf("factors %v for %v", in[1].Shape, in[0].Shape)
 	}
-	return t, err
+	return shape, err
 }
 
-func (o Softmax) infer(in []Type) (Type, error) {
-	t, err := like(in)
+func (o Softmax) shape(in []Type) ([]int, error) {
 	switch {
-	case err != nil:
-	case len(t.Shape) == 0:
-		err = fmt.Errorf("scalar input")
+	case len(in[0].Shape) == 0:
+		return nil, fmt.Errorf("scalar input")
 	case !(o.Beta > 0 && float64(o.Beta) < math.Inf(1)):
-		err = fmt.Errorf("beta %v", o.Beta)
+		return nil, fmt.Errorf("beta %v", o.Beta)
 	}
-	return t, err
+	return in[0].Shape, nil
 }
 
-func (o L2Norm) infer(in []Type) (Type, error) {
-	t, err := like(in)
-	if n := len(t.Shape); err == nil && (n < 1 || n > 4) {
-		err = fmt.Errorf("input %v: want 1 to 4 dimensions", t.Shape) // more no runtime takes
+func (o L2Norm) shape(in []Type) ([]int, error) {
+	if n := len(in[0].Shape); n < 1 || n > 4 {
+		return nil, fmt.Errorf("input %v: want 1 to 4 dimensions", in[0].Shape) // more no runtime takes
 	}
-	return t, err
-}
-
-// like is the type of an operator's one input.
-func like(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	return Type{DType: in[0].DType, Shape: in[0].Shape}, nil
+	return in[0].Shape, nil
 }
 
 // ErrNoIntegerForm is wrapped by IntegerForm's error.

@@ -105,7 +105,7 @@ func (g *Graph) Apply(name string, op Op, in ...*Value) *Value {
 
 // Infer is the element type and shape that the node's operator gives for its inputs, without quantization.
 func (n *Node) Infer() (Type, error) {
-	return n.Op.infer(types(n.In))
+	return infer(n.Op, types(n.In))
 }
 
 // SetInput makes v the node's input i, keeping the use lists.

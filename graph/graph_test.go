@@ -308,7 +308,7 @@ func TestInfer(t *testing.T) {
 		{Resize{Size: [2]int{9, 9}, AlignCorners: true, HalfPixel: true}, []Type{image}, "both"},
 		{Resize{Size: [2]int{9, 9}}, []Type{floatType(9, 9)}, "want 4 dimensions"},
 	} {
-		got, err := c.op.infer(c.in)
+		got, err := infer(c.op, c.in)
 		text := fmt.Sprint(got.Shape)
 		if err != nil {
 			text = err.Error()

@@ -12,8 +12,8 @@ type Op interface {
 	Name() string
 	// attrs is the text of the attributes, each " key=value", leaving out those at their usual values.
 	attrs() string
-	// infer gives the result's element type and shape; quantization is left nil.
-	infer(in []Type) (Type, error)
+	// shape is the result's; the number of inputs is right.
+	shape(in []Type) ([]int, error)
 }
 
 // Activation is a limit on an operator's result, part of the operator.
@@ -207,135 +207,136 @@ func keep(dims bool) string {
 	return ""
 }
 
-func (o Conv2D) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 3); err != nil {
-		return Type{}, err
-	}
+func (o Conv2D) shape(in []Type) ([]int, error) {
 	x, w := in[0], in[1]
 	if len(x.Shape) != 4 || len(w.Shape) != 4 {
-		return Type{}, fmt.Errorf("input %v and weight %v: want 4 dimensions each", x.Shape, w.Shape)
+		return nil, fmt.Errorf("input %v and weight %v: want 4 dimensions each", x.Shape, w.Shape)
 	}
 	out, group := w.Shape[0], w.Shape[3]
 	if group < 1 || x.Shape[3]%group != 0 || out%(x.Shape[3]/group) != 0 {
-		return Type{}, fmt.Errorf("weight %v for %d input channels", w.Shape, x.Shape[3])
+		return nil, fmt.Errorf("weight %v for %d input channels", w.Shape, x.Shape[3])
 	}
-	return o.Window.infer(x, [2]int{w.Shape[1], w.Shape[2]}, out, in[2:])
+	return o.slide(x.Shape, [2]int{w.Shape[1], w.Shape[2]}, out, in[2:])
 }
 
-func (o DepthwiseConv2D) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 3); err != nil {
-		return Type{}, err
-	}
+func (o DepthwiseConv2D) shape(in []Type) ([]int, error) {
 	x, w := in[0], in[1]
 	if len(x.Shape) != 4 || len(w.Shape) != 4 || w.Shape[0] != 1 || x.Shape[3] < 1 || w.Shape[3]%x.Shape[3] != 0 {
-		return Type{}, fmt.Errorf("depthwise weight %v for input %v", w.Shape, x.Shape)
+		return nil, fmt.Errorf("depthwise weight %v for input %v", w.Shape, x.Shape)
 	}
-	return o.Window.infer(x, [2]int{w.Shape[1], w.Shape[2]}, w.Shape[3], in[2:])
+	return o.slide(x.Shape, [2]int{w.Shape[1], w.Shape[2]}, w.Shape[3], in[2:])
 }
 
-// infer is the result of sliding a kernel with k taps and channels filters over x.
-func (w Window) infer(x Type, k [2]int, channels int, bias []Type) (Type, error) {
+// slide is the shape of what comes of sliding a kernel with k taps and channels filters over x.
+func (w Window) slide(x []int, k [2]int, channels int, bias []Type) ([]int, error) {
 	if err := w.check(); err != nil {
-		return Type{}, err
+		return nil, err
 	}
-	shape := []int{x.Shape[0], 0, 0, channels}
+	shape := []int{x[0], 0, 0, channels}
 	for i := range 2 {
-		if shape[1+i], _ = w.Out(i, x.Shape[1+i], k[i]); shape[1+i] < 1 {
-			return Type{}, fmt.Errorf("kernel %v does not fit input %v", k, x.Shape)
+		if shape[1+i], _ = w.Out(i, x[1+i], k[i]); shape[1+i] < 1 {
+			return nil, fmt.Errorf("kernel %v does not fit input %v", k, x)
 		}
 	}
-	return Type{DType: x.DType, Shape: shape}, checkBias(bias, channels)
+	return shape, checkBias(bias, channels)
 }
 
-func (o FullyConnected) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 3); err != nil {
-		return Type{}, err
-	}
+func (o FullyConnected) shape(in []Type) ([]int, error) {
 	x, w := in[0], in[1]
 	last := len(x.Shape) - 1
 	if len(w.Shape) != 2 || last < 0 || w.Shape[1] < 1 || x.Elements()%w.Shape[1] != 0 ||
 		o.KeepDims && x.Shape[last] != w.Shape[1] {
-		return Type{}, fmt.Errorf("weight %v for input %v", w.Shape, x.Shape)
+		return nil, fmt.Errorf("weight %v for input %v", w.Shape, x.Shape)
 	}
 	shape := []int{x.Elements() / w.Shape[1]}
 	if o.KeepDims {
 		shape = slices.Clone(x.Shape[:last])
 	}
-	return Type{DType: x.DType, Shape: append(shape, w.Shape[0])}, checkBias(in[2:], w.Shape[0])
+	return append(shape, w.Shape[0]), checkBias(in[2:], w.Shape[0])
 }
 
-func (o BatchNorm) infer(in []Type) (Type, error) {
-	if err := arity(in, 5, 5); err != nil {
-		return Type{}, err
-	}
+func (o BatchNorm) shape(in []Type) ([]int, error) {
 	x := in[0]
 	if len(x.Shape) == 0 {
-		return Type{}, fmt.Errorf("scalar input")
+		return nil, fmt.Errorf("scalar input")
 	}
 	for _, p := range in[1:] {
 		if !slices.Equal(p.Shape, x.Shape[len(x.Shape)-1:]) {
-			return Type{}, fmt.Errorf("parameter %v for input %v", p.Shape, x.Shape)
+			return nil, fmt.Errorf("parameter %v for input %v", p.Shape, x.Shape)
 		}
 	}
-	return Type{DType: x.DType, Shape: x.Shape}, nil
+	return x.Shape, nil
 }
 
-func (o Activate) infer(in []Type) (Type, error) { return like(in) }
+func (o Activate) shape(in []Type) ([]int, error) { return in[0].Shape, nil }
 
-func (o Pad) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Pad) shape(in []Type) ([]int, error) {
 	x := in[0]
 	if len(o.Before) != len(x.Shape) || len(o.After) != len(x.Shape) {
-		return Type{}, fmt.Errorf("padding %v, %v for input %v", o.Before, o.After, x.Shape)
+		return nil, fmt.Errorf("padding %v, %v for input %v", o.Before, o.After, x.Shape)
 	}
 	shape := slices.Clone(x.Shape)
 	for i := range shape {
 		if b, a := o.Before[i], o.After[i]; b < 0 || a < 0 || b > MaxElements || a > MaxElements {
-			return Type{}, fmt.Errorf("padding %v, %v", o.Before, o.After)
+			return nil, fmt.Errorf("padding %v, %v", o.Before, o.After)
 		}
 		shape[i] += o.Before[i] + o.After[i]
 	}
-	return Type{DType: x.DType, Shape: shape}, nil
+	return shape, nil
 }
 
-func (o Reshape) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Reshape) shape(in []Type) ([]int, error) {
 	t := Type{DType: in[0].DType, Shape: o.Shape}
 	if err := t.check(); err != nil {
-		return Type{}, err
+		return nil, err
 	}
 	if t.Elements() != in[0].Elements() {
-		return Type{}, fmt.Errorf("%v to %v changes the number of elements", in[0].Shape, o.Shape)
+		return nil, fmt.Errorf("%v to %v changes the number of elements", in[0].Shape, o.Shape)
+	}
+	return t.Shape, nil
+}
+
+func (o Quantize) shape(in []Type) ([]int, error) {
+	if o.To == Float32 {
+		return nil, fmt.Errorf("quantize to float32")
+	}
+	return in[0].Shape, nil
+}
+
+func (o Dequantize) shape(in []Type) ([]int, error) { return in[0].Shape, nil }
+
+// inputs is how many an operator takes.
+func inputs(op Op) (least, most int) {
+	switch op.(type) {
+	case Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv2D:
+		return 2, 3
+	case Arithmetic, Pair, PReLU, BatchMatMul:
+		return 2, 2
+	case BatchNorm:
+		return 5, 5
+	case Concat:
+		return 0, math.MaxInt // it refuses none itself
+	}
+	return 1, 1
+}
+
+// infer gives the element type and the shape of an operator's result; quantization is left nil.
+func infer(op Op, in []Type) (Type, error) {
+	if least, most := inputs(op); len(in) < least || len(in) > most {
+		return Type{}, fmt.Errorf("%d inputs: want %d to %d", len(in), least, most)
+	}
+	shape, err := op.shape(in)
+	if err != nil {
+		return Type{}, err
+	}
+	t := Type{DType: in[0].DType, Shape: shape}
+	switch op := op.(type) {
+	case Quantize:
+		t.DType = op.To
+	case Dequantize:
+		t.DType = Float32
 	}
 	return t, nil
-}
-
-func (o Quantize) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	if o.To == Float32 {
-		return Type{}, fmt.Errorf("quantize to float32")
-	}
-	return Type{DType: o.To, Shape: in[0].Shape}, nil
-}
-
-func (o Dequantize) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	return Type{DType: Float32, Shape: in[0].Shape}, nil
-}
-
-func arity(in []Type, least, most int) error {
-	if len(in) < least || len(in) > most {
-		return fmt.Errorf("%d inputs: want %d to %d", len(in), least, most)
-	}
-	return nil
 }
 
 func checkBias(bias []Type, channels int) error {

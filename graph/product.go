@@ -37,21 +37,18 @@ func (o TransposeConv2D) attrs() string { return o.Window.attrs() } // the resul
 // maxMatrices is the most dimensions of what runtimes take for matrices.
 const maxMatrices = 5
 
-func (o BatchMatMul) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 2); err != nil {
-		return Type{}, err
-	}
+func (o BatchMatMul) shape(in []Type) ([]int, error) {
 	x, y := in[0].Shape, in[1].Shape
 	if len(x) < 2 || len(y) < 2 || max(len(x), len(y)) > maxMatrices || in[0].DType != in[1].DType {
-		return Type{}, fmt.Errorf("inputs %v%v and %v%v: want 2 to %d dimensions", in[0].DType, x, in[1].DType, y, maxMatrices)
+		return nil, fmt.Errorf("inputs %v%v and %v%v: want 2 to %d dimensions", in[0].DType, x, in[1].DType, y, maxMatrices)
 	}
 	rows, depth := o.matrix(x, o.AdjX)
 	depthY, columns := o.matrix(y, o.AdjY)
 	if depth != depthY {
-		return Type{}, fmt.Errorf("%d columns of %v for %d rows of %v", depth, x, depthY, y)
+		return nil, fmt.Errorf("%d columns of %v for %d rows of %v", depth, x, depthY, y)
 	}
 	shape, err := broadcast(x[:len(x)-2], y[:len(y)-2])
-	return Type{DType: in[0].DType, Shape: append(shape, rows, columns)}, err
+	return append(shape, rows, columns), err
 }
 
 // matrix is the size of a tensor's matrices, transposed or not.
@@ -63,24 +60,21 @@ func (BatchMatMul) matrix(shape []int, transposed bool) (rows, columns int) {
 	return rows, columns
 }
 
-func (o TransposeConv2D) infer(in []Type) (Type, error) {
-	if err := arity(in, 2, 3); err != nil {
-		return Type{}, err
-	}
+func (o TransposeConv2D) shape(in []Type) ([]int, error) {
 	x, w := in[0], in[1]
 	if len(x.Shape) != 4 || len(w.Shape) != 4 || w.Shape[3] != x.Shape[3] || o.Dilation != [2]int{1, 1} {
-		return Type{}, fmt.Errorf("input %v and weight %v, dilation %v: want 4 dimensions, the same channels, 1", x.Shape, w.Shape, o.Dilation)
+		return nil, fmt.Errorf("input %v and weight %v, dilation %v: want 4 dimensions, the same channels, 1", x.Shape, w.Shape, o.Dilation)
 	}
 	if o.Size[0] < 1 || o.Size[1] < 1 || max(o.Size[0], o.Size[1]) > MaxElements {
-		return Type{}, fmt.Errorf("size %v", o.Size)
+		return nil, fmt.Errorf("size %v", o.Size)
 	}
-	image := Type{DType: x.DType, Shape: []int{x.Shape[0], o.Size[0], o.Size[1], w.Shape[0]}}
-	seen, err := o.Window.infer(image, [2]int{w.Shape[1], w.Shape[2]}, x.Shape[3], nil)
-	if err == nil && !slices.Equal(seen.Shape, x.Shape) {
-		err = fmt.Errorf("an image of %v, of which a convolution makes %v, of %v", o.Size, seen.Shape, x.Shape)
+	image := []int{x.Shape[0], o.Size[0], o.Size[1], w.Shape[0]}
+	seen, err := o.slide(image, [2]int{w.Shape[1], w.Shape[2]}, x.Shape[3], nil)
+	if err == nil && !slices.Equal(seen, x.Shape) {
+		err = fmt.Errorf("an image of %v, of which a convolution makes %v, of %v", o.Size, seen, x.Shape)
 	}
 	if err != nil {
-		return Type{}, err
+		return nil, err
 	}
 	return image, checkBias(in[2:], w.Shape[0])
 }

@@ -64,88 +64,79 @@ func (o MirrorPad) attrs() string {
 // maxSliced is the most dimensions that runtimes slice.
 const maxSliced = 5
 
-func (o Slice) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Slice) shape(in []Type) ([]int, error) {
 	x := in[0].Shape
 	if n := len(x); n < 1 || n > maxSliced || len(o.Begin) != n || len(o.Size) != n || len(o.Step) != n {
-		return Type{}, fmt.Errorf("slice from %v, of %v, in steps of %v of input %v: want 1 to %d dimensions", o.Begin, o.Size, o.Step, x, maxSliced)
+		return nil, fmt.Errorf("slice from %v, of %v, in steps of %v of input %v: want 1 to %d dimensions", o.Begin, o.Size, o.Step, x, maxSliced)
 	}
 	for i, d := range x {
 		first, step := o.Begin[i], o.Step[i]
 		if o.Size[i] < 1 || o.Size[i] > d || first < 0 || first >= d || step == 0 || step < -MaxElements || step > MaxElements {
-			return Type{}, fmt.Errorf("%d elements from %d on, %d apart, of dimension %d of %v", o.Size[i], first, step, i, x)
+			return nil, fmt.Errorf("%d elements from %d on, %d apart, of dimension %d of %v", o.Size[i], first, step, i, x)
 		}
 		if last := first + (o.Size[i]-1)*step; last < 0 || last >= d {
-			return Type{}, fmt.Errorf("elements %d to %d of dimension %d of %v", first, last, i, x)
+			return nil, fmt.Errorf("elements %d to %d of dimension %d of %v", first, last, i, x)
 		}
 	}
-	return Type{DType: in[0].DType, Shape: slices.Clone(o.Size)}, nil
+	return slices.Clone(o.Size), nil
 }
 
-func (o SpaceToDepth) infer(in []Type) (Type, error) {
+func (o SpaceToDepth) shape(in []Type) ([]int, error) {
 	x, err := image(in, o.Block)
 	if err != nil {
-		return Type{}, err
+		return nil, err
 	}
 	if x[1]%o.Block != 0 || x[2]%o.Block != 0 {
-		return Type{}, fmt.Errorf("blocks of %d do not fill %v", o.Block, x)
+		return nil, fmt.Errorf("blocks of %d do not fill %v", o.Block, x)
 	}
-	return Type{DType: in[0].DType, Shape: []int{x[0], x[1] / o.Block, x[2] / o.Block, x[3] * o.Block * o.Block}}, nil
+	return []int{x[0], x[1] / o.Block, x[2] / o.Block, x[3] * o.Block * o.Block}, nil
 }
 
-func (o DepthToSpace) infer(in []Type) (Type, error) {
+func (o DepthToSpace) shape(in []Type) ([]int, error) {
 	x, err := image(in, o.Block)
 	if err != nil {
-		return Type{}, err
+		return nil, err
 	}
 	if x[3]%(o.Block*o.Block) != 0 {
-		return Type{}, fmt.Errorf("%v has no channels for blocks of %d", x, o.Block)
+		return nil, fmt.Errorf("%v has no channels for blocks of %d", x, o.Block)
 	}
-	return Type{DType: in[0].DType, Shape: []int{x[0], x[1] * o.Block, x[2] * o.Block, x[3] / (o.Block * o.Block)}}, nil
+	return []int{x[0], x[1] * o.Block, x[2] * o.Block, x[3] / (o.Block * o.Block)}, nil
 }
 
 // image is the shape of an operator's one input, (N, H, W, C), which is taken in blocks.
 func image(in []Type, block int) ([]int, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return nil, err
-	}
 	if x := in[0].Shape; len(x) != 4 || block < 1 || block > maxWindow {
 		return nil, fmt.Errorf("blocks of %d in %v: want 4 dimensions, and 1 to %d", block, x, maxWindow)
 	}
 	return in[0].Shape, nil
 }
 
-func (o MirrorPad) infer(in []Type) (Type, error) {
-	t, err := Pad{o.Before, o.After}.infer(in)
+func (o MirrorPad) shape(in []Type) ([]int, error) {
+	shape, err := Pad{o.Before, o.After}.shape(in)
 	if err != nil {
-		return t, err
+		return nil, err
 	}
 	for i, d := range in[0].Shape {
 		if !o.Symmetric {
 			d--
 		}
 		if max(o.Before[i], o.After[i]) > d {
-			return Type{}, fmt.Errorf("padding %v, %v mirrors more than there is of %v", o.Before, o.After, in[0].Shape)
+			return nil, fmt.Errorf("padding %v, %v mirrors more than there is of %v", o.Before, o.After, in[0].Shape)
 		}
 	}
-	return t, nil
+	return shape, nil
 }
 
-func (o Tile) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Tile) shape(in []Type) ([]int, error) {
 	shape := slices.Clone(in[0].Shape)
 	if len(o.Times) != len(shape) {
-		return Type{}, fmt.Errorf("input %v repeated %v times", shape, o.Times)
+		return nil, fmt.Errorf("input %v repeated %v times", shape, o.Times)
 	}
 	for i, times := range o.Times {
 		if times < 1 || times > MaxElements/shape[i] {
-			return Type{}, fmt.Errorf("input %v repeated %v times", in[0].Shape, o.Times)
+			return nil, fmt.Errorf("input %v repeated %v times", in[0].Shape, o.Times)
 		}
 		shape[i] *= times
 	}
-	return Type{DType: in[0].DType, Shape: shape}, nil
+	return shape, nil
 }

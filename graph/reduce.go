@@ -36,30 +36,25 @@ func (o Reduce) Name() string { return reduceNames[o.Fn] }
 func (o Mean) attrs() string   { return fmt.Sprintf(" axes=%v", o.Axes) + keep(o.KeepDims) }
 func (o Reduce) attrs() string { return fmt.Sprintf(" axes=%v", o.Axes) + keep(o.KeepDims) }
 
-func (o Mean) infer(in []Type) (Type, error)   { return reduced(in, o.Axes, o.KeepDims) }
-func (o Reduce) infer(in []Type) (Type, error) { return reduced(in, o.Axes, o.KeepDims) }
+func (o Mean) shape(in []Type) ([]int, error)   { return reduced(in[0].Shape, o.Axes, o.KeepDims) }
+func (o Reduce) shape(in []Type) ([]int, error) { return reduced(in[0].Shape, o.Axes, o.KeepDims) }
 
-// reduced is the type of the one input without its axes, or with 1 in their place.
-func reduced(in []Type, axes []int, keep bool) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
-	x := in[0]
+// reduced is x without its axes, or with 1 in their place.
+func reduced(x, axes []int, keep bool) (shape []int, err error) {
 	for i, a := range axes {
-		if a < 0 || a >= len(x.Shape) || i > 0 && a <= axes[i-1] {
-			return Type{}, fmt.Errorf("axes %v of input %v: want ascending", axes, x.Shape)
+		if a < 0 || a >= len(x) || i > 0 && a <= axes[i-1] {
+			return nil, fmt.Errorf("axes %v of input %v: want ascending", axes, x)
 		}
 	}
 	if len(axes) == 0 {
-		return Type{}, fmt.Errorf("over no axis")
+		return nil, fmt.Errorf("over no axis")
 	}
-	var shape []int
-	for i, d := range x.Shape {
+	for i, d := range x {
 		if !slices.Contains(axes, i) {
 			shape = append(shape, d)
 		} else if keep {
 			shape = append(shape, 1)
 		}
 	}
-	return Type{DType: x.DType, Shape: shape}, nil
+	return shape, nil
 }

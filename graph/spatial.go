@@ -79,83 +79,74 @@ func (n *Node) SameQuant() bool {
 	return false
 }
 
-func (o Pool) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Pool) shape(in []Type) ([]int, error) {
 	x := in[0]
 	if len(x.Shape) != 4 {
-		return Type{}, fmt.Errorf("input %v: want 4 dimensions", x.Shape)
+		return nil, fmt.Errorf("input %v: want 4 dimensions", x.Shape)
 	}
 	for _, k := range o.Size {
 		if k < 1 || k > maxWindow {
-			return Type{}, fmt.Errorf("window %v: want 1 to %d", o.Size, maxWindow)
+			return nil, fmt.Errorf("window %v: want 1 to %d", o.Size, maxWindow)
 		}
 	}
 	if o.Dilation != [2]int{1, 1} {
-		return Type{}, fmt.Errorf("dilation %v", o.Dilation)
+		return nil, fmt.Errorf("dilation %v", o.Dilation)
 	}
-	return o.Window.infer(x, o.Size, x.Shape[3], nil)
+	return o.slide(x.Shape, o.Size, x.Shape[3], nil)
 }
 
-func (o Concat) infer(in []Type) (Type, error) {
+func (o Concat) shape(in []Type) ([]int, error) {
 	if len(in) == 0 {
-		return Type{}, fmt.Errorf("no inputs")
+		return nil, fmt.Errorf("no inputs")
 	}
 	shape := slices.Clone(in[0].Shape)
 	if o.Axis < 0 || o.Axis >= len(shape) {
-		return Type{}, fmt.Errorf("axis %d of input %v", o.Axis, shape)
+		return nil, fmt.Errorf("axis %d of input %v", o.Axis, shape)
 	}
 	for _, t := range in[1:] {
 		if t.DType != in[0].DType || len(t.Shape) != len(shape) {
-			return Type{}, fmt.Errorf("%v%v beside %v%v", t.DType, t.Shape, in[0].DType, in[0].Shape)
+			return nil, fmt.Errorf("%v%v beside %v%v", t.DType, t.Shape, in[0].DType, in[0].Shape)
 		}
 		for i, d := range t.Shape {
 			switch {
 			case i == o.Axis && d <= MaxElements: // a larger one is refused elsewhere
 				shape[i] = min(shape[i]+d, MaxElements+1)
 			case i == o.Axis || d != shape[i]:
-				return Type{}, fmt.Errorf("%v beside %v along axis %d", t.Shape, in[0].Shape, o.Axis)
+				return nil, fmt.Errorf("%v beside %v along axis %d", t.Shape, in[0].Shape, o.Axis)
 			}
 		}
 	}
-	return Type{DType: in[0].DType, Shape: shape}, nil
+	return shape, nil
 }
 
-func (o Transpose) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Transpose) shape(in []Type) ([]int, error) {
 	x := in[0].Shape
 	var shape []int
 	for i, p := range o.Perm {
 		if p < 0 || p >= len(x) || slices.Contains(o.Perm[:i], p) {
-			return Type{}, fmt.Errorf("permutation %v of input %v", o.Perm, x)
+			return nil, fmt.Errorf("permutation %v of input %v", o.Perm, x)
 		}
 		shape = append(shape, x[p])
 	}
 	if len(shape) != len(x) {
-		return Type{}, fmt.Errorf("permutation %v of input %v", o.Perm, x)
+		return nil, fmt.Errorf("permutation %v of input %v", o.Perm, x)
 	}
-	return Type{DType: in[0].DType, Shape: shape}, nil
+	return shape, nil
 }
 
-func (o Resize) infer(in []Type) (Type, error) {
-	if err := arity(in, 1, 1); err != nil {
-		return Type{}, err
-	}
+func (o Resize) shape(in []Type) ([]int, error) {
 	x := in[0].Shape
 	if len(x) != 4 {
-		return Type{}, fmt.Errorf("input %v: want 4 dimensions", x)
+		return nil, fmt.Errorf("input %v: want 4 dimensions", x)
 	}
 	if o.AlignCorners && o.HalfPixel {
-		return Type{}, fmt.Errorf("both align_corners and half_pixel")
+		return nil, fmt.Errorf("both align_corners and half_pixel")
 	}
 	for i, to := range o.Size {
 		// The integer kernels count in steps of 2^-10 within an int32.
 		if most := maxWindow; to < 1 || to > most || x[1+i] > most {
-			return Type{}, fmt.Errorf("%v to %v: want sides of 1 to %d", x, o.Size, most)
+			return nil, fmt.Errorf("%v to %v: want sides of 1 to %d", x, o.Size, most)
 		}
 	}
-	return Type{DType: in[0].DType, Shape: []int{x[0], o.Size[0], o.Size[1], x[3]}}, nil
+	return []int{x[0], o.Size[0], o.Size[1], x[3]}, nil
 }

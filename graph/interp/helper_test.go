@@ -30,11 +30,7 @@ func layer(g *graph.Graph, name string, op graph.Op, x *graph.Value, shape []int
 	if out != nil {
 		wt.DType, bt.DType = graph.Int8, graph.Int32
 		wt.Quant = quant.PerChannel(scale, axis)
-		product := make([]float32, len(scale))
-		for c := range product {
-			product[c] = graph.BiasScale(x.Type.Quant, wt.Quant, c)
-		}
-		bt.Quant = quant.PerChannel(product, 0)
+		bt.Quant = graph.BiasQuant(x.Type.Quant, wt.Quant)
 	}
 	in := []*graph.Value{x, graph.Const(name+".w", wt, w)}
 	if bias != nil {

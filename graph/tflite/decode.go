@@ -362,11 +362,7 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 		return in
 	}
 	x, w := in[0].Type.Quant, in[1].Type.Quant
-	scales := make([]float32, len(w.Scale))
-	for c := range scales {
-		scales[c] = graph.BiasScale(x, w, c)
-	}
-	q := quant.PerChannel(scales, 0)
+	q := graph.BiasQuant(x, w)
 	if len(in) == 2 {
 		shape := in[1].Type.Shape
 		channels := shape[0]
@@ -382,7 +378,7 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 		}
 		return append(in, graph.Const(name+"/bias", t, make([]int32, channels)))
 	}
-	if b := in[2]; b.Type.Quant != nil && slices.EqualFunc(b.Type.Quant.Scale, scales, near) {
+	if b := in[2]; b.Type.Quant != nil && slices.EqualFunc(b.Type.Quant.Scale, q.Scale, near) {
 		q.Zero = b.Type.Quant.Zero
 		b.Type.Quant = q
 	}

@@ -138,14 +138,11 @@ func integer(r *rand.Rand, g *graph.Graph, name string, op graph.Op, x *graph.Va
 	for i := range data {
 		data[i] = int8(r.IntN(255) - 127)
 	}
-	biasScale, bias := make([]float32, len(scale)), make([]int32, channels)
-	for c := range biasScale {
-		biasScale[c] = graph.BiasScale(x.Type.Quant, w.Quant, c)
-	}
+	bias := make([]int32, channels)
 	for c := range bias {
 		bias[c] = int32(r.IntN(2000) - 1000)
 	}
-	b := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: quant.PerChannel(biasScale, 0)}
+	b := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
 	return g.Apply(name, op, x, graph.Const(name+"/w", w, data), graph.Const(name+"/b", b, bias))
 }
 

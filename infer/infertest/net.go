@@ -173,14 +173,10 @@ func (b *builder) integer(l model.Layer, op graph.Op, x *graph.Value, shape []in
 	for i := range weights {
 		weights[i] = int8(b.r.IntN(255) - 127)
 	}
-	biasScale := make([]float32, len(scale))
-	for c := range biasScale {
-		biasScale[c] = graph.BiasScale(x.Type.Quant, w.Quant, c)
-	}
 	bias := make([]int32, l.Out)
 	for c := range bias {
 		bias[c] = int32(b.r.IntN(2001) - 1000)
 	}
-	biasType := graph.Type{DType: graph.Int32, Shape: []int{l.Out}, Quant: quant.PerChannel(biasScale, 0)}
+	biasType := graph.Type{DType: graph.Int32, Shape: []int{l.Out}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
 	return b.g.Apply(l.Name, op, x, graph.Const(l.Name+"/weight", w, weights), graph.Const(l.Name+"/bias", biasType, bias))
 }

@@ -218,20 +218,16 @@ func (b *builder) layer(g *graph.Graph, op graph.Op, x *graph.Value, shape []int
 	for i := range weights {
 		weights[i] = int8(b.r.IntN(256) - 128)
 	}
-	products := make([]float32, len(scales))
-	for c := range products {
-		products[c] = graph.BiasScale(x.Type.Quant, w.Quant, c)
-	}
 	spread := 73 * 73 * math.Sqrt(float64(terms)) // about the deviation of the sums
 	bias := make([]int32, oc)
 	for c := range bias {
 		bias[c] = int32(spread * b.r.NormFloat64())
 	}
-	biasType := graph.Type{DType: graph.Int32, Shape: []int{oc}, Quant: quant.PerChannel(products, 0)}
+	biasType := graph.Type{DType: graph.Int32, Shape: []int{oc}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
 	y := g.Apply("y", op, x, graph.Const("w", w, weights), graph.Const("bias", biasType, bias))
 	// The spread in steps of the output: mostly within its 256, sometimes nothing or far beyond.
 	steps := rapid.SampledFrom([]float64{60, 60, 60, 3, 1e4, 1e10}).Draw(b.T, "spread")
-	y.Type.Quant = quant.PerTensor(max(float32(float64(products[0])*spread/steps), 1e-30), b.zero("y zero"))
+	y.Type.Quant = quant.PerTensor(max(float32(float64(biasType.Quant.Scale[0])*spread/steps), 1e-30), b.zero("y zero"))
 	g.Outputs = []*graph.Value{y}
 	return g
 }

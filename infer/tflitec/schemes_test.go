@@ -188,10 +188,7 @@ func constants(random *rand.Rand, t, x graph.Type, q *quant.Params, channels int
 		return graph.Const("w", t, w), graph.Const("b", flat, make([]float32, channels))
 	}
 	flat.DType = graph.BiasType(x.DType)
-	flat.Quant = &quant.Params{Zero: make([]int32, len(q.Scale))}
-	for i := range q.Scale {
-		flat.Quant.Scale = append(flat.Quant.Scale, graph.BiasScale(x.Quant, q, i))
-	}
+	flat.Quant = graph.BiasQuant(x.Quant, q)
 	if x.DType == graph.Int16 {
 		return graph.Const("w", t, w), graph.Const("b", flat, make([]int64, channels))
 	}
