@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,9 +75,7 @@ const maxHoldout = 5000
 
 // withDefaults fills in the zero fields and returns the recipe with the overrides applied.
 func (c Config) withDefaults() (Config, Recipe, error) {
-	if c.Preset == "" {
-		c.Preset = PresetFast
-	}
+	c.Preset = cmp.Or(c.Preset, PresetFast)
 	r, err := Preset(c.Preset)
 	if err != nil {
 		return c, r, err
@@ -90,26 +89,15 @@ func (c Config) withDefaults() (Config, Recipe, error) {
 			return c, r, err
 		}
 	}
-	if c.Epochs == 0 {
-		c.Epochs = r.Epochs
-	}
-	if c.Batch == 0 {
-		c.Batch = r.Batch
-	}
+	c.Epochs, c.Batch = cmp.Or(c.Epochs, r.Epochs), cmp.Or(c.Batch, r.Batch)
 	if c.LR == 0 && !namesRate(c.Changes) {
 		c.LR = preset.peak(c.Epochs, c.From == "")
 	} else if c.LR == 0 {
 		c.LR = r.LR
 	}
-	if c.ValFraction == 0 {
-		c.ValFraction = 0.1
-	}
-	if c.Backend == "" {
-		c.Backend = BackendAuto
-	}
-	if c.SaveEvery == 0 {
-		c.SaveEvery = time.Minute
-	}
+	c.ValFraction = cmp.Or(c.ValFraction, 0.1)
+	c.Backend = cmp.Or(c.Backend, BackendAuto)
+	c.SaveEvery = cmp.Or(c.SaveEvery, time.Minute)
 	if c.files == nil {
 		c.files = model.OSFiles{}
 	}

@@ -136,12 +136,12 @@ func TestHalfStep(t *testing.T) {
 				}
 				return loss, after
 			}
-			wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.step })
-			gotLoss, got := step(large, largePixels, func(t *trainer) *program { return t.halfStep })
+			wantLoss, want := step(small, pixels, func(t *trainer) *program { return t.steps[whole] })
+			gotLoss, got := step(large, largePixels, func(t *trainer) *program { return t.steps[half] })
 			if gotLoss != wantLoss || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: loss %v and weights at half the resolution, want %v and equal weights", large.Name(), gotLoss, wantLoss)
 			}
-			if fullLoss, _ := step(large, largePixels, func(t *trainer) *program { return t.step }); fullLoss == wantLoss {
+			if fullLoss, _ := step(large, largePixels, func(t *trainer) *program { return t.steps[whole] }); fullLoss == wantLoss {
 				t.Errorf("%s: the step at the whole resolution has the same loss", large.Name())
 			}
 		}

@@ -357,15 +357,6 @@ func (r *run) uphillEpochs() int {
 	return min(int(math.Round(r.recipe.SAMLast*float64(r.c.Epochs))), r.c.Epochs-r.smallEpochs())
 }
 
-// stage is what the steps of an epoch are.
-type stage int
-
-const (
-	half   stage = iota // at half the resolution
-	whole               // at the whole
-	uphill              // at the whole, the gradient taken uphill
-)
-
 func (r *run) stage(epoch int) stage {
 	switch {
 	case epoch < r.smallEpochs():
@@ -380,9 +371,7 @@ func (r *run) stage(epoch int) stage {
 var stageCosts = [...]float64{half: 0.25, whole: 1, uphill: 2}
 
 // program is what makes the steps of the epoch under way.
-func (r *run) program() *program {
-	return [...]*program{half: r.t.halfStep, whole: r.t.step, uphill: r.t.samStep}[r.stage(r.epoch)]
-}
+func (r *run) program() *program { return r.t.steps[r.stage(r.epoch)] }
 
 // trainEpoch does the steps the epoch under way still lacks.
 func (r *run) trainEpoch(ctx context.Context) error {
@@ -508,15 +497,20 @@ func (r *run) testWithFlip(ctx context.Context) (float64, error) {
 	return float64(correct) / float64(r.set.Test.N), err
 }
 
-// ended is the result of a run that was closed in an earlier call, and whose best weights are whole; nil of any other. The model card is the
-// last file that finish writes.
+// ended is the result of a run that was closed in an earlier call, and whose best weights are whole; nil of any other.
 func (r *run) ended() *Result {
-	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
-	res := new(Result)
-	if err != nil || r.last == nil || r.last.Spec != r.c.Spec || r.last.Epoch < r.c.Epochs || none(filepath.Join(r.c.Out, cardFile)) || json.Unmarshal(text, res) != nil {
+	if r.last == nil || r.last.Spec != r.c.Spec || r.last.Epoch < r.c.Epochs {
+		return nil
+	}
+	if none(filepath.Join(r.c.Out, cardFile)) { // the last file that finish writes
 		return nil
 	}
 	if _, note, err := model.Load(r.c.Out); err != nil || note != "" {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
+	res := new(Result)
+	if err != nil || json.Unmarshal(text, res) != nil {
 		return nil
 	}
 	res.Run, res.Checkpoint = r.c.Out, r.folder("best") // wherever the folder is by now
@@ -533,23 +527,44 @@ func inTest(ctx context.Context, err error) error {
 
 // finish tests the best epoch's weights and closes the run.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	best, note, err := model.Load(r.c.Out) // "last" where "best" is damaged and so is the one before it
+	best, row, err := r.loadBest()
 	if err != nil {
 		return nil, err
+	}
+	res, taken, err := r.test(ctx, row)
+	if err != nil {
+		return nil, inTest(ctx, err)
+	}
+	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
+		return nil, err
+	}
+	if err := r.writeHistory(); err != nil { // anew, in case the last epoch was cut off between checkpoint and files
+		return nil, err
+	}
+	return res, r.writeResult(res, taken)
+}
+
+// loadBest puts the best epoch's weights on the device.
+func (r *run) loadBest() (best *model.Checkpoint, row epochRow, err error) {
+	best, note, err := model.Load(r.c.Out) // "last" where "best" is damaged and so is the one before it
+	if err != nil {
+		return nil, row, err
 	}
 	r.note(note)
 	row, ok := r.history.at(best.Step)
 	if !ok {
-		return nil, fmt.Errorf("train: %s: step %d is not the end of an epoch of this run: %w", r.folder("best"), best.Step, model.ErrCheckpoint)
+		return nil, row, fmt.Errorf("train: %s: step %d is not the end of an epoch of this run: %w", r.folder("best"), best.Step, model.ErrCheckpoint)
 	}
-	if err := r.t.setWeights(best.Weights); err != nil {
-		return nil, err
-	}
+	return best, row, r.t.setWeights(best.Weights)
+}
+
+// test runs the test images past the weights on the device, which are those of an epoch.
+func (r *run) test(ctx context.Context, row epochRow) (*Result, confusion, error) {
 	r.report(PhaseTest)
 	spec, taken := r.c.Spec, newConfusion(r.c.Spec.Classes)
 	_, correct, err := r.evaluate(ctx, &r.set.Test, taken)
 	if err != nil {
-		return nil, inTest(ctx, err)
+		return nil, nil, err
 	}
 	res := &Result{
 		Run: r.c.Out, Net: string(spec.Net), Width: spec.Width, Params: spec.Counts().Total,
@@ -559,30 +574,27 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		Checkpoint: r.folder("best"), Notes: r.notes,
 	}
 	if r.c.TestFlip {
-		if res.FlipTop1, err = r.testWithFlip(ctx); err != nil {
-			return nil, inTest(ctx, err)
-		}
+		res.FlipTop1, err = r.testWithFlip(ctx)
 	}
-	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
-		return nil, err
-	}
-	if err := r.writeHistory(); err != nil { // anew, in case the last epoch was cut off between checkpoint and files
-		return nil, err
-	}
-	title := fmt.Sprintf("%s on %s: %d of %d", spec.Name(), r.set.Name, correct, r.set.Test.N)
+	return res, taken, err
+}
+
+// writeResult writes the files that only a run that has ended has. The card is the last: see ended.
+func (r *run) writeResult(res *Result, taken confusion) error {
+	title := fmt.Sprintf("%s on %s: %d of %d", r.c.Spec.Name(), r.set.Name, res.TestCorrect, res.TestN)
 	picture, err := taken.picture(title, r.set.Classes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.c.writeFile(confusionFile, picture); err != nil {
-		return nil, err
+		return err
 	}
 	text, err := json.MarshalIndent(res, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+		return fmt.Errorf("train: %w", err)
 	}
 	if err := r.c.writeFile(resultFile, append(text, '\n')); err != nil {
-		return nil, err
+		return err
 	}
-	return res, r.c.writeFile(cardFile, r.card(res))
+	return r.c.writeFile(cardFile, r.card(res))
 }

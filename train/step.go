@@ -29,10 +29,19 @@ type trainer struct {
 
 	state [][]compute.Buffer // on each device the same: the weights, one a param, then the momenta, one a trainable param
 
-	step, eval *program
-	halfStep   *program // the step at half the resolution; nil where Recipe.Grow asks for none
-	samStep    *program // the step by the gradient uphill; nil where Recipe.SAM asks for none
+	steps [stages]*program // nil of a stage that the recipe does not have
+	eval  *program
 }
+
+// stage is what the steps of an epoch are.
+type stage int
+
+const (
+	half   stage = iota // at half the resolution: Recipe.Grow
+	whole               // at the whole
+	uphill              // at the whole, the gradient taken uphill: Recipe.SAM
+	stages
+)
 
 // program is a compiled graph with its batch size and the number of devices that share it.
 type program struct {
@@ -65,17 +74,19 @@ func newTrainer(be compute.Backend, spec model.Spec, in model.Input, r Recipe, d
 
 // compileAll compiles the steps for the recipe's batch and the evaluation for evalBatch.
 func (t *trainer) compileAll(evalBatch int) (err error) {
-	devices := max(1, t.devices)
-	if t.step, err = t.compileFor(devices, "step", t.recipe.Batch, t.buildStep); err != nil {
-		return err
-	}
-	if t.recipe.Grow > 0 {
-		if t.halfStep, err = t.compileFor(devices, "step at half the resolution", t.recipe.Batch, t.half().buildStep); err != nil {
-			return err
+	for stage, step := range [stages]struct {
+		name   string
+		wanted bool
+		build  func(g *Graph, pixels, labels *Node) []*Node
+	}{
+		half:   {"step at half the resolution", t.recipe.Grow > 0, t.half().buildStep},
+		whole:  {"step", true, t.buildStep},
+		uphill: {"step uphill", t.recipe.SAM > 0, t.buildSAMStep},
+	} {
+		if !step.wanted {
+			continue
 		}
-	}
-	if t.recipe.SAM > 0 {
-		if t.samStep, err = t.compileFor(devices, "step uphill", t.recipe.Batch, t.buildSAMStep); err != nil {
+		if t.steps[stage], err = t.compileFor(max(1, t.devices), step.name, t.recipe.Batch, step.build); err != nil {
 			return err
 		}
 	}
@@ -127,7 +138,7 @@ func (t *trainer) close() {
 	for _, teacher := range t.teachers {
 		release(teacher.state)
 	}
-	for _, p := range []*program{t.step, t.halfStep, t.samStep, t.eval} {
+	for _, p := range append(t.steps[:], t.eval) {
 		if p != nil {
 			p.graph.Finalize()
 		}
@@ -305,7 +316,7 @@ func answers(logits, labels *Node) []*Node {
 // Step trains on one batch of recipe.Batch images: pixels (N, H, W, 3) and labels (N). It returns the mean loss before the
 // step and how many images were right. After an error the trainer's weights are gone.
 func (t *trainer) Step(pixels []byte, labels []int32, rate float64) (loss float64, correct int, err error) {
-	return t.stepBy(t.step, pixels, labels, rate)
+	return t.stepBy(t.steps[whole], pixels, labels, rate)
 }
 
 // stepBy is Step by one of the trainer's programs for it.
