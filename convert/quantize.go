@@ -86,8 +86,9 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 				if err := finite(floats(v)); err != nil {
 					return err
 				}
-				q := rangeQuant(d, extent(v))
-				if r, other := extent(v), n.In[1-i]; r.Min == 0 && r.Max == 0 && !other.Constant() {
+				r := extent(v)
+				q := rangeQuant(d, r)
+				if other := n.In[1-i]; r.Min == 0 && r.Max == 0 && !other.Constant() {
 					q = other.Type.Quant // its own scale would be 1, next to which the result is coarse
 				}
 				n.SetInput(i, quantized(v, d, q))

@@ -54,35 +54,28 @@ func (s *source) openCIFAR(ctx context.Context, o Options) (*Set, error) {
 	if _, ok := s.find(cifarTest); ok {
 		test = []string{cifarTest}
 	}
-	read := func(names []string) (raw, error) {
-		r := raw{h: cifarSide, w: cifarSide, c: 3}
+	var splits [2]raw
+	for i, names := range [][]string{train, test} {
+		r := &splits[i]
+		*r = raw{h: cifarSide, w: cifarSide, c: 3}
 		for _, name := range names {
 			if err := ctx.Err(); err != nil {
-				return r, err
+				return nil, err
 			}
 			f, ok := s.find(name)
 			if !ok {
-				return r, refuse("%s is missing", name)
+				return nil, refuse("%s is missing", name)
 			}
 			b, err := s.read(f, o.Limits.Bytes)
 			if err == nil {
 				err = r.addCIFAR(b, len(set.Classes))
 			}
 			if err != nil {
-				return r, within(name, err)
+				return nil, within(name, err)
 			}
 		}
-		return r, nil
 	}
-	trainRaw, err := read(train)
-	if err != nil {
-		return nil, err
-	}
-	testRaw, err := read(test)
-	if err != nil {
-		return nil, err
-	}
-	return set, set.fill(ctx, o, trainRaw, testRaw)
+	return set, set.fill(ctx, o, splits[0], splits[1])
 }
 
 func (s *source) find(path string) (file, bool) {

@@ -38,7 +38,7 @@ var edgeTPURules = []Rule{
 
 // edgeTPUTypes says of a QUANTIZE of float32 what is to be done about it: the compiler leaves it to the CPU.
 func edgeTPUTypes(n *graph.Node) string {
-	if _, q := n.Op.(graph.Quantize); q && n.In[0].Type.DType == graph.Float32 {
+	if quantizesFloat(n) {
 		return "it takes float32, which stays on the CPU: convert with int8 input"
 	}
 	if reason := want("int8", "uint8")(n); reason != "" {

@@ -113,8 +113,12 @@ func check(g *graph.Graph, computed []string, t Target) Verdict {
 
 // inFront says whether a node is a QUANTIZE of a float32 input of the network: the compilers leave it to the CPU, and begin behind it.
 func inFront(g *graph.Graph, n *graph.Node) bool {
+	return quantizesFloat(n) && slices.Contains(g.Inputs, n.In[0])
+}
+
+func quantizesFloat(n *graph.Node) bool {
 	_, ok := n.Op.(graph.Quantize)
-	return ok && n.In[0].Type.DType == graph.Float32 && slices.Contains(g.Inputs, n.In[0])
+	return ok && n.In[0].Type.DType == graph.Float32
 }
 
 // findings are the rules of a target that a node breaks. Of those that refuse it the first is enough.

@@ -77,18 +77,13 @@ func inferAction(c *cli.Context) error {
 	}
 	defer m.session.Close()
 	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
-	quotable := data != "" || opts.NumRuns >= infer.HeadlineCalls // figures that someone may quote, and not just an answer
-	if quotable && !c.IsSet("warmup-max-secs") {
+	if (data != "" || quotable(opts)) && !c.IsSet("warmup-max-secs") {
 		opts.WarmupMaxSecs = stableSecs
 	}
-	measure := measuring(func(f func() error) error { return f() })
-	if quotable {
-		measure = func(f func() error) error { return watched(c, &r, f) }
-	}
 	if data != "" {
-		err = evaluate(c, m, data, opts, measure, &r)
+		err = evaluate(c, m, data, opts, &r)
 	} else {
-		err = classify(c, m, opts, measure, &r)
+		err = classify(c, m, opts, &r)
 	}
 	if err != nil {
 		return err
@@ -108,8 +103,8 @@ func inferAction(c *cli.Context) error {
 // anySet says whether one of the flags was given.
 func anySet(c *cli.Context, flags ...string) bool { return slices.ContainsFunc(flags, c.IsSet) }
 
-// measuring calls what measures.
-type measuring func(f func() error) error
+// quotable says whether the latency of one image is a figure that someone may quote, and not just an impression beside an answer.
+func quotable(opts infer.MeasureOptions) bool { return opts.NumRuns >= infer.HeadlineCalls }
 
 // watched looks at the machine while f measures, and notes in r what it saw.
 func watched(c *cli.Context, r *report.Infer, f func() error) error {
@@ -125,15 +120,15 @@ func watched(c *cli.Context, r *report.Infer, f func() error) error {
 	return err
 }
 
-// evaluate gives measure what measures accuracy and latency over a split.
-func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, measure measuring, r *report.Infer) error {
+// evaluate measures accuracy and latency over a split.
+func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOptions, r *report.Infer) error {
 	images, err := newImageSets(c, data).of(m)
 	if err != nil {
 		return err
 	}
 	m.firstInput = images.first
 	var e infer.Evaluation
-	err = measure(func() (err error) {
+	err = watched(c, r, func() (err error) {
 		e, err = infer.Evaluate(c.Context, m.Model, m.session, images.all, opts)
 		return err
 	})
@@ -147,8 +142,8 @@ func evaluate(c *cli.Context, m *openedModel, data string, opts infer.MeasureOpt
 	return nil
 }
 
-// classify answers for each image; it gives measure what measures the latency, on the first.
-func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, measure measuring, r *report.Infer) error {
+// classify answers for each image; the latency is measured on the first.
+func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *report.Infer) error {
 	in, out := make([]byte, m.Input.Type.Bytes()), make([]byte, m.Output.Type.Bytes())
 	scores := make([]float32, m.Classes)
 	files, err := pictureFiles(c.Args().Slice())
@@ -178,10 +173,15 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, measure
 		lap(start, &before)
 		if i == 0 {
 			m.firstInput = bytes.Clone(in)
-			err := measure(func() (err error) {
+			measure := func() (err error) {
 				r.Latency, err = infer.Measure(c.Context, m.session, in, opts)
 				return err
-			})
+			}
+			if quotable(opts) {
+				err = watched(c, r, measure)
+			} else {
+				err = measure()
+			}
 			if err != nil {
 				return err
 			}

@@ -33,6 +33,11 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 	}
 	slices.SortStableFunc(alone, func(a, b convert.Alone) int { return cmp.Compare(a.OutputSNR, b.OutputSNR) })
 	least, recipe := *r.DropPoints, result.Recipe
+	take := func(m *mixed) (*convert.Result, []byte, error) {
+		m.result.Trials = result.Trials
+		*r = m.report
+		return m.result, m.encoded, nil
+	}
 	for i, l := range alone {
 		var best *mixed
 		for _, finer := range finerForms(recipe, l.Name) {
@@ -43,9 +48,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 			drop := *m.report.DropPoints
 			say(j.c, "%d layers finer, the last %s in %s: %.2f points lost", i+1, l.Name, lastForm(finer, l.Name), drop)
 			if drop <= points {
-				m.result.Trials = result.Trials
-				*r = m.report
-				return m.result, m.encoded, nil
+				return take(m)
 			}
 			if best == nil || drop < *best.report.DropPoints {
 				best = m
@@ -65,9 +68,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 		drop := *m.report.DropPoints
 		say(j.c, "all %d layers in float32: %.2f points lost", len(alone), drop)
 		if least = min(least, drop); drop <= points {
-			m.result.Trials = result.Trials
-			*r = m.report
-			return m.result, m.encoded, nil
+			return take(m)
 		}
 	}
 	return nil, nil, fmt.Errorf("%w: %.2f points lost at the least, --max-drop allows %.2f", errAccuracy, least, points)

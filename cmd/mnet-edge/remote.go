@@ -261,7 +261,7 @@ func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut
 	}
 	const hint = "unpack the archive of make pi there, and say where with --on-binary PATH/mnet-edge"
 	switch code := exit.ExitCode(); {
-	case code <= 7 && code > 0, code == 130: // our own codes
+	case code > exitOK && code <= exitAccuracy, code == exitInterrupted: // our own codes
 		return remoteExit(code)
 	case code == 126:
 		return withHint(fmt.Errorf("%w: %s can't run the command: it is no program, or one for another machine", errRemote, r.host), hint)

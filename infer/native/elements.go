@@ -291,11 +291,7 @@ func (c *compiler) padded(n *graph.Node, op graph.Pad, x, out *buffer) func() {
 
 // places are graph.Offsets, charged; none if that is too much, which is found out once the node is done.
 func (c *compiler) places(shape, step []int, start int) []int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	if c.charge(8 * n); c.afford() != nil {
+	if c.charge(8 * graph.Type{Shape: shape}.Elements()); c.afford() != nil {
 		return nil
 	}
 	return graph.Offsets(shape, step, start)

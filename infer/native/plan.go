@@ -153,11 +153,9 @@ func (c *compiler) afford() error {
 
 // bind gives the buffers their memory.
 func (c *compiler) bind(p *plan) error {
-	room := maxArena
-	for _, b := range c.all {
-		if room -= roundUp(b.size, bufferStep); room < 0 {
-			return fmt.Errorf("native: %w: the tensors take more than %d bytes", infer.ErrUnavailable, maxArena)
-		}
+	c.afforded, c.size = 0, 0 // once more: what zeros grew to since they were counted counts too
+	if err := c.afford(); err != nil {
+		return fmt.Errorf("native: %w: %w", infer.ErrUnavailable, err)
 	}
 	for _, b := range c.all {
 		b.first, b.last = c.moments[b.first].first, c.moments[b.last].last
