@@ -23,7 +23,7 @@ TAGS   = $(if $(wildcard $(NATIVE)/libtensorflowlite_c.*),-tags tflite)
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build ## the main job: train, convert to int8, measure; under 10 minutes
+demo: build ## the main job: train, convert to int8, measure; a few minutes
 	@bash bench/demo.sh bin/mnet-edge
 
 native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when they are there

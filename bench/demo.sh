@@ -9,7 +9,7 @@ run=$work/run
 # Without XLA the Go backend trains many times slower: fewer images, so that the demo still ends in minutes.
 # Few images: small batches, so that there are enough steps.
 size=(--epochs 15 --batch 32 --lr 0.1)
-if ! compgen -G "$(dirname "$bin")/*pjrt*" >/dev/null; then
+if ! "$bin" devices --json | grep -q '"name":"train:xla","kind":"cpu","available":true'; then
   echo "XLA is not there: a much shorter training, on GoMLX's Go backend" >&2
   size=(--epochs 6 --batch 32 --lr 0.1 --limit 600)
 fi

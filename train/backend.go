@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,10 +32,15 @@ const (
 // xla_cuda_plugin.so, else for the CPU.
 const PluginEnv = "MNET_PJRT"
 
+var errNoXLA = errors.New("this program was built without cgo, which XLA needs")
+
 // FindPlugin returns the path of the PJRT plugin for backend (BackendXLA or BackendCUDA): what PluginEnv says, else
 // where sharedlib.Find finds its file, or, of the one for CUDA, where JAX has it in the Python environment that is active. The
-// error says where it looked.
+// error says where it looked, or that this program was built without what starts one.
 func FindPlugin(backend string) (string, error) {
+	if !hasXLA {
+		return "", fmt.Errorf("train: %w: %w", errNoXLA, ErrBackend)
+	}
 	name := pluginCPU
 	if backend == BackendCUDA {
 		name = pluginCUDA

@@ -15,6 +15,9 @@ import (
 )
 
 func TestFindPlugin(t *testing.T) {
+	if !hasXLA {
+		t.Skip(errNoXLA)
+	}
 	root := t.TempDir()
 	t.Chdir(root)
 	for _, variable := range []string{PluginEnv, "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH"} {

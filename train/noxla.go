@@ -2,14 +2,10 @@
 
 package train
 
-import (
-	"errors"
+import "github.com/gomlx/compute"
 
-	"github.com/gomlx/compute"
-)
+const hasXLA = false
 
-func openXLA(string, map[string]any) (compute.Backend, error) {
-	return nil, errors.New("this program was built without cgo, which XLA needs")
-}
+func openXLA(string, map[string]any) (compute.Backend, error) { return nil, errNoXLA }
 
 func giveBack() {}

@@ -21,6 +21,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
+const hasXLA = true
+
 // openXLA loads the PJRT plugin at path and starts it with the plugin's own options. The library's habit of fetching plugins from the network by itself is off:
 // what runs is what was found. So is its habit of logging: what it has to say is in the error.
 func openXLA(path string, options map[string]any) (be compute.Backend, err error) {

@@ -27,10 +27,11 @@ func benchCommand() *cli.Command {
 3. Where threads stop paying:       mnet-edge bench --threads 1,2,4 int8.tflite
 4. A page with pictures to show:    mnet-edge bench --profile --html bench.html float32.tflite int8.tflite
 5. For a spreadsheet:               mnet-edge bench --csv float32.tflite int8.tflite > bench.csv
-6. On a Raspberry Pi, from here:    mnet-edge bench --on pi@raspberrypi --html pi.html float32.tflite int8.tflite
+6. On a Raspberry Pi, from here:    mnet-edge bench --on pi@raspberrypi --on-binary mnet-edge/mnet-edge --html pi.html float32.tflite int8.tflite
 
 Latency is measured in rounds that go through the rows forwards and backwards in turn, so that all rows share the
-machine's good and bad moments. Speed-up and drop are against the first row.`,
+machine's good and bad moments. Speed-up and drop are against the first row. Without --data the images are of
+fashion-mini, built in: a model of CIFAR-10's classes wants --data cifar10 in each of these.`,
 		Flags: append(append([]cli.Flag{
 			dataFlag("images for accuracy (default: fashion-mini, built in)"),
 			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},

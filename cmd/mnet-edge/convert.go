@@ -31,7 +31,8 @@ func convertCommand() *cli.Command {
 2. Float edges, so that a program feeds float32:    mnet-edge convert --int8 --io float32 runs/D-w0.5-001
 3. What quantization costs, on the test images:     mnet-edge convert --int8 --eval 10000 runs/D-w0.5-001
    Weights only, for a model of half or a quarter:  mnet-edge convert --float16 (or --dynamic)
-4. A float model of another tool:                   mnet-edge convert --int8 --calib photos.zip -o int8.tflite float.tflite
+4. A float model of another tool, that was trained on (pixel - 127.5) / 127.5:
+                                                    mnet-edge convert --int8 --mean 127.5 --std 127.5 --calib photos.zip -o int8.tflite float.tflite
 5. Where quantization costs what, to look at:       mnet-edge convert --int8 --report int8.html --report-picture int8.png
 
 What --calibrator, --equalize, --correct-bias and --round-weights leave at auto is tried on calibration images that no range
@@ -271,9 +272,12 @@ func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 		return nil, err
 	}
 	var f floatModel
-	if isModelFile(input) {
+	switch {
+	case isModelFile(input):
 		f.encoded, err = readModel(input)
-	} else {
+	case known.Mean != nil:
+		return nil, usagef("--mean and --std are what a run was trained on: %s knows its own", input)
+	default:
 		f.encoded, f.ranges, err = encodeCheckpoint(c, input)
 	}
 	var g *graph.Graph

@@ -29,12 +29,12 @@ var errAccuracy = errors.New("accuracy floor missed")
 // recoveryFlags say how far a conversion goes to keep its accuracy, and what is said of it.
 func recoveryFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "max-drop", DefaultText: "any loss", Usage: "keep as few layers in int16 or float32 as bring the loss of top-1 on the test images to `POINTS` or less; exit 7 if none do"},
+		&cli.Float64Flag{Name: "max-drop", DefaultText: "any loss", Usage: "lose at most `POINTS` of top-1 on the test images, by keeping as few layers as possible in int16 or float32; exit 7 if that cannot be done"},
 		&cli.BoolFlag{Name: "layers", Usage: "quantize each layer alone too, and say what that does to the answers"},
 		&cli.BoolFlag{Name: "verify", Usage: "compare the runtime with the simulator, tensor by tensor, and name the rounding that matches"},
 		&cli.DurationFlag{Name: "budget", Value: time.Duration(convert.DefaultBudget / convert.BudgetSecond * float64(time.Second)),
 			Usage: "what auto may try, in `TIME` of a nominal machine: it is spent alike on every machine"},
-		&cli.StringFlag{Name: "recipe", Usage: "do as `FILE`, a model that convert made, was done: its recipe, its number of images"},
+		&cli.StringFlag{Name: "recipe", Usage: "convert as `FILE`, a model that convert made, was converted: same recipe, same number of images"},
 	}
 }
 

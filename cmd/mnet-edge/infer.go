@@ -26,7 +26,7 @@ func inferCommand() *cli.Command {
 4. Every picture in a folder, for a program:    mnet-edge infer --json holiday/
 5. A picture from another program:              camera-shot | mnet-edge infer -
 6. A model from a stranger:                     mnet-edge infer --probe --model found.tflite photo.png
-7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --model m.tflite photo.png
+7. On a Raspberry Pi, from here:                mnet-edge infer --on pi@raspberrypi --on-binary mnet-edge/mnet-edge --model m.tflite photo.png
 8. Which operators the time goes to:            mnet-edge infer --profile photo.png
 9. On a GPU, or not at all:                     mnet-edge infer --strict --delegate gpu photo.png
 10. On a delegate of your own:                  mnet-edge infer --delegate external=libmine.so photo.png`,

@@ -28,7 +28,7 @@ func specFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "no-mid-relu", Usage: "net D without the ReLU between the depthwise and the pointwise convolution"},
 		&cli.IntFlag{Name: "size", Value: model.SourceSize, Usage: "images of `N` x N pixels, a multiple of 16"},
 		&cli.IntFlag{Name: "enlarge", Value: 1, Usage: "the net enlarges its image `N` times, 2 or 4: as many parameters, N^2 times the work"},
-		&cli.IntFlag{Name: "output-stride", Value: model.SourceStride, Usage: "`N` x N pixels stand behind each of the last feature map's: 8, 4 or 2 leave the first halvings out, for about 4, 13 or 44 times the work"},
+		&cli.IntFlag{Name: "output-stride", Value: model.SourceStride, Usage: "each cell of the last feature map stands for `N` x N pixels: 16 as in the source; 8, 4 or 2 leave the first halvings out, for about 4, 13 or 44 times the work"},
 		&cli.StringFlag{Name: "padding", Value: string(model.PadSame), Usage: "`same` (TFLite's) or symmetric (the source's)"},
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"mnet-edge/report"
 )
 
-// metadataFlags say what a model without metadata leaves open.
+// metadataFlags say what a model without metadata leaves open, or what is to hold in place of its own.
 func metadataFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "mean", Usage: "of a model without metadata: input = (pixel - `M`) / S; one value, or R,G,B"},
-		&cli.StringFlag{Name: "std", Usage: "of a model without metadata: `S` above; one value, or R,G,B"},
-		&cli.StringFlag{Name: "labels", Usage: "of a model without metadata: `FILE` with a label a line"},
+		&cli.StringFlag{Name: "mean", Usage: "input = (pixel - `M`) / S, where a model file does not say so, or in place of what it says; one value, or R,G,B"},
+		&cli.StringFlag{Name: "std", Usage: "`S` of --mean; one value, or R,G,B"},
+		&cli.StringFlag{Name: "labels", Usage: "`FILE` with a label a line, where a model does not say its labels, or in place of them"},
 	}
 }
 

@@ -30,13 +30,13 @@ import (
 // remoteFolder is where files are kept, below the home folder there.
 const remoteFolder = ".cache/mnet-edge/on"
 
-// sshEnv names the variable with the command to use for ssh, as GIT_SSH_COMMAND is for git.
+// sshEnv names the variable with the command to use for ssh, words between spaces; none of them can have one in it.
 const sshEnv = "MNET_SSH"
 
 func remoteFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "on", Usage: "run on another machine, `USER@HOST` as ssh takes it, and bring the report back"},
-		&cli.StringFlag{Name: "on-binary", Value: "mnet-edge", Usage: "`PATH` of mnet-edge on that machine"},
+		&cli.StringFlag{Name: "on-binary", Value: "mnet-edge", Usage: "`PATH` of mnet-edge on that machine: a bare name is looked for as ssh looks for commands, and a relative path is from the home folder there"},
 	}
 }
 
@@ -130,7 +130,7 @@ const untilClosed = `exec 3<&0; %s </dev/null & command=$!; { cat <&3; kill $com
 
 // command is the command line for the other machine's shell, with the names that files have there.
 func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
-	words := []string{quote(c.String("on-binary")), c.Command.Name}
+	words := []string{program(c.String("on-binary")), c.Command.Name}
 	flags, here := c.LocalFlagNames(), []string{"on", "on-binary"}
 	switch {
 	case c.Command.Name == "bench":
@@ -179,6 +179,15 @@ func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
 	return words, nil
 }
 
+// program is what --on-binary names as the other machine's shell is to call it. Commands run in remoteFolder, which nobody thinks of who gives a path.
+func program(p string) string {
+	below, tilde := strings.CutPrefix(p, "~/")
+	if path.IsAbs(p) || !tilde && !strings.Contains(p, "/") {
+		return quote(p)
+	}
+	return `"$HOME"/` + quote(below)
+}
+
 // file is the name that a file here has there, SHA256/NAME.
 func (r *remote) file(local string) (string, error) {
 	info, err := os.Stat(local)
@@ -214,9 +223,7 @@ func (r *remote) sendFiles(c *cli.Context) error {
 			return refuse(err)
 		}
 		say(c, "sending %s to %s", r.send[name], r.host)
-		store := fmt.Sprintf("cd %s && mkdir -p %s && cat >%s && mv %[3]s %s",
-			remoteFolder, quote(path.Dir(name)), quote(name+".part"), quote(name))
-		err = r.run(c.Context, store, f, io.Discard, c.App.ErrWriter)
+		err = r.sendFile(c, name, f)
 		f.Close()
 		if err != nil {
 			return r.notSent(err)
@@ -224,6 +231,19 @@ func (r *remote) sendFiles(c *cli.Context) error {
 	}
 	return nil
 }
+
+func (r *remote) sendFile(c *cli.Context, name string, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	line := fmt.Sprintf(storeWhole, quote(path.Dir(name)), quote(name), info.Size())
+	return r.run(c.Context, fmt.Sprintf("cd %s && exec sh -c %s", remoteFolder, quote(line)), f, io.Discard, c.App.ErrWriter)
+}
+
+// storeWhole is a line of shell that stores its standard input: folder, name, bytes. Where the connection breaks, what comes here ends all the same,
+// so the bytes are counted; two that send the same file each have a part of their own.
+const storeWhole = `mkdir -p %s && part=%s.part.$$ && trap 'rm -f "$part"' EXIT && cat >"$part" && test "$(wc -c <"$part")" -eq %[3]d && mv "$part" %[2]s`
 
 // notSent is err, or where a command of the shell failed, which is not our program's own failure, that files can't be stored there.
 func (r *remote) notSent(err error) error {
@@ -278,5 +298,6 @@ func (r *remote) run(ctx context.Context, line string, in io.Reader, out, errOut
 // errRemote is a machine that can't be reached or lacks the program.
 var errRemote = errors.New("the other machine")
 
-// quote makes one word of the shell of s, whatever is in it.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// quote makes one word of s for the other machine's shell, whatever is in it. There is no backslash in it to quote again: fish has them quote
+// between single quotes too.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'"'"'`) + "'" }
