@@ -32,7 +32,7 @@ native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when th
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin
 	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
-	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || { cp "$$f" bin/.new && mv bin/.new "bin/$${f##*/}"; }; done # not into a file that a program may be running from
+	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || { cp "$$f" bin/.new; mv bin/.new "bin/$${f##*/}"; }; done # not into a file that a program may be running from
 
 windows: ## bin/mnet-edge.exe: no TFLite, LiteRT and XLA, everything else
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o bin/mnet-edge.exe ./cmd/mnet-edge
@@ -86,23 +86,28 @@ bench-overhead: build ## Invoke through go-tflite against the same library calle
 	$(GO) build $(TAGS) -o bin/overhead ./bench/overhead
 	bin/overhead bin/overhead-peer
 
+# venv FOLDER,PACKAGES: a Python environment of these packages and versions, for comparisons with what is written in Python.
+define venv
+	@test -x $(1)/bin/pip || python3 -m venv $(1)
+	@[ "$$(cat $(1)/packages 2>/dev/null || true)" = '$(2)' ] || { $(1)/bin/pip install -q $(2); echo '$(2)' >$(1)/packages; }
+endef
+
+LITERT          = .venv-litert/bin/python
+LITERT_PACKAGES = ai-edge-litert==2.3.0 numpy pillow
 bench-litert: native ## Invoke through infer/litert against LiteRT's Python interpreter (brings it by pip)
-	@test -x .venv-litert/bin/python || python3 -m venv .venv-litert
-	@.venv-litert/bin/python -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
+	$(call venv,.venv-litert,$(LITERT_PACKAGES))
 	@mkdir -p bin && $(GO) build -o bin/overhead-litert ./bench/overhead
-	bin/overhead-litert -delegate litert .venv-litert/bin/python bench/overhead/peer.py
+	bin/overhead-litert -delegate litert $(LITERT) bench/overhead/peer.py
 
 WIDTH ?= 1,0.25
 BATCH ?= 128
 bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1,0.25 BATCH=128
-	@test -x .venv-train/bin/python || python3 -m venv .venv-train
-	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
+	$(call venv,.venv-train,tensorflow-cpu==2.21.0)
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
 	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin '$(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so'
 
 tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pip)
-	@test -x .venv-tensorboard/bin/python || python3 -m venv .venv-tensorboard
-	@.venv-tensorboard/bin/python -c 'import tensorboard' 2>/dev/null || .venv-tensorboard/bin/pip install -q tensorboard==2.20.0
+	$(call venv,.venv-tensorboard,tensorboard==2.20.0)
 	MNET_TENSORBOARD='$(CURDIR)/.venv-tensorboard/bin/python' $(GO) test -v -count=1 -run TensorBoard ./train
 
 ROWS ?=
@@ -115,10 +120,8 @@ results: ## the tables of docs/results.md from docs/runs; RUNS=runs/a,runs/b add
 
 # MODELS are .tflite files and folders of runs, each perhaps with =RATIO: the most that native's p50 may be of LiteRT's.
 MODELS ?=
-LITERT  = .venv-litert/bin/python
 bench-native: build ## the native engine against XNNPACK, LiteRT's (brings it by pip) and TFLite's; MODELS='runs/D-w1-001=0.65'
-	@test -x $(LITERT) || python3 -m venv .venv-litert
-	@$(LITERT) -c 'import ai_edge_litert' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0
+	$(call venv,.venv-litert,$(LITERT_PACKAGES))
 	@mkdir -p bin && $(GO) build $(TAGS) -o bin/bench-native ./bench/native
 	bin/bench-native -python $(LITERT) $(MODELS)
 	bin/bench-native -python $(LITERT) -threads 2 $(foreach m,$(MODELS),$(firstword $(subst =, ,$(m))))
@@ -126,17 +129,14 @@ bench-native: build ## the native engine against XNNPACK, LiteRT's (brings it by
 DATA   ?= $(or $(MNET_CIFAR10),cifar10)
 LIMIT  ?= 0
 bench-thirdparty: build ## infer against LiteRT's Python interpreter, models of the TensorFlow converter (pip); DATA=cifar10-images.zip LIMIT=1000
-	@test -x $(LITERT) || python3 -m venv .venv-litert
-	@$(LITERT) -c 'import ai_edge_litert, numpy' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 numpy
-	@test -x .venv-train/bin/python || python3 -m venv .venv-train
-	@.venv-train/bin/python -c 'import tensorflow' 2>/dev/null || .venv-train/bin/pip install -q tensorflow-cpu==2.21.0
+	$(call venv,.venv-litert,$(LITERT_PACKAGES))
+	$(call venv,.venv-train,tensorflow-cpu==2.21.0)
 	@CGO_ENABLED=0 $(GO) build -o bin/bench-thirdparty ./bench/thirdparty
 	bin/bench-thirdparty -litert $(LITERT) -tensorflow .venv-train/bin/python -data '$(DATA)' -limit $(LIMIT) -epochs $(or $(EPOCHS),5) $(MODELS)
 
 COLD_MODEL ?= builtin/model.tflite
 bench-cold: ## infer photo.png as a whole process, without cgo, against a Python script on LiteRT; COLD_MODEL=m.tflite
-	@test -x $(LITERT) || python3 -m venv .venv-litert
-	@$(LITERT) -c 'import ai_edge_litert, PIL' 2>/dev/null || .venv-litert/bin/pip install -q ai-edge-litert==2.3.0 pillow
+	$(call venv,.venv-litert,$(LITERT_PACKAGES))
 	@mkdir -p bin && CGO_ENABLED=0 $(GO) build -o bin/mnet-edge-static ./cmd/mnet-edge
 	$(GO) run ./bench/cold -binary bin/mnet-edge-static -python $(LITERT) -model $(COLD_MODEL) $(if $(filter builtin/%,$(COLD_MODEL)),-own)
 
@@ -150,9 +150,7 @@ bench-avx2: build ## the native engine's AVX2 kernels against an XNNPACK that se
 QUANT_MODELS ?= $(wildcard runs/D-w*) $(wildcard bench/quant/models/*.tflite)
 QUANT_TEST   ?= 0
 bench-quant: build ## our int8 against TensorFlow's and LiteRT's (brings both by pip); DATA=cifar10 QUANT_MODELS="RUN ..." QUANT_TEST=N; times alone: QUANT_SPEED=ROUNDS
-	@test -x .venv-quant/bin/python || python3 -m venv .venv-quant
-	@.venv-quant/bin/python -c 'import tensorflow, ai_edge_quantizer' 2>/dev/null || \
-		.venv-quant/bin/pip install -q tensorflow-cpu==2.21.0 ai-edge-quantizer==0.10.0 ai-edge-litert==2.3.0
+	$(call venv,.venv-quant,tensorflow-cpu==2.21.0 ai-edge-quantizer==0.10.0 ai-edge-litert==2.3.0)
 	@$(GO) build $(TAGS) -o bin/bench-quant ./bench/quant
 	bin/bench-quant -data '$(DATA)' -edge bin/mnet-edge -python .venv-quant/bin/python -test $(QUANT_TEST) $(if $(QUANT_SPEED),-speed $(QUANT_SPEED)) $(QUANT_MODELS)
 

@@ -5,7 +5,8 @@
 #
 # DATA, PRESET, EPOCHS and BACKEND are train's --data, --preset, --epochs and --backend; SECONDS_A_ROW is when a row is interrupted. What is done
 # is not done again, and a row that was interrupted goes on: the script may be run until no row is left. A row that another one teaches waits until
-# that is done. MORE is given to each row's train.
+# that is done. MORE is given to each row's train. The exit code is 1
+# if a row was refused or failed.
 set -euo pipefail
 trap 'exit 130' INT
 edge=$1 out=$2
@@ -25,7 +26,7 @@ for name in "$@"; do
   printf '%s\n' "${rows[@]%%|*}" | grep -qxF -- "$name" || { echo "no row $name; there are: ${rows[*]%%|*}" >&2; exit 2; }
 done
 mkdir -p "$out"
-finished=()
+finished=() failed=0
 for row in "${rows[@]}"; do
   IFS='|' read -r name flags teacher <<<"$row"
   [[ $# = 0 || " $* " = *" $name "* ]] || continue
@@ -43,10 +44,15 @@ for row in "${rows[@]}"; do
     fi
     echo "== $name: ${how[*]}"
     # In the foreground, so that the terminal's interrupt reaches train.
-    ${SECONDS_A_ROW:+timeout --foreground -s INT "$SECONDS_A_ROW"} "$edge" train --data "${DATA:-cifar10}" "${how[@]}" || echo "== $name: not finished"
+    ${SECONDS_A_ROW:+timeout --foreground -s INT "$SECONDS_A_ROW"} "$edge" train --data "${DATA:-cifar10}" "${how[@]}" || {
+      code=$?
+      echo "== $name: not finished"
+      [[ $code = 124 || $code = 130 ]] || failed=1 # interrupted: it goes on the next time
+    }
   fi
   [[ -f $run/result.json ]] && finished+=("$run")
 done
 if [[ ${#finished[@]} -gt 0 ]]; then
   echo "finished; to keep their figures: make results RUNS=$(IFS=,; echo "${finished[*]}")"
 fi
+exit $failed

@@ -65,6 +65,9 @@ lost() {
   echo "native: $TARGET: $1: $2; all else works"
 }
 
+# last FILE: what a client said in the end, of lines with something in them.
+last() { grep -v "^[[:space:]]*$" "$1" | tail -n 1 | cut -c 1-200; }
+
 # unpack ARCHIVE MEMBER FILE extracts one member of a zip archive.
 unpack() {
   if command -v unzip >/dev/null; then
@@ -83,7 +86,7 @@ fetch_tflite() {
   command -v unzip >/dev/null || command -v python3 >/dev/null || { lost "unzip is not installed" "$no_tflite"; return; }
   command -v mvn >/dev/null || { lost "mvn is not installed (Debian: apt install maven)" "$no_tflite"; return; }
   mvn -q dependency:copy -Dartifact="org.bytedeco:tensorflow-lite:$tflite_version:jar:$platform" \
-    -DoutputDirectory="$tmp" >"$tmp/mvn.log" 2>&1 || { lost "mvn could not fetch TensorFlow Lite" "$no_tflite"; return; }
+    -DoutputDirectory="$tmp" >"$tmp/mvn.log" 2>&1 || { lost "mvn could not fetch TensorFlow Lite ($(last "$tmp/mvn.log"))" "$no_tflite"; return; }
   local jar=$tmp/tensorflow-lite-$tflite_version-$platform.jar
   check "$jar" "${tflite[1]}"
   unpack "$jar" "org/bytedeco/tensorflowlite/$platform/$member" "$tmp/$member"
@@ -98,7 +101,7 @@ fetch_litert() {
   local pip
   pip=$(command -v pip3 || command -v pip) || { lost "pip is not installed (Debian: apt install python3-pip)" "$no_litert"; return; }
   "$pip" download -q --no-deps --only-binary=:all: --platform "${litert[0]}" --python-version 311 -d "$tmp" \
-    "ai-edge-litert==$litert_version" >"$tmp/pip.log" 2>&1 || { lost "pip could not fetch LiteRT" "$no_litert"; return; }
+    "ai-edge-litert==$litert_version" >"$tmp/pip.log" 2>&1 || { lost "pip could not fetch LiteRT ($(last "$tmp/pip.log"))" "$no_litert"; return; }
   local wheel=$tmp/ai_edge_litert-$litert_version-cp311-cp311-${litert[0]}.whl i
   check "$wheel" "${litert[1]}"
   for i in 2 4; do
@@ -116,7 +119,7 @@ fetch_xla() {
   local pip
   pip=$(command -v pip3 || command -v pip) || { lost "pip is not installed (Debian: apt install python3-pip)" "$no_xla"; return; }
   "$pip" download -q --no-deps --only-binary=:all: --platform "${xla[0]}" -d "$tmp" "lammps-jax-pjrt-cpu==$xla_version" \
-    >"$tmp/pip.log" 2>&1 || { lost "pip could not fetch the XLA plugin" "$no_xla"; return; }
+    >"$tmp/pip.log" 2>&1 || { lost "pip could not fetch the XLA plugin ($(last "$tmp/pip.log"))" "$no_xla"; return; }
   local wheel=$tmp/lammps_jax_pjrt_cpu-$xla_version-py3-none-${xla[0]}.whl
   check "$wheel" "${xla[1]}"
   unpack "$wheel" "lammps_jax_pjrt_cpu/$member" "$tmp/$member"

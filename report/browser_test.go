@@ -94,7 +94,7 @@ func TestBenchPageInBrowser(t *testing.T) {
 		if len(console) > 0 {
 			t.Errorf("%s: the browser complains: %q", look.name, console)
 		}
-		for _, want := range []string{"<td class=\"word\">float32</td>", "&lt;int8&gt;| !</td>", "<title id=\"distribution-title\">", "</html>"} {
+		for _, want := range []string{"<th scope=\"row\" class=\"word\">float32</th>", "&lt;int8&gt;| !</td>", "<title id=\"distribution-title\">", "</html>"} {
 			if !strings.Contains(dom, want) {
 				t.Errorf("%s: the document lacks %q", look.name, want)
 			}

@@ -132,15 +132,18 @@ func (q Quantization) layerTable() pageTable {
 
 func (q Quantization) trialTable() pageTable {
 	t := pageTable{Head: []pageHead{{"observer", "", "word"}, {"equalize", "", "word"}, {"bias correction", "", "word"}, {"adaptive rounding", "", "word"},
-		{"outputs' SNR", "dB", ""}, {"", "", "word"}}}
+		{"outputs' SNR", "dB", ""}, {"outcome", "", "word"}}}
 	for _, tr := range q.Result.Trials {
 		r := tr.Recipe
-		note := tr.Refused
-		if tr.Picked {
+		snr, note := fmt.Sprintf("%.2f", tr.OutputSNR), ""
+		switch {
+		case tr.Refused != "":
+			snr, note = "–", tr.Refused
+		case tr.Picked:
 			note = "picked"
 		}
 		t.Rows = append(t.Rows, []pageCell{{Text: r.Observer, Class: "word"}, {Text: r.Equalize, Class: "word"}, {Text: r.CorrectBias, Class: "word"},
-			{Text: r.RoundWeights, Class: "word"}, {Text: fmt.Sprintf("%.2f", tr.OutputSNR)}, {Text: note, Class: "word"}})
+			{Text: r.RoundWeights, Class: "word"}, {Text: snr}, {Text: note, Class: "word"}})
 	}
 	return t
 }

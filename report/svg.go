@@ -22,10 +22,10 @@ func (f figure) svg() template.HTML {
 	return template.HTML(b.String()) // every text in it was escaped
 }
 
-// xmlText is a text for XML, which has no form for most control characters and for bytes that are no UTF-8.
+// xmlText is a text for XML, which has no form for most control characters, two that are none, and bytes that are no UTF-8.
 func xmlText(s string) string {
 	return html.EscapeString(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' && r != '\n' {
+		if unicode.IsControl(r) && r != '\t' && r != '\n' || r == 0xFFFE || r == 0xFFFF {
 			return unicode.ReplacementChar
 		}
 		return r

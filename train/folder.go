@@ -146,7 +146,7 @@ func LoadRecord(dir string) (r Record, err error) {
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("train: %s: %w", dir, ErrNoRun)
+		return r, fmt.Errorf("train: %s: %w: %w", dir, fs.ErrNotExist, ErrNoRun)
 	}
 	if err != nil {
 		return r, fmt.Errorf("train: %w", err)

@@ -148,7 +148,7 @@ func build(dir, lib, include string) (e emulator, err error) {
 			return e, err
 		}
 		args = append(args, "-tags", "tflite")
-		env = append(env[:2], "CGO_ENABLED=1", "CC=aarch64-linux-gnu-gcc", "CGO_CFLAGS=-O2 -I"+include, "CGO_LDFLAGS=-O2 -L"+lib)
+		env = append(env[:2], "CGO_ENABLED=1", "CC=aarch64-linux-gnu-gcc", "CGO_CFLAGS=-O2 '-I"+include+"'", "CGO_LDFLAGS=-O2 '-L"+lib+"'")
 	}
 	compile := exec.Command("go", append(args, "./bench/instructions")...)
 	compile.Env = append(os.Environ(), env...)

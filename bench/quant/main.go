@@ -183,6 +183,9 @@ func (b *bench) samples(float, to string) (mean, std string, err error) {
 			return "", "", err
 		}
 	}
+	if m.Mean != [3]float32{m.Mean[0], m.Mean[0], m.Mean[0]} || m.Std != [3]float32{m.Std[0], m.Std[0], m.Std[0]} {
+		return "", "", fmt.Errorf("%s: a normalization that differs by channel is not what quantize.py and evaluate.py take", float)
+	}
 	s := &b.set.Train
 	size := m.Input.Type.Bytes()
 	data := make([]byte, s.N*size)

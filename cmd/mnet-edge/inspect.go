@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,6 +160,8 @@ func inspectRun(ctx *cli.Context, path string) error {
 	var config *train.Record // a checkpoint alone has none
 	if r, err := train.LoadRecord(runFolder(path)); err == nil {
 		config = &r
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		say(ctx, "note: %s", oneLine(err))
 	}
 	w := ctx.App.Writer
 	if ctx.Bool("json") {
