@@ -11,10 +11,11 @@ import (
 // Check verifies the graph: every edge is mutual, definitions come before uses, types re-infer, constants hold as many
 // elements as their shape says, and the rules of the graph's Level hold. The error names every fault found.
 func (g *Graph) Check() error {
-	c := checker{defined: map[*Value]bool{}}
+	c := checker{defined: map[*Value]bool{}, checked: map[*Value]bool{}}
+	c.edges(g)
 	for _, v := range g.Inputs {
-		if v.Def != nil || v.Constant() {
-			c.faultf("input %q is also defined inside the graph", v.Name)
+		if v.Def != nil || v.Constant() || c.defined[v] {
+			c.faultf("input %q is also defined elsewhere in the graph", v.Name)
 		}
 		c.value(v)
 		c.defined[v] = true
@@ -35,7 +36,7 @@ func (g *Graph) Check() error {
 		c.faultf("%d inputs, %d outputs", len(g.Inputs), len(g.Outputs))
 	}
 	if g.Level == Ranged {
-		for v := range c.defined {
+		for _, v := range g.Values() {
 			if !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
 				c.faultf("%q has no range", v.Name)
 			}
@@ -48,7 +49,8 @@ func (g *Graph) Check() error {
 }
 
 type checker struct {
-	defined map[*Value]bool
+	defined map[*Value]bool // inputs, and what the nodes so far give
+	checked map[*Value]bool // those whose type and data were looked at: many nodes may use one
 	faults  []error
 }
 
@@ -56,7 +58,47 @@ func (c *checker) faultf(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
+// edges reports values that do not know each use by a node as often as that has them as inputs. Each edge is looked at once, of however many
+// a file makes of one value.
+func (c *checker) edges(g *Graph) {
+	type edge struct {
+		from *Value
+		to   *Node
+	}
+	uses := map[edge]int{}
+	for _, n := range g.Nodes {
+		for _, v := range n.In {
+			uses[edge{v, n}]++
+		}
+	}
+	for _, v := range g.Values() {
+		for _, n := range v.Uses {
+			uses[edge{v, n}]--
+		}
+	}
+	for _, v := range g.Values() {
+		for _, n := range v.Uses {
+			if uses[edge{v, n}] < 0 {
+				c.faultf("%q knows %s %q as a use, which does not use it", v.Name, n.Op.Name(), n.Out.Name)
+				uses[edge{v, n}] = 0
+			}
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.In {
+			if uses[edge{v, n}] > 0 {
+				c.faultf("%s %q uses %q, which does not know it", n.Op.Name(), n.Out.Name, v.Name)
+				uses[edge{v, n}] = 0
+			}
+		}
+	}
+}
+
 func (c *checker) value(v *Value) {
+	if c.checked[v] {
+		return
+	}
+	c.checked[v] = true
 	if err := v.Type.check(); err != nil {
 		c.faultf("%q: %w", v.Name, err)
 		return
@@ -83,9 +125,6 @@ func (c *checker) node(n *Node) {
 		case !c.defined[v]:
 			c.faultf("%s %q uses %q before its definition", n.Op.Name(), n.Out.Name, v.Name)
 		}
-		if count(n.In, v) != count(v.Uses, n) {
-			c.faultf("%s %q uses %q, which does not know it", n.Op.Name(), n.Out.Name, v.Name)
-		}
 	}
 	t, err := n.Infer()
 	if err != nil {
@@ -95,15 +134,6 @@ func (c *checker) node(n *Node) {
 	}
 	c.value(n.Out)
 	c.defined[n.Out] = true
-}
-
-func count[T comparable](s []T, x T) (n int) {
-	for _, y := range s {
-		if y == x {
-			n++
-		}
-	}
-	return n
 }
 
 // level checks what the graph's level asks of one node.
@@ -121,32 +151,37 @@ func (c *checker) level(l Level, n *Node) {
 		}
 		return
 	}
-	switch n.Op.(type) {
-	case Quantize:
-		if n.Out.Type.Quant == nil {
-			fail("result without quantization")
-		}
-		if n.In[0].Type.DType == Int16 && n.Out.Type.DType == UInt8 {
-			fail("int16 becomes uint8 by way of int8 alone")
-		}
-		return
-	case Dequantize:
-		if x := n.In[0]; x.Type.DType == Float16 && !x.Constant() {
-			fail("float16 that is no constant")
-		} else if x.Type.DType != Float16 && x.Type.Quant == nil {
-			fail("input without quantization")
-		}
-		return
-	}
-	if n.Out.Type.DType == Float32 {
-		if err := n.checkFloat(); err != nil {
-			fail(err.Error())
-		}
-		return
-	}
-	if err := n.checkInteger(); err != nil {
+	if err := n.Form(); err != nil {
 		fail(err.Error())
 	}
+}
+
+// Form says what keeps a node, whose inputs its operator takes, from having a form at level Quantized: of its types and their quantization.
+// A node of float32 throughout has one.
+func (n *Node) Form() error {
+	x, out := n.In[0], n.Out.Type
+	switch n.Op.(type) {
+	case Quantize:
+		if out.Quant == nil {
+			return errors.New("result without quantization")
+		}
+		if x.Type.DType == Int16 && out.DType == UInt8 {
+			return errors.New("int16 becomes uint8 by way of int8 alone")
+		}
+		return nil
+	case Dequantize:
+		if x.Type.DType == Float16 && !x.Constant() {
+			return errors.New("float16 that is no constant")
+		}
+		if x.Type.DType != Float16 && x.Type.Quant == nil {
+			return errors.New("input without quantization")
+		}
+		return nil
+	}
+	if out.DType == Float32 {
+		return n.checkFloat()
+	}
+	return n.checkInteger()
 }
 
 // checkFloat: a node that gives float32 takes float32, but for integer weights, for which its kernel turns the

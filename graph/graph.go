@@ -119,17 +119,23 @@ func (n *Node) SetInput(i int, v *Value) {
 	v.Uses = append(v.Uses, n)
 }
 
+// dropUse takes one use by n out, looking for it from the end: what was made last goes first where many go.
 func (v *Value) dropUse(n *Node) {
-	if i := slices.Index(v.Uses, n); i >= 0 {
-		v.Uses = slices.Delete(v.Uses, i, i+1)
+	for i := len(v.Uses) - 1; i >= 0; i-- {
+		if v.Uses[i] == n {
+			v.Uses = slices.Delete(v.Uses, i, i+1)
+			return
+		}
 	}
 }
 
 // Replace makes every use of old, as an input or as a graph output, a use of v.
 func (g *Graph) Replace(old, v *Value) {
-	for len(old.Uses) > 0 {
-		n := old.Uses[0]
-		n.SetInput(slices.Index(n.In, old), v)
+	uses := old.Uses
+	old.Uses = nil
+	for _, n := range uses {
+		n.In[slices.Index(n.In, old)] = v
+		v.Uses = append(v.Uses, n)
 	}
 	for i, o := range g.Outputs {
 		if o == old {
@@ -152,22 +158,38 @@ func (g *Graph) Remove(n *Node) error {
 
 // Unread is a value that a node computes and nobody reads, nil if there is none.
 func (g *Graph) Unread() *Value {
+	given := g.given()
 	for _, n := range g.Nodes {
-		if len(n.Out.Uses) == 0 && !slices.Contains(g.Outputs, n.Out) {
+		if len(n.Out.Uses) == 0 && !given[n.Out] {
 			return n.Out
 		}
 	}
 	return nil
 }
 
+// given are the graph's outputs.
+func (g *Graph) given() map[*Value]bool {
+	given := map[*Value]bool{}
+	for _, v := range g.Outputs {
+		given[v] = true
+	}
+	return given
+}
+
 // RemoveUnread takes out the nodes whose values nobody reads, and then those that only they read.
-func (g *Graph) RemoveUnread() error {
-	for v := g.Unread(); v != nil; v = g.Unread() {
-		if err := g.Remove(v.Def); err != nil {
-			return err
+func (g *Graph) RemoveUnread() {
+	given := g.given()
+	unread := map[*Node]bool{}
+	for _, n := range slices.Backward(g.Nodes) { // who reads a value stands behind what gives it
+		if len(n.Out.Uses) > 0 || given[n.Out] {
+			continue
+		}
+		unread[n] = true
+		for _, v := range n.In {
+			v.dropUse(n)
 		}
 	}
-	return nil
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *Node) bool { return unread[n] })
 }
 
 // Insert places a node that applies op to in right before next (at the end if next is nil) and returns its value.

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,8 +114,8 @@ labels ["a" "b" "c" "d"]
 `
 	const wantInteger = `graph "integer" quantized
 x = input : int8[1,4,4,2] {0.5:-3}
-w = const 671bcf4d : int8[1,3,3,2] {2 scales 0.125..0.25 axis 3 c1c00f94}
-b = const 6522df69 : int32[2] {2 scales 0.0625..0.125 axis 0 7dfad2bd}
+w = const 671bcf4d : int8[1,3,3,2] {2 scales 0.125..0.25 axis 3 74a45e68}
+b = const 6522df69 : int32[2] {2 scales 0.0625..0.125 axis 0 285f844e}
 y = depthwise_conv2d(x, w, b) stride=1 pad=same act=relu6 : int8[1,4,4,2] {0.25:-128} -> output
 `
 	const wantMore = `graph "more" quantized
@@ -160,6 +161,25 @@ x#1 = activate(x) act=relu : float32[2]
 	}
 }
 
+// What a name has in it is not taken for the text's own.
+func TestPrintOddNames(t *testing.T) {
+	g := New("")
+	a, b := g.Input("x#2", floatType(2)), g.Input("x", floatType(2))
+	x := g.Apply("x", Activate{Act: ReLU}, b)
+	both := g.Apply("a, b", Arithmetic{Fn: Add}, a, x)
+	g.Outputs = []*Value{g.Apply("two\nlines = input", Activate{Act: ReLU6}, both)}
+	const want = `graph "" float
+"x#2" = input : float32[2]
+x = input : float32[2]
+x#2 = activate(x) act=relu : float32[2]
+"a, b" = add("x#2", x#2) : float32[2]
+"two\nlines = input" = activate("a, b") act=relu6 : float32[2] -> output
+`
+	if got := g.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // The order of outputs, and how often a value is one, is part of what a graph computes.
 func TestPrintOutputs(t *testing.T) {
 	g := New("")
@@ -196,6 +216,16 @@ func TestCheckFaults(t *testing.T) {
 		{"short constant", small(), func(g *Graph) { node(g, "logits").In[1].Data = make([]float32, 11) }, `constant "fc.weight": 11 elements`},
 		{"order", small(), func(g *Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }, `conv2d "conv" uses "pad" before its definition`},
 		{"use list", small(), func(g *Graph) { node(g, "pool").In[0].Uses = nil }, `mean "pool" uses "relu", which does not know it`},
+		{"foreign use", small(), func(g *Graph) {
+			x, lost := node(g, "pool").In[0], New("other").Apply("lost", Activate{Act: ReLU}, g.Inputs[0])
+			g.Inputs[0].Uses = g.Inputs[0].Uses[:len(g.Inputs[0].Uses)-1]
+			x.Uses = append(x.Uses, lost.Def)
+		}, `"relu" knows activate "lost" as a use, which does not use it`},
+		{"input twice", small(), func(g *Graph) { g.Inputs = append(g.Inputs, g.Inputs[0]) }, `input "input" is also defined elsewhere`},
+		{"convolution of no channels", small(), func(g *Graph) { node(g, "conv").In[0].Type.Shape[3] = 0 }, `weight [3 3 3 2] for 0 input channels`},
+		{"tiles of nothing", small(), func(g *Graph) {
+			g.Apply("tile", Tile{Times: []int{2}}, Const("none", Type{DType: Float32, Shape: []int{0}}, []float32{}))
+		}, `input [0] repeated [2] times`},
 		{"no output", small(), func(g *Graph) { g.Outputs = nil }, `0 outputs`},
 		{"foreign output", small(), func(g *Graph) { g.Outputs[0] = &Value{Name: "lost"} }, `output "lost" is not defined`},
 		{"twice defined", small(), func(g *Graph) { g.Nodes = append(g.Nodes, g.Nodes[0]) }, `"pad" is defined twice`},
@@ -358,6 +388,24 @@ func TestRewrite(t *testing.T) {
 	}
 	if g.Nodes[0] != q.Def || strings.Contains(g.String(), "act=relu :") {
 		t.Errorf("after rewriting:\n%s", g)
+	}
+}
+
+// As many edges as a file of a few megabytes can ask for are looked at one by one, not each beside all others.
+func TestManyEdges(t *testing.T) {
+	g := New("edges")
+	x := g.Input("x", Type{DType: Float32, Shape: []int{1, 1}})
+	y := g.Apply("y", Activate{Act: ReLU}, x)
+	g.Outputs = []*Value{y}
+	for range 1 << 14 {
+		g.Apply("unread", Concat{Axis: 1}, slices.Repeat([]*Value{x}, 1<<7)...)
+	}
+	if err := g.Check(); err != nil {
+		t.Error(err)
+	}
+	g.RemoveUnread()
+	if len(g.Nodes) != 1 || len(x.Uses) != 1 {
+		t.Errorf("%d nodes and %d uses of the input, want what is read alone", len(g.Nodes), len(x.Uses))
 	}
 }
 

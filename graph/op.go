@@ -213,7 +213,7 @@ func (o Conv2D) shape(in []Type) ([]int, error) {
 		return nil, fmt.Errorf("input %v and weight %v: want 4 dimensions each", x.Shape, w.Shape)
 	}
 	out, group := w.Shape[0], w.Shape[3]
-	if group < 1 || x.Shape[3]%group != 0 || out%(x.Shape[3]/group) != 0 {
+	if group < 1 || x.Shape[3] < 1 || x.Shape[3]%group != 0 || out%(x.Shape[3]/group) != 0 {
 		return nil, fmt.Errorf("weight %v for %d input channels", w.Shape, x.Shape[3])
 	}
 	return o.slide(x.Shape, [2]int{w.Shape[1], w.Shape[2]}, out, in[2:])

@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"mnet-edge/quant"
 )
@@ -21,17 +23,21 @@ func (g *Graph) String() string {
 
 // Fprint writes the graph as text, one value a line: its name, what defines it, its type. Constants stand before
 // their first use, with a checksum of their data; of several outputs each says which ones it is. Two graphs with the same text compute the
-// same function. A name that is empty or taken gets the value's number appended.
+// same function. A name that is empty or taken gets the value's number appended, one that could be taken for something else is quoted.
 func Fprint(w io.Writer, g *Graph) error {
 	label := map[*Value]string{}
 	taken := map[string]bool{}
 	values := g.Values()
 	for i, v := range values {
-		l := v.Name
-		if l == "" || taken[l] {
+		l := plain(v.Name)
+		for l == "" || taken[l] {
 			l = fmt.Sprintf("%s#%d", l, i)
 		}
 		taken[l], label[v] = true, l
+	}
+	outputs := map[*Value][]int{}
+	for i, v := range g.Outputs {
+		outputs[v] = append(outputs[v], i)
 	}
 	p := &printer{w: w}
 	p.printf("graph %q %v\n", g.Name, g.Level)
@@ -54,10 +60,7 @@ func Fprint(w io.Writer, g *Graph) error {
 		}
 		p.printf(" : %v%s", v.Type, interval(v.Range))
 		to := " -> output"
-		for i, o := range g.Outputs {
-			if o != v {
-				continue
-			}
+		for _, i := range outputs[v] {
 			if p.printf("%s", to); len(g.Outputs) > 1 {
 				p.printf(" %d", i)
 			}
@@ -67,6 +70,14 @@ func Fprint(w io.Writer, g *Graph) error {
 	}
 	p.meta(g.Meta)
 	return p.err
+}
+
+// plain is a name as the text has it: in quotes where something in it means something there.
+func plain(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return strings.ContainsRune(`"#(),= `, r) || !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // printer keeps the first write error.
@@ -122,7 +133,7 @@ func quantText(q *quant.Params) string {
 		return fmt.Sprintf("{%v:%d}", q.Scale[0], q.Zero[0])
 	}
 	return fmt.Sprintf("{%d scales %v..%v axis %d %08x}", len(q.Scale), slices.Min(q.Scale), slices.Max(q.Scale), q.Axis,
-		checksum(q.Scale)^checksum(q.Zero))
+		checksum(q.Scale, q.Zero))
 }
 
 func interval(r *Interval) string {
@@ -132,9 +143,11 @@ func interval(r *Interval) string {
 	return fmt.Sprintf(" in [%v, %v]", r.Min, r.Max)
 }
 
-// checksum is the CRC-32 of the data in little-endian order.
-func checksum(data any) uint32 {
+// checksum is the CRC-32 of the data in little-endian order, one after the other.
+func checksum(data ...any) uint32 {
 	h := crc32.NewIEEE()
-	binary.Write(h, binary.LittleEndian, data) // a hash takes every write, and data is a slice of numbers
+	for _, d := range data {
+		binary.Write(h, binary.LittleEndian, d) // a hash takes every write, and each is a slice of numbers
+	}
 	return h.Sum32()
 }

@@ -133,7 +133,7 @@ func (o Tile) shape(in []Type) ([]int, error) {
 		return nil, fmt.Errorf("input %v repeated %v times", shape, o.Times)
 	}
 	for i, times := range o.Times {
-		if times < 1 || times > MaxElements/shape[i] {
+		if times < 1 || shape[i] < 1 || times > MaxElements/shape[i] {
 			return nil, fmt.Errorf("input %v repeated %v times", in[0].Shape, o.Times)
 		}
 		shape[i] *= times

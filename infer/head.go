@@ -43,9 +43,7 @@ func LoadLogits(model []byte, given Given) (*Model, []byte, error) {
 		return nil, nil, fmt.Errorf("%w: its softmax has beta %v, which its logits would lack: want 1", ErrModel, softmax.Beta)
 	}
 	m.Graph.Outputs = []*graph.Value{m.head.In[0]}
-	if err := m.Graph.RemoveUnread(); err != nil {
-		return nil, nil, err
-	}
+	m.Graph.RemoveUnread()
 	logits, err := tflite.Encode(m.Graph)
 	if err != nil {
 		return nil, nil, err

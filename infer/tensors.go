@@ -94,9 +94,7 @@ func upTo(runtime Runtime, model []byte, last int, opts Options, inputs [][]byte
 	}
 	out := g.Nodes[last].Out
 	g.Outputs, g.Meta = []*graph.Value{out}, graph.Meta{}
-	if err := g.RemoveUnread(); err != nil {
-		return nil, err
-	}
+	g.RemoveUnread()
 	encoded, err := tflite.Encode(g)
 	if err != nil {
 		return nil, err

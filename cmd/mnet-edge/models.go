@@ -188,9 +188,7 @@ func (o *openedModel) loadHead(c *cli.Context, known infer.Given, refusal error)
 	if given := tail.Given(); given > 0 {
 		g.Outputs = g.Outputs[:given]
 	}
-	if err := g.RemoveUnread(); err != nil { // what was for the operators left out alone
-		return err
-	}
+	g.RemoveUnread() // what was for the operators left out alone
 	if o.bytes, err = tflite.Encode(g); err == nil {
 		o.Model, err = infer.Load(o.bytes, known)
 	}

@@ -26,8 +26,8 @@ const (
 )
 
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
-// graph.Check. Its level follows from its content: Quantized where any activation or weight is of integers, or a weight
-// of float16; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
+// graph.Check. Its level follows from its content: Quantized where any activation or weight is of integers, or a constant
+// of anything but float32; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
 // in proportion to their number. Weights of a byte each, and of float32, stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
 	g, _, err := decode(b, false)
@@ -188,7 +188,7 @@ func level(g *graph.Graph) graph.Level {
 	ranged := true
 	for _, v := range g.Values() {
 		if v.Constant() {
-			if t := v.Type.DType; t == graph.Int8 || t == graph.Float16 { // weights of a float32 layer
+			if v.Type.DType != graph.Float32 { // weights of a float32 layer, or what a DEQUANTIZE reads
 				return graph.Quantized
 			}
 			continue
@@ -283,6 +283,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		d.f.charge(o.at, 1, tableCost) // as if it were an operator's of its own
 	}
 	c := codecFor(code)
+	nodes := len(g.Nodes)
 	call := &call{in: in, out: out.Type, part: part, parts: parts, g: g, f: d.f, name: out.Name}
 	if fold := shapers[code]; fold != nil && (c == nil || out.Type.DType == graph.Int32) {
 		call.options = o.table(operatorOptions)
@@ -310,25 +311,13 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		return err
 	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
-	if err := formless(v.Def); err != nil {
-		return fmt.Errorf("%w: %w", err, ErrUnsupported)
+	for _, n := range g.Nodes[nodes:] {
+		if err := n.Form(); err != nil { // as sound as it may be
+			return fmt.Errorf("%w: %w", err, ErrUnsupported)
+		}
 	}
 	d.values[t] = v
 	return nil
-}
-
-// formless says why a node, as sound as it may be, is none that a graph has a form for.
-func formless(n *graph.Node) error {
-	if _, ok := n.Op.(graph.Quantize); ok || n.Out.Type.DType == graph.Float32 {
-		if _, ok := n.OutputAxis(); ok && n.In[1].Type.DType == graph.Int4 {
-			return errors.New("int4 weights for float32")
-		}
-		return nil
-	}
-	if t := n.Out.Type.DType; t != graph.Int8 && t != graph.Int16 {
-		return fmt.Errorf("%v activation", t)
-	}
-	return graph.IntegerForm(n.Op, n.Out.Type.DType)
 }
 
 // code is the builtin operator of an operator code.
@@ -363,8 +352,10 @@ func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Val
 	}
 	x, w := in[0].Type.Quant, in[1].Type.Quant
 	q := graph.BiasQuant(x, w)
-	if len(in) == 2 {
-		shape := in[1].Type.Shape
+	if shape := in[1].Type.Shape; len(in) == 2 {
+		if len(shape) == 0 {
+			return in // which Infer refuses
+		}
 		channels := shape[0]
 		if _, ok := op.(graph.DepthwiseConv2D); ok {
 			channels = shape[len(shape)-1]
@@ -547,10 +538,13 @@ func quantizationOf(v *graph.Value, q table) error {
 		v.Range = &graph.Interval{Min: lo[0], Max: hi[0]}
 	}
 	scale, zero := q.float32s(quantScale), q.int64s(quantZero)
+	if len(scale) == 0 { // zero points alone mean nothing
+		return nil
+	}
 	if len(scale) != len(zero) {
 		return fmt.Errorf("%d scales and %d zero points", len(scale), len(zero))
 	}
-	if len(scale) == 0 || v.Type.DType == graph.Float32 {
+	if v.Type.DType == graph.Float32 {
 		return nil
 	}
 	p := &quant.Params{Scale: scale, Zero: make([]int32, len(zero)), Axis: int(q.int32(quantAxis))}
@@ -566,14 +560,20 @@ func quantizationOf(v *graph.Value, q table) error {
 
 // buffer is the data of buffer i, shared with the file; buffer 0 and empty ones have none.
 func (d *decoder) buffer(i uint32) ([]byte, error) {
+	b, err := d.within(i)
+	return b.bytes(bufferData), err
+}
+
+// within is the table of buffer i, whose data is in it.
+func (d *decoder) within(i uint32) (table, error) {
 	if int64(i) >= int64(len(d.buffers)) {
-		return nil, fmt.Errorf("buffer %d of %d", i, len(d.buffers))
+		return table{}, fmt.Errorf("buffer %d of %d", i, len(d.buffers))
 	}
 	b := d.buffers[i]
 	if b.uint64(bufferOffset) > 1 { // 1 is a converter's placeholder
-		return nil, fmt.Errorf("buffer %d outside the flatbuffer: %w", i, ErrUnsupported)
+		return table{}, fmt.Errorf("buffer %d outside the flatbuffer: %w", i, ErrUnsupported)
 	}
-	return b.bytes(bufferData), nil
+	return b, nil
 }
 
 // unpackNibbles are the n int4 of data, each in an int8.

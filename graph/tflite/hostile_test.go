@@ -47,6 +47,12 @@ func (p parts) quant(name string) obj { return p.tensor(name)[tensorQuantization
 // options of operator i.
 func (p parts) options(i int) obj { return p.operators[i][operatorOptions].(obj) }
 
+// codeOf is the builtin operator of operator i.
+func (p parts) codeOf(i int) int32 {
+	codes := p.model[modelOperatorCodes].([]obj)
+	return codes[p.operators[i][operatorCode].(uint32)][codeBuiltin].(int32)
+}
+
 func (p parts) code(i int32) obj {
 	codes := p.model[modelOperatorCodes].([]obj)
 	return codes[slices.IndexFunc(codes, func(o obj) bool { return o[codeBuiltin] == i })]
@@ -171,6 +177,13 @@ func TestDecodeRefusesInteger(t *testing.T) {
 		labels []string
 		spoil  func(p parts)
 	}{
+		{`giving tensor 18 "fc": weight []`, []string{"a"}, func(p parts) { // weights that are one number, and no bias
+			fc := p.operators[slices.IndexFunc(p.operators, func(o obj) bool { return p.tensors[o[operatorOutputs].([]int32)[0]][tensorName] == "fc" })]
+			w := p.tensors[fc[operatorInputs].([]int32)[1]]
+			w[tensorShape], w[tensorQuantization] = []int32{}, scales(1, 1, 0)
+			p.buffers[w[tensorBuffer].(uint32)][bufferData] = blob{1}
+			fc[operatorInputs] = fc[operatorInputs].([]int32)[:2]
+		}},
 		{"weights are not symmetric", []string{"a"}, func(p parts) { p.quant("pw/w")[quantZero].([]int64)[3] = 1 }},
 		{"scale NaN", []string{"a"}, func(p parts) { p.quant("pw/w")[quantScale].([]float32)[3] = float32(math.NaN()) }},
 		{"bias scale 1 of channel 0", []string{"a"}, func(p parts) { p.quant("pw/b")[quantScale].([]float32)[0] = 1 }},
@@ -292,6 +305,20 @@ func TestDecodeBounded(t *testing.T) {
 	w.PrependUOffsetTSlot(modelSubgraphs, subgraphs, 0)
 	w.FinishWithFileIdentifier(w.EndObject(), []byte(modelID))
 	refused(t, w.FinishedBytes(), "parts overlap")
+}
+
+// A name is not multiplied by the steps that an operator is read as.
+func TestStepsBounded(t *testing.T) {
+	g := graph.New("pack")
+	x := g.Input("x", floats(1, 1))
+	g.Outputs = []*graph.Value{g.Apply(strings.Repeat("n", 1<<20), graph.Concat{}, slices.Repeat([]*graph.Value{x}, maxInputs)...)}
+	p := taken(t, g)
+	p.code(2)[codeDeprecated], p.code(2)[codeBuiltin] = int8(83), int32(83)
+	p.operators[0][operatorOptionsType], p.operators[0][operatorOptions] = uint8(59), obj{int32(maxInputs), int32(0)}
+	p.tensors[1][tensorShape] = []int32{maxInputs, 1, 1}
+	b := finish(p.model, modelID, 0)
+	refused(t, b, "parts overlap")
+	survives(t, b)
 }
 
 // Labels come from an archive that anyone may have made.

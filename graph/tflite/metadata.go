@@ -190,7 +190,7 @@ func (d *decoder) info(g *graph.Graph, data []byte) error {
 	if name := m.string(infoName); name != "" {
 		g.Name = name
 	}
-	g.Meta.Description = m.string(infoDescription)
+	g.Meta.Description = cmp.Or(m.string(infoDescription), g.Meta.Description)
 	g.Meta.Version, g.Meta.Author, g.Meta.License = m.string(infoVersion), m.string(infoAuthor), m.string(infoLicense)
 	labels := ""
 	for _, sub := range m.tables(infoSubgraphs) {

@@ -497,7 +497,10 @@ func (c *call) attributes(names ...string) ([][]int, error) {
 // step adds an operator on the way to the call's, which the file has no tensor for. Its result has the quantization of
 // the first input: such operators only move elements.
 func (c *call) step(op graph.Op, in ...*graph.Value) (*graph.Value, error) {
-	c.f.charge(0, 1, tableCost) // a file has as many operators as it describes, but for these
+	// A file has as many operators as it describes, but for these, and their names are made of one of its.
+	if c.f.charge(0, 1, tableCost+len(c.name)); c.f.err != nil {
+		return nil, c.f.err
+	}
 	c.steps++
 	v := c.g.Apply(fmt.Sprintf("%s/%d", c.name, c.steps), op, in...)
 	v.Type.Quant, v.Range = in[0].Type.Quant, in[0].Range

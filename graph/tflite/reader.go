@@ -189,6 +189,12 @@ func (t table) vector(id, size int) (at, n int) {
 	return at, n
 }
 
+// filled says whether a field is a vector with something in it, without a charge: it is not read.
+func (t table) filled(id int) bool {
+	ref := t.field(id, 4)
+	return ref != 0 && t.f.uint32(t.f.follow(ref)) > 0
+}
+
 // bytes is a field that is a vector of bytes. It shares the file's memory.
 func (t table) bytes(id int) []byte {
 	at, n := t.vector(id, 1)

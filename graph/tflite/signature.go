@@ -11,12 +11,18 @@ import (
 const defaultSignature = "serving_default"
 
 // apart are names for a signature's inputs or outputs, of a kind, after the tensors' own; where these are missing or repeat, a number tells them
-// apart.
+// apart: that of the place, or the next one that nobody has.
 func apart(kind string, tensors []string) []string {
-	names, taken := make([]string, len(tensors)), map[string]bool{}
+	names, taken := slices.Clone(tensors), map[string]bool{"": true}
+	own := map[string]bool{}
+	for _, name := range tensors {
+		own[name] = true
+	}
 	for i, name := range tensors {
-		if name == "" || taken[name] {
-			name = kind + "_" + strconv.Itoa(i)
+		for k := i; taken[name]; k++ {
+			if name = kind + "_" + strconv.Itoa(k); own[name] {
+				name = ""
+			}
 		}
 		names[i], taken[name] = name, true
 	}

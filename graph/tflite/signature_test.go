@@ -2,6 +2,7 @@ package tflite
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"mnet-edge/graph"
@@ -32,6 +33,20 @@ func TestSignature(t *testing.T) {
 		got, err := Decode(encode(t, g))
 		if err != nil || !reflect.DeepEqual(got.Meta.Signature, c.want) {
 			t.Errorf("%q: %q, want %q, error %v", c.given, got.Meta.Signature, c.want, err)
+		}
+	}
+}
+
+// Names that are made up are nobody's own.
+func TestApart(t *testing.T) {
+	for _, c := range []struct{ given, want []string }{
+		{[]string{"a", "b"}, []string{"a", "b"}},
+		{[]string{"a", "a", ""}, []string{"a", "x_1", "x_2"}},
+		{[]string{"x_1", ""}, []string{"x_1", "x_2"}},
+		{[]string{"", "", "x_0", "x_0"}, []string{"x_1", "x_2", "x_0", "x_3"}},
+	} {
+		if got := apart("x", c.given); !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q, want %q", c.given, got, c.want)
 		}
 	}
 }

@@ -226,8 +226,8 @@ func (d *decoder) readable(i int32) error {
 	if err := d.exists(i); err != nil || d.values[i] != nil || d.behind[i] {
 		return err
 	}
-	data, err := d.buffer(d.tensors[i].uint32(tensorBuffer))
-	if err == nil && len(data) == 0 {
+	b, err := d.within(d.tensors[i].uint32(tensorBuffer))
+	if err == nil && !b.filled(bufferData) && !slices.Contains(d.tensors[i].int32s(tensorShape), 0) {
 		err = errUndefined
 	}
 	if err != nil {

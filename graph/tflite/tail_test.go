@@ -107,6 +107,12 @@ func TestTails(t *testing.T) {
 			p.custom(10)
 			p.subgraph[subgraphOutputs] = []int32{p.subgraph[subgraphOutputs].([]int32)[0], 5}
 		}, []string{"stem", "fc"}, []string{mine}, 1},
+		{"reading weights often, and a shape of nothing", func(p parts) {
+			p.custom(10)
+			w := int32(slices.IndexFunc(p.tensors, func(o obj) bool { return o[tensorName] == "stem/w" }))
+			p.operators[10][operatorInputs] = append(slices.Repeat([]int32{w}, 100), int32(len(p.tensors)), p.operators[10][operatorInputs].([]int32)[0])
+			p.subgraph[subgraphTensors] = append(p.tensors, obj{tensorShape: []int32{0}, tensorType: int8(2), tensorName: "none"})
+		}, []string{"fc"}, []string{mine}, 0},
 		{"reading a shape", func(p parts) { // computed in the file, a constant here
 			p.custom(10)
 			shape := append(slices.Clone(p.operators[7]), nil)[:operatorOptions]
