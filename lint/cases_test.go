@@ -107,6 +107,14 @@ func singles() []single {
 			return unary(op)(g, x)
 		}
 	}
+	// stepped takes each element so far apart along an axis.
+	stepped := func(axis, step int) func(*graph.Graph, *graph.Value) *graph.Value {
+		return func(g *graph.Graph, x *graph.Value) *graph.Value {
+			op := graph.Slice{Begin: make([]int, len(x.Type.Shape)), Size: slices.Clone(x.Type.Shape), Step: slices.Repeat([]int{1}, len(x.Type.Shape))}
+			op.Step[axis], op.Size[axis] = step, op.Size[axis]/step
+			return unary(op)(g, x)
+		}
+	}
 	// with applies an operator to the input and a constant of a shape.
 	with := func(op graph.Op, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
 		return func(g *graph.Graph, x *graph.Value) *graph.Value {
@@ -130,6 +138,10 @@ func singles() []single {
 		{"conv-stride-4-valid", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Valid)}, 0, 16, 4, 4, 8), true},
 		{"conv-dilated", image, layer(graph.Conv2D{Window: dilated}, 0, 16, 3, 3, 8), true},
 		{"conv-fine", image, func(g *graph.Graph, x *graph.Value) *graph.Value { // its result has steps a 500th of the sums'
+			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8)(g, x), 1e-6, 0)
+		}, true},
+		{"conv-fine-behind", image, func(g *graph.Graph, x *graph.Value) *graph.Value { // which keeps XNNPACK from the one before, too
+			x = unary(pool(graph.Max, 3, 2, graph.Same))(g, x)
 			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8)(g, x), 1e-6, 0)
 		}, true},
 		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
@@ -161,12 +173,23 @@ func singles() []single {
 		{"relu-float", floatImage, unary(graph.Activate{Act: graph.ReLU}), false},
 		{"hard-swish", image, unary(graph.Unary{Fn: graph.HardSwish}), true},
 		{"hard-swish-float", floatImage, unary(graph.Unary{Fn: graph.HardSwish}), false},
+		{"leaky-relu-float", floatImage, unary(graph.LeakyReLU{Alpha: 0.1}), false},
+		{"leaky-relu-float-0", floatImage, unary(graph.LeakyReLU{}), false},
+		{"leaky-relu-float-subnormal", floatImage, unary(graph.LeakyReLU{Alpha: 1e-40}), false},
+		{"prelu-float", floatImage, with(graph.PReLU{}, 1, 1, 8), false},
+		{"prelu-float-computed", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value {
+			return g.Apply("y", graph.PReLU{}, x, g.Apply("slope", graph.Activate{Act: graph.ReLU}, x))
+		}, false},
 		{"logistic", image, unary(graph.Unary{Fn: graph.Logistic}), true},
 		{"softmax", row, unary(graph.Softmax{Beta: 1}), true},
+		{"softmax-tall", integers(graph.Int8, 0.05, 3, 1, 512, 512, 2), unary(graph.Softmax{Beta: 1}), false},
+		{"softmax-65025", integers(graph.Int8, 0.05, 3, 1, 255, 255, 2), unary(graph.Softmax{Beta: 1}), true},
 		{"softmax-rows", integers(graph.Int8, 0.05, 3, 4, 32), unary(graph.Softmax{Beta: 1}), true},
 		{"softmax-float", floats(1, 32), unary(graph.Softmax{Beta: 1}), false},
 		{"softmax-float-beta-2", floats(1, 32), unary(graph.Softmax{Beta: 2}), false},
 		{"mean", image, unary(graph.Mean{Axes: []int{1, 2}}), true},
+		{"mean-large", integers(graph.Int8, 0.05, 3, 1, 300, 300, 8), unary(graph.Mean{Axes: []int{1, 2}}), true},
+		{"mean-large-int16", integers(graph.Int16, 0.001, 0, 1, 300, 300, 8), unary(graph.Mean{Axes: []int{1, 2}}), false},
 		{"mean-channels", image, unary(graph.Mean{Axes: []int{3}}), false},
 		{"pad", image, unary(graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}), true},
 		{"pad-channels", image, unary(graph.Pad{Before: []int{0, 0, 0, 2}, After: []int{0, 0, 0, 3}}), true},
@@ -180,6 +203,9 @@ func singles() []single {
 			return as(g.Apply("y", graph.Concat{Axis: 3}, x, c), 0.05, 3)
 		}, true},
 		{"bilinear-2", image, unary(resize(graph.Bilinear, 32, false)), true},
+		{"bilinear-row", integers(graph.Int8, 0.05, 3, 1, 1, 16, 8), unary(graph.Resize{Fn: graph.Bilinear, Size: [2]int{1, 32}}), true},
+		{"bilinear-row-4-half", integers(graph.Int8, 0.05, 3, 1, 1, 16, 8), unary(graph.Resize{Fn: graph.Bilinear, Size: [2]int{1, 64}, HalfPixel: true}), false},
+		{"nearest-column", integers(graph.Int8, 0.05, 3, 1, 16, 1, 8), unary(graph.Resize{Fn: graph.Nearest, Size: [2]int{32, 1}}), true},
 		{"bilinear-3", image, unary(resize(graph.Bilinear, 48, false)), false},
 		{"bilinear-4-half", image, unary(resize(graph.Bilinear, 64, true)), false},
 		{"nearest-2", image, unary(resize(graph.Nearest, 32, false)), true},
@@ -188,6 +214,8 @@ func singles() []single {
 		{"slice-float", floatImage, slice(1, 1), false},
 		{"slice-steps", image, slice(1, 2), true},
 		{"slice-steps-float", floatImage, slice(1, 2), false},
+		{"slice-steps-columns", image, stepped(2, 2), true},
+		{"slice-steps-channels", image, stepped(3, 2), false},
 		{"slice-backward", image, slice(15, -1), false},
 		{"slice-5", integers(graph.Int8, 0.05, 3, 1, 16, 16, 2, 4), slice(1, 1), true},
 		{"slice-int16", integers(graph.Int16, 0.001, 0, 1, 16, 16, 8), slice(1, 1), true},
@@ -208,6 +236,7 @@ func singles() []single {
 		{"sum-float", floatImage, unary(graph.Reduce{Axes: []int{1, 2}}), false},
 		{"sum-float-channels", floatImage, unary(graph.Reduce{Axes: []int{3}, KeepDims: true}), false},
 		{"reduce-max", image, unary(graph.Reduce{Fn: graph.Largest, Axes: []int{1, 2}}), true},
+		{"reduce-max-batch", image, unary(graph.Reduce{Fn: graph.Largest, Axes: []int{0, 1}}), true},
 		{"reduce-max-float", floatImage, unary(graph.Reduce{Fn: graph.Largest, Axes: []int{1, 2}}), false},
 		{"reduce-min", image, unary(graph.Reduce{Fn: graph.Smallest, Axes: []int{3}}), true},
 		{"reduce-min-float", floatImage, unary(graph.Reduce{Fn: graph.Smallest, Axes: []int{3}}), false},

@@ -30,6 +30,7 @@ var edgeTPURules = []Rule{
 	{"edgetpu-concat", EdgeTPU, Refused, "of constants only one, of zeros, beside one other input", coralSource("Supported operations"), []string{"concat"}, zeroPadding},
 	{"edgetpu-dense", EdgeTPU, Refused, "a one-dimensional result", coralSource("Supported operations"), []string{"fully_connected"}, oneRow},
 	{"edgetpu-mean", EdgeTPU, Refused, "no mean over the batch, and over channels only of a multiple of four", coralSource("Supported operations"), []string{"mean"}, meanOfFours},
+	{"edgetpu-reduce", EdgeTPU, Refused, "nothing reduced over the batch", coralSource("Supported operations"), []string{"reduce_max", "reduce_min"}, withinImages},
 	{"edgetpu-slice", EdgeTPU, Refused, "slices in steps of 1", coralSource("Supported operations"), []string{"strided_slice"}, steps},
 	{"edgetpu-softmax", EdgeTPU, Refused, "one row of at most 16000 elements", coralSource("Supported operations"), []string{"softmax"}, shortRow},
 	{"edgetpu-resize", EdgeTPU, Slow, "sizes small enough: others are left to the CPU, the documentation does not say which", coralSource("Supported operations"),
@@ -100,6 +101,13 @@ func meanOfFours(n *graph.Node) string {
 	last := len(shape) - 1
 	if axes[0] == 0 || axes[len(axes)-1] == last && shape[last]%4 != 0 {
 		return fmt.Sprintf("a mean over axes %v of %v", axes, shape)
+	}
+	return ""
+}
+
+func withinImages(n *graph.Node) string {
+	if axes := n.Op.(graph.Reduce).Axes; axes[0] == 0 {
+		return fmt.Sprintf("reduced over axes %v", axes)
 	}
 	return ""
 }

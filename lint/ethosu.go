@@ -31,11 +31,12 @@ var ethosURules = []Rule{
 	{"ethos-u-average-pool", EthosU, Refused, "a window of up to 8 x 8; without padding of up to 256 rows and 65536 elements",
 		velaSource("AVERAGE_POOL_2D"), []string{"average_pool"}, averageWindow},
 	{"ethos-u-max-pool", EthosU, Refused, "a window of up to 256 rows and 65536 elements", velaSource("MAX_POOL_2D"), []string{"max_pool"}, tallWindow},
-	{"ethos-u-mean", EthosU, Refused, "batch 1, reduced axes shorter than 4096, no mean over the channels of an image", velaSource("MEAN"),
+	{"ethos-u-mean", EthosU, Refused, "batch 1, reduced axes shorter than 4096, of int16 at most 65536 elements, no mean over the channels of an image", velaSource("MEAN"),
 		[]string{"mean"}, meanOfImage},
 	{"ethos-u-resize", EthosU, Refused, "sides 2, 4 or 8 times as long, both alike; with half-pixel centres 2 times", velaSource("RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR"),
 		[]string{"resize_bilinear", "resize_nearest"}, wholeUpsampling},
-	{"ethos-u-slice", EthosU, Refused, "slices forward", velaSource("STRIDED_SLICE"), []string{"strided_slice"}, forward},
+	{"ethos-u-slice", EthosU, Refused, "slices forward, and in steps along rows and columns alone", velaSource("STRIDED_SLICE"), []string{"strided_slice"}, alongImage},
+	{"ethos-u-softmax", EthosU, Refused, "fewer than 65536 rows", velaSource("SOFTMAX"), []string{"softmax"}, fewRows},
 	{"ethos-u-channels", EthosU, Slow, "channels in multiples of 16: it keeps and computes them in bricks of 16",
 		"Arm Ethos-U55 NPU Technical Reference Manual, feature maps in NHCWB16", []string{"conv2d", "depthwise_conv2d", "fully_connected"}, wholeBricks},
 	{"ethos-u-rescale", EthosU, Slow, "no change of scale beside the operators: a QUANTIZE between them is a pass over memory of its own",
@@ -93,10 +94,15 @@ func meanOfImage(n *graph.Node) string {
 	if b := batch(n.In[0].Type); b != 1 {
 		return fmt.Sprintf("a batch of %d: want 1", b)
 	}
+	all := 1
 	for _, a := range axes {
 		if x[a] >= 4096 {
 			return fmt.Sprintf("a mean over %d elements along axis %d: want fewer than 4096", x[a], a)
 		}
+		all *= x[a]
+	}
+	if n.In[0].Type.DType == graph.Int16 && all > 1<<16 {
+		return fmt.Sprintf("a mean over %d elements of int16: want at most 65536", all)
 	}
 	if last := len(x) - 1; slices.Contains(axes, last) && len(x) >= 3 && x[last] > 1 && x[last-1] > 1 && x[last-2] > 1 {
 		return fmt.Sprintf("a mean over the channels of %v", x)
@@ -106,11 +112,27 @@ func meanOfImage(n *graph.Node) string {
 
 func wholeUpsampling(n *graph.Node) string {
 	op, x := n.Op.(graph.Resize), n.In[0].Type.Shape
-	switch {
-	case !upsamples(n):
+	if !upsamples(n) {
 		return fmt.Sprintf("from %d x %d to %d x %d: want 2, 4 or 8 times as large", x[1], x[2], op.Size[0], op.Size[1])
-	case op.HalfPixel && op.Fn == graph.Bilinear && max(x[1], x[2]) > 1 && op.Size[0] != x[1] && op.Size[0] != 2*x[1]:
-		return fmt.Sprintf("half-pixel centres and %d times as large: want 2 times", op.Size[0]/x[1])
+	}
+	if by := max(op.Size[0]/x[1], op.Size[1]/x[2]); op.HalfPixel && op.Fn == graph.Bilinear && max(x[1], x[2]) > 1 && by > 2 {
+		return fmt.Sprintf("half-pixel centres and %d times as large: want 2 times", by)
+	}
+	return ""
+}
+
+func alongImage(n *graph.Node) string {
+	by := n.Op.(graph.Slice).Step
+	if slices.Min(by) < 0 || by[len(by)-1] != 1 {
+		return steps(n)
+	}
+	return ""
+}
+
+func fewRows(n *graph.Node) string {
+	x := n.In[0].Type
+	if rows := x.Elements() / x.Shape[len(x.Shape)-1]; rows >= 1<<16 {
+		return fmt.Sprintf("%d rows: want fewer than 65536", rows)
 	}
 	return ""
 }

@@ -39,7 +39,8 @@ const (
 
 // Finding is a rule that an operator breaks.
 type Finding struct {
-	Node     string   `json:"node"` // the name of the value it computes
+	Number   int      `json:"number"` // of the operator in the graph, from 0
+	Node     string   `json:"node"`   // the name of the value it computes, which others may have too
 	Op       string   `json:"op"`   // graph.Op.Name
 	Severity Severity `json:"severity"`
 	Rule     string   `json:"rule"` // Rule.ID
@@ -71,12 +72,12 @@ var ofComputed = []string{"computed shape"}
 
 // Rules are all rules, target by target.
 func Rules() []Rule {
-	return slices.Concat(xnnpackRules, xnnpackFatal, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
+	return slices.Concat(xnnpackRules, xnnpackWhole, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
 }
 
 // Check holds a graph to the rules of every target. The graph is at level Quantized or Folded, as one that was read from a
-// file is; computed are the names that tflite.ComputedShapes has for that file.
-func Check(g *graph.Graph, computed []string) []Verdict {
+// file is; computed are the nodes that tflite.ComputedShapes has for that file.
+func Check(g *graph.Graph, computed []int) []Verdict {
 	var vs []Verdict
 	for _, t := range Targets {
 		vs = append(vs, check(g, computed, t))
@@ -84,31 +85,36 @@ func Check(g *graph.Graph, computed []string) []Verdict {
 	return vs
 }
 
-func check(g *graph.Graph, computed []string, t Target) Verdict {
+func check(g *graph.Graph, computed []int, t Target) Verdict {
 	v := Verdict{Target: t, Total: len(g.Nodes), Findings: []Finding{}}
-	refused := "" // the first operator that was
-	fatal, reason := Fatal(g)
-	for _, n := range g.Nodes {
-		if t == XNNPACK && reason != "" {
-			v.Findings = append(v.Findings, Finding{n.Out.Name, n.Op.Name(), Refused, fatal.ID, reason})
-			continue
-		}
-		before := len(v.Findings)
-		v.Findings = append(v.Findings, findings(n, slices.Contains(computed, n.Out.Name), t)...)
-		own := v.Findings[before:]
-		if slices.ContainsFunc(own, func(f Finding) bool { return f.Severity == Refused }) {
-			if refused == "" && !inFront(g, n) {
-				refused = n.Out.Name
+	if t == XNNPACK {
+		if r, reason := whole(g); reason != "" {
+			for i, n := range g.Nodes {
+				v.Findings = append(v.Findings, finding(i, n, r, reason))
 			}
-			continue
+			return v
 		}
-		if t == EdgeTPU && refused != "" {
-			v.Findings = append(v.Findings, Finding{n.Out.Name, n.Op.Name(), Refused, edgeTPUBehind.ID, fmt.Sprintf("it comes after %q, which is refused", refused)})
-			continue
+	}
+	var first *graph.Node // that was refused
+	for i, n := range g.Nodes {
+		fs := findings(i, n, slices.Contains(computed, i), t)
+		refused := slices.ContainsFunc(fs, func(f Finding) bool { return f.Severity == Refused })
+		switch {
+		case refused && first == nil && !inFront(g, n):
+			first = n
+		case !refused && t == EdgeTPU && first != nil:
+			fs, refused = append(fs, finding(i, n, edgeTPUBehind, fmt.Sprintf("it comes after %s %q, which is refused", first.Op.Name(), first.Out.Name))), true
 		}
-		v.Taken++
+		if !refused {
+			v.Taken++
+		}
+		v.Findings = append(v.Findings, fs...)
 	}
 	return v
+}
+
+func finding(number int, n *graph.Node, r Rule, reason string) Finding {
+	return Finding{number, n.Out.Name, n.Op.Name(), r.Severity, r.ID, reason}
 }
 
 // inFront says whether a node is a QUANTIZE of a float32 input of the network: the compilers leave it to the CPU, and begin behind it.
@@ -122,8 +128,7 @@ func quantizesFloat(n *graph.Node) bool {
 }
 
 // findings are the rules of a target that a node breaks. Of those that refuse it the first is enough.
-func findings(n *graph.Node, computed bool, t Target) []Finding {
-	var fs []Finding
+func findings(number int, n *graph.Node, computed bool, t Target) (fs []Finding) {
 	names := []string{n.Op.Name()}
 	if computed {
 		names = append(names, ofComputed...)
@@ -139,7 +144,7 @@ func findings(n *graph.Node, computed bool, t Target) []Finding {
 		if reason == "" {
 			continue
 		}
-		f := Finding{n.Out.Name, n.Op.Name(), r.Severity, r.ID, reason}
+		f := finding(number, n, r, reason)
 		if r.Severity == Refused {
 			return []Finding{f}
 		}
@@ -148,10 +153,10 @@ func findings(n *graph.Node, computed bool, t Target) []Finding {
 	return fs
 }
 
-// Refusal is why the target does not take the value's operator, "" if it does or there is no such operator.
-func (v Verdict) Refusal(name string) string {
+// Refusal is why the target does not take operator number of the graph, "" if it does or there is no such operator.
+func (v Verdict) Refusal(number int) string {
 	for _, f := range v.Findings {
-		if f.Node == name && f.Severity == Refused {
+		if f.Number == number && f.Severity == Refused {
 			return f.Reason
 		}
 	}

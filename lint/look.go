@@ -120,15 +120,8 @@ func fused(n *graph.Node) string {
 	return ""
 }
 
-// steps refuses a slice that leaves out elements, forward one that goes backward.
+// steps refuses a slice that leaves out elements.
 func steps(n *graph.Node) string { return fmt.Sprintf("steps of %v", n.Op.(graph.Slice).Step) }
-
-func forward(n *graph.Node) string {
-	if slices.Min(n.Op.(graph.Slice).Step) < 0 {
-		return steps(n)
-	}
-	return ""
-}
 
 // never refuses an operator as such.
 func never(reason string) func(*graph.Node) string {
@@ -150,7 +143,8 @@ func constants(n *graph.Node) (vs []*graph.Value) {
 	return vs
 }
 
-// upsamples tells what integer upsampling the NPUs can do: by 2, 4 or 8, the same in both directions.
+// upsamples tells what integer upsampling the NPUs can do: by 2, 4 or 8, the same in both directions, of which one may have
+// a single row or column that stays one.
 func upsamples(n *graph.Node) bool {
 	op, x := n.Op.(graph.Resize), n.In[0].Type.Shape
 	h, w, oh, ow := x[1], x[2], op.Size[0], op.Size[1]
@@ -160,10 +154,14 @@ func upsamples(n *graph.Node) bool {
 	if op.AlignCorners {
 		h, w, oh, ow = h-1, w-1, oh-1, ow-1
 	}
-	if h < 1 || w < 1 || oh%h != 0 || ow%w != 0 || oh/h != ow/w {
+	if h < 1 || w < 1 || oh%h != 0 || ow%w != 0 {
 		return false
 	}
-	by := oh / h
+	down, across := oh/h, ow/w
+	if down != across && (x[1] > 1 || down > 1) && (x[2] > 1 || across > 1) {
+		return false
+	}
+	by := max(down, across)
 	return by == 2 || by == 4 || by == 8
 }
 

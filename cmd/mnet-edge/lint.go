@@ -52,7 +52,7 @@ func explain(m *openedModel, delegate string, p *infer.Profile) error {
 		}
 		for i, n := range p.Nodes {
 			if n.Ran != "" && n.Ran != delegate {
-				p.Nodes[i].Reason = v.Refusal(n.Name)
+				p.Nodes[i].Reason = v.Refusal(i)
 			}
 		}
 	}

@@ -34,9 +34,9 @@ func Decode(b []byte) (*graph.Graph, error) {
 	return g, err
 }
 
-// ComputedShapes are the names of the values of a file that DecodeHead reads whose shape is computed as it runs, from that of
-// another tensor. The graph does not show it; some runtimes mind.
-func ComputedShapes(b []byte) ([]string, error) {
+// ComputedShapes are the nodes, by their numbers in the graph that DecodeHead reads of a file, whose result's shape is computed as it runs,
+// from that of another tensor. The graph does not show it; some runtimes mind.
+func ComputedShapes(b []byte) ([]int, error) {
 	_, d, err := decode(b, true)
 	return d.computed, err
 }
@@ -82,7 +82,7 @@ type decoder struct {
 
 	read     []bool                // of each tensor, whether anybody does
 	folded   map[*graph.Value]bool // results of shapers
-	computed []string              // values that are made with one
+	computed []int                 // nodes that are made with one
 	origins  []int                 // of each node, the number of its operator
 
 	partly  bool
@@ -299,9 +299,6 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	} else if kind != 0 {
 		return fmt.Errorf("options of kind %d: want %d", kind, c.options)
 	}
-	if slices.ContainsFunc(in, func(v *graph.Value) bool { return d.folded[v] }) {
-		d.computed = append(d.computed, out.Name)
-	}
 	op, err := c.decode(call)
 	if err != nil {
 		return err
@@ -315,6 +312,9 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		if err := n.Form(); err != nil { // as sound as it may be
 			return fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
+	}
+	if slices.ContainsFunc(in, func(v *graph.Value) bool { return d.folded[v] }) {
+		d.computed = append(d.computed, len(g.Nodes)-1)
 	}
 	d.values[t] = v
 	return nil

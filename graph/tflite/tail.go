@@ -203,6 +203,7 @@ func (d *decoder) leave(g *graph.Graph, i, nodes int, o table) error {
 			return err
 		}
 	}
+	d.computed = slices.DeleteFunc(d.computed, func(n int) bool { return n >= nodes })
 	for k, i := range o.int32s(operatorInputs) {
 		if i == -1 {
 			continue
