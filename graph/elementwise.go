@@ -171,26 +171,21 @@ var ErrNoIntegerForm = errors.New("no form for integers")
 // IntegerForm reports an operator that no integer kernel computes for results of type d, nil if one does: such a node
 // stays float32, between Dequantize and Quantize.
 func IntegerForm(op Op, d DType) error {
-	none := fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
+	none := false
 	switch op := op.(type) {
 	case LeakyReLU, PReLU, Pair, BatchNorm, L2Norm, BatchMatMul, TransposeConv2D:
-		return none
+		none = true
 	case SpaceToDepth, DepthToSpace, Tile:
-		if d != Int8 {
-			return none
-		}
+		none = d != Int8
 	case Reduce:
-		if op.Fn == Sum {
-			return none
-		}
+		none = op.Fn == Sum
 	case Arithmetic:
-		if op.Fn == Div {
-			return none
-		}
+		none = op.Fn == Div
 	case Unary:
-		if op.Fn > Logistic || op.Fn == HardSwish && d == Int16 {
-			return none
-		}
+		none = op.Fn > Logistic || op.Fn == HardSwish && d == Int16
+	}
+	if none {
+		return fmt.Errorf("%s has %w of type %v", op.Name(), ErrNoIntegerForm, d)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Multiplier is the real number M * 2^(Shift-31), with 2^30 <= M < 2^31, or 0 with M = 0. A requantization multiplies
-// by it in integers.
+// Multiplier is the real number M * 2^(Shift-31), with 0 <= M < 2^31, and 2^30 <= M in one that NewMultiplier made of anything but 0. A
+// requantization multiplies by it in integers.
 type Multiplier struct {
 	M     int32
 	Shift int
@@ -31,8 +31,8 @@ func NewMultiplier(d float64) Multiplier {
 // Real is the number the multiplier stands for.
 func (m Multiplier) Real() float64 { return math.Ldexp(float64(m.M), m.Shift-31) }
 
-// Apply64 is x * m with the mantissa cut to 15 bits, rounded half up and saturated: what becomes of the 64-bit
-// accumulators of int16 activations, in every runtime. x is within 2^47.
+// Apply64 is x * m with the mantissa cut to 15 bits, rounded half up: what becomes of the 64-bit accumulators of int16 activations, in every
+// runtime. x is within 2^47. What does not fit is saturated; TFLite leaves it undefined.
 func (m Multiplier) Apply64(x int64) int32 {
 	const most = 0x7fff
 	reduced := int64(most)
@@ -41,7 +41,8 @@ func (m Multiplier) Apply64(x int64) int32 {
 	}
 	t := 15 - m.Shift
 	if t < 1 {
-		return saturateInt(x * reduced << -t)
+		y := saturateInt(x * reduced)
+		return saturateInt(int64(y) << min(-t, 31))
 	}
 	return saturateInt((x*reduced + 1<<(t-1)) >> t)
 }
@@ -111,19 +112,25 @@ func ConvMultiplier(in, weight, out float32) Multiplier {
 // ConvRequant is the requantization of a convolution's channel (or of a per-channel fully connected layer): the scale
 // product is taken in float64 by the fixed-point kinds of rounding, from left to right in float32 by Float32.
 func ConvRequant(r Rounding, in, weight, out float32) Requant {
-	return Requant{r, ConvMultiplier(in, weight, out), float32(float32(in*weight) / out)}
+	return Requant{r, ConvMultiplier(in, weight, out), finite(float32(in*weight) / out)}
 }
 
 // FullyConnectedRequant is that of a per-tensor fully connected layer, whose scale product TFLite takes in float32.
 func FullyConnectedRequant(r Rounding, in, weight, out float32) Requant {
 	product := float32(in * weight)
-	return Requant{r, NewMultiplier(float64(product) / float64(out)), float32(product / out)}
+	return Requant{r, NewMultiplier(float64(product) / float64(out)), finite(product / out)}
 }
 
 // Rescale is the requantization from one scale to another, as in QUANTIZE of an integer tensor.
 func Rescale(r Rounding, in, out float32) Requant {
-	return Requant{r, NewMultiplier(float64(in) / float64(out)), float32(in / out)}
+	return Requant{r, NewMultiplier(float64(in) / float64(out)), finite(in / out)}
 }
+
+// finite keeps a ratio of scales from being infinite, by which 0 would have no product.
+func finite(ratio float32) float32 { return min(ratio, math.MaxFloat32) }
+
+// ActivationRequant is that of an activation that stands alone, whose ratio of scales TFLite takes in float32.
+func ActivationRequant(r Rounding, in, out float32) Requant { return Rescale(r, float32(in/out), 1) }
 
 // Apply requantizes one accumulator.
 func (q Requant) Apply(acc int32) int32 {

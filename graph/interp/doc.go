@@ -18,7 +18,7 @@
 //	elementwise.go  Arithmetic, Unary, Softmax, LeakyReLU, PReLU and the other Pairs
 //	functions.go    the functions of Unary and Pair, to the same bits on every processor
 //	spatial.go      Pool, Concat, Resize
-//	rearrange.go    what moves elements and computes nothing: Transpose, Slice, Gather and others
+//	rearrange.go    what moves elements and computes nothing: Transpose, Slice, Tile and others
 //	reduce.go       Reduce
 //	layout.go       Pad, Quantize, Dequantize, and the index arithmetic of Mean and Reduce
 //	rounding.go     what differs between runtimes beside the requantization itself

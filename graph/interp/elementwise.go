@@ -179,8 +179,8 @@ var floatUnary = [...]func(float32) float32{
 	graph.HardSwish: hardSwish,
 	graph.Logistic:  logistic,
 	graph.Tanh: func(x float32) float32 {
-		e := exp(-2 * math.Abs(float64(x)))
-		return float32(math.Copysign((1-e)/(1+e), float64(x)))
+		m := expm1(-2 * math.Abs(float64(x)))
+		return float32(math.Copysign(m/(2+m), float64(x)))
 	},
 	graph.Exp:    func(x float32) float32 { return float32(exp(float64(x))) },
 	graph.Abs:    func(x float32) float32 { return float32(math.Abs(float64(x))) },
@@ -190,7 +190,7 @@ var floatUnary = [...]func(float32) float32{
 	graph.Square: func(x float32) float32 { return float32(x * x) },
 	graph.Elu: func(x float32) float32 {
 		if x < 0 {
-			return float32(exp(float64(x)) - 1)
+			return float32(expm1(float64(x)))
 		}
 		return x
 	},
@@ -359,7 +359,7 @@ func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 		if depth > most16 {
 			return nil, fmt.Errorf("a row of %d elements may overflow its sum: want at most %d", depth, most16)
 		}
-		return rows(x, c.data[n.Out].([]int16), depth, softmax16(op.Beta, n.In[0].Type.Quant.Scale[0])), nil
+		return rows(x, c.data[n.Out].([]int16), depth, softmax16(builtin(c.Rounding), op.Beta, n.In[0].Type.Quant.Scale[0])), nil
 	case []int8:
 		scale, _ := n.In[0].Type.Quant.At(0)
 		f := softmaxTable(op.Beta, scale)

@@ -258,6 +258,18 @@ func TestExp(t *testing.T) {
 	}
 }
 
+// Near 0 nothing cancels.
+func TestSmallArguments(t *testing.T) {
+	for _, x := range []float32{1e-3, 1e-13, 1e-17, -1e-13, -1e-17, 1e-40} {
+		if got := floatUnary[graph.Tanh](x); got != float32(math.Tanh(float64(x))) {
+			t.Errorf("tanh(%v) is %v", x, got)
+		}
+		if got, want := floatUnary[graph.Elu](-x), float32(math.Expm1(float64(-x))); x > 0 && got != want {
+			t.Errorf("elu(%v) is %v, want %v", -x, got, want)
+		}
+	}
+}
+
 // So are the others, for numbers that a float32 holds.
 func TestFunctions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -268,6 +280,7 @@ func TestFunctions(t *testing.T) {
 			}
 		}
 		near("log", log(x), math.Log(x))
+		near("expm1", expm1(x), math.Expm1(x))
 		near("sin", sine(x, 0), math.Sin(x))
 		near("cos", sine(x, 1), math.Cos(x))
 		b := float64(rapid.Float32Range(-20, 20).Draw(t, "b"))

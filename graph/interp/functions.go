@@ -27,6 +27,18 @@ func exp(x float64) float64 {
 	return math.Ldexp(sum, int(k))
 }
 
+// expm1 is e^x - 1, with all its digits near 0 too.
+func expm1(x float64) float64 {
+	if !(math.Abs(x) < math.Ln2/2) {
+		return exp(x) - 1
+	}
+	sum := 1.0
+	for n := 14; n > 1; n-- {
+		sum = 1 + float64(float64(x*sum)/float64(n))
+	}
+	return float64(x * sum)
+}
+
 // log is the natural logarithm: of x = m 2^k, m near 1, k ln 2 + 2 artanh((m-1) / (m+1)).
 func log(x float64) float64 {
 	if !(x > 0) || math.IsInf(x, 1) {

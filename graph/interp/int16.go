@@ -25,8 +25,7 @@ func (c *compiler) int16Node(n *graph.Node) (func(), error) {
 		return c.int16Conv(n)
 	case graph.Activate:
 		limit := within[int16](op.Act, to)
-		ratio := in.Scale[0] / to.Scale[0] // in float32, as the kernel has it
-		requant := quant.Rescale(builtin(c.Rounding), ratio, 1)
+		requant := quant.ActivationRequant(builtin(c.Rounding), in.Scale[0], to.Scale[0])
 		return func() {
 			for i, q := range x {
 				out[i] = int16(limit.Clamp(requant.Apply(int32(q))))
@@ -226,8 +225,8 @@ func sigmoidTable() (table [256]uint32) {
 	return table
 }
 
-// softmax16 is TFLite's: exponents and the reciprocal of their sum from tables with interpolation, in 15 bits.
-func softmax16(beta, scale float32) func(x, out []int16) {
+// softmax16 is TFLite's, r the rounding of its own kernels: exponents and the reciprocal of their sum from tables with interpolation, in 15 bits.
+func softmax16(r quant.Rounding, beta, scale float32) func(x, out []int16) {
 	m := quant.NewMultiplier(float64(float32(scale*beta)) / (10. / 65535))
 	// Arguments of exp are -10 to 0, of 1/(1+x) 0 to 1, spread over all of an int16.
 	exponent := interpolated(10./65535, math.MaxInt16, exp)
@@ -239,7 +238,7 @@ func softmax16(beta, scale float32) func(x, out []int16) {
 		}
 		var sum int32 // 15 fraction bits
 		for i, q := range x {
-			d := quant.Double.Apply(int32(q)-int32(top), m) + math.MaxInt16
+			d := r.Apply(int32(q)-int32(top), m) + math.MaxInt16
 			out[i] = exponent(int16(min(max(d, math.MinInt16), math.MaxInt16)))
 			sum += int32(out[i])
 		}

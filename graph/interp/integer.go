@@ -26,7 +26,7 @@ func (c *compiler) integer(n *graph.Node) (func(), error) {
 		return c.intConv(n)
 	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
 		limit := activation(builtin(c.Rounding), op.Act, to)
-		rescale := rescaler(builtin(c.Rounding), in, to)
+		rescale := shifted(quant.ActivationRequant(builtin(c.Rounding), in.Scale[0], to.Scale[0]), in, to)
 		return c.table(n, func(q int32) int32 { return limit.Clamp(rescale(q)) }), nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
@@ -79,10 +79,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	sx, zx := x.At(0)
 	so, zo := out.At(0)
 	f.zeroX, f.zero = zx, zo
-	r := c.Rounding
-	if n.In[1].Type.DType == graph.Int4 && r == quant.Float32 {
-		r = roundingInt4(n, &f.window)
-	}
+	r := layerRounding(c.Rounding, n, &f.window)
 	f.single = r == quant.Float32
 	f.limit = activation(r, act, out)
 	f.limit.Min -= zo

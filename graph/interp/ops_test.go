@@ -190,6 +190,55 @@ func TestFullyConnectedScale(t *testing.T) {
 	}
 }
 
+// An activation's ratio of scales is taken in float32, in float64 these would be one more: what LiteRT 2.3's reference kernel computed.
+func TestActivateScale(t *testing.T) {
+	for _, c := range []struct {
+		in, out float32
+		q, want int8
+	}{{0.4375, 0.625, 5, 3}, {0.4375, 0.625, 55, 38}, {0.169, 0.116, 58, 84}, {0.061, 0.114, 57, 30}} {
+		g := graph.New("relu")
+		g.Level = graph.Quantized
+		y := g.Apply("y", graph.Activate{Act: graph.ReLU}, g.Input("x", int8Type(c.in, 0, 1)))
+		y.Type.Quant = quant.PerTensor(c.out, 0)
+		g.Outputs = []*graph.Value{y}
+		for _, r := range []quant.Rounding{quant.Double, quant.DoubleUp, quant.Float32} {
+			if got := eval(t, g, r, []int8{c.q}); !reflect.DeepEqual(got, []int8{c.want}) {
+				t.Errorf("%v: %d of %v in %v is %v, want %d", r, c.q, c.in, c.out, got, c.want)
+			}
+		}
+	}
+}
+
+// A grouped convolution has no optimized kernel in TFLite: -2/4 and -6/4 go away from zero, where one of a single group goes up.
+func TestGroupedRounding(t *testing.T) {
+	for depth, want := range map[int][]int8{1: {-1, -2}, 2: {-2, -2}} {
+		g := weighted(graph.Conv2D{Window: graph.Dense(1, graph.Valid)}, int8Type(1, 0, 1, 1, 1, 2), []int{2, 1, 1, depth},
+			slices.Repeat([]int8{1}, 2*depth), []int32{0, 0}, []float32{0.25}, quant.PerTensor(1, 0))
+		if got := eval(t, g, quant.DoubleUp, []int8{-2, -6}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d channels a group: %v, want %v", depth, got, want)
+		}
+	}
+}
+
+// Scales whose ratio no float32 holds still leave 0 at 0.
+func TestInfiniteRatio(t *testing.T) {
+	g := weighted(graph.Conv2D{Window: graph.Dense(1, graph.Valid)}, int8Type(1e20, 0, 1, 1, 3, 1), []int{1, 1, 1, 1},
+		[]int8{1}, []int32{0}, []float32{1e18}, quant.PerTensor(1e-5, 0))
+	if got := eval(t, g, quant.Float32, []int8{0, 1, -1}); !reflect.DeepEqual(got, []int8{0, 127, -128}) {
+		t.Errorf("%v", got)
+	}
+	g = graph.New("mean")
+	g.Level = graph.Quantized
+	y := g.Apply("y", graph.Mean{Axes: []int{1}}, g.Input("x", int8Type(1e38, 0, 1, 2)))
+	y.Type.Quant = quant.PerTensor(0.1, 0)
+	g.Outputs = []*graph.Value{y}
+	for x, want := range map[[2]int8]int8{{0, 0}: 0, {1, 1}: 127, {-1, 0}: -128} {
+		if got := eval(t, g, quant.Float32, x[:]); !reflect.DeepEqual(got, []int8{want}) {
+			t.Errorf("mean of %v: %v, want %d", x, got, want)
+		}
+	}
+}
+
 // The four kinds of rounding through one convolution that divides by 4.
 func TestRoundings(t *testing.T) {
 	g := weighted(graph.Conv2D{Window: graph.Dense(1, graph.Valid)}, int8Type(1, 0, 1, 1, 4, 1), []int{1, 1, 1, 1},

@@ -20,21 +20,18 @@ func builtin(r quant.Rounding) quant.Rounding {
 	return quant.Double
 }
 
-// roundingInt4 is the rounding of a layer with int4 weights. XNNPACK takes a fully connected one with an even number of inputs (TFLite 2.20's with
-// a scale for each channel only, LiteRT 2.3's with any), and leaves the others to TFLite's optimized kernels: ruy's, but for grouped
-// convolutions, which have none.
-func roundingInt4(n *graph.Node, g *window) quant.Rounding {
-	switch n.Op.(type) {
-	case graph.FullyConnected:
-		if g.Depth%2 == 0 {
-			return quant.Float32
-		}
-	case graph.Conv2D:
-		if g.Depth != g.C {
-			return quant.Double
-		}
+// layerRounding is the rounding of a layer of int8 activations. TFLite has no optimized kernel for grouped convolutions. XNNPACK takes of int4 weights a
+// fully connected layer's with an even number of inputs (TFLite 2.20's with a scale for each channel only, LiteRT 2.3's with any), and
+// leaves the others to TFLite's optimized kernels: ruy's.
+func layerRounding(r quant.Rounding, n *graph.Node, g *window) quant.Rounding {
+	_, fully := n.Op.(graph.FullyConnected)
+	if n.In[1].Type.DType == graph.Int4 && r == quant.Float32 && !(fully && g.Depth%2 == 0) {
+		r = quant.DoubleUp
 	}
-	return quant.DoubleUp
+	if _, conv := n.Op.(graph.Conv2D); conv && g.Depth != g.C && r == quant.DoubleUp {
+		r = quant.Double
+	}
+	return r
 }
 
 // full is the range of an integer type.
@@ -108,7 +105,13 @@ func rescaler(r quant.Rounding, from, to *quant.Params) func(q int32) int32 {
 			return func(q int32) int32 { return int32((int64(q-zFrom)*int64(m)+128)>>8) + zTo }
 		}
 	}
-	requant := quant.Rescale(builtin(r), sFrom, sTo)
+	return shifted(quant.Rescale(builtin(r), sFrom, sTo), from, to)
+}
+
+// shifted is a requantization between two zero points, not yet clamped: requant(q - zeroFrom) + zeroTo.
+func shifted(requant quant.Requant, from, to *quant.Params) func(q int32) int32 {
+	_, zFrom := from.At(0)
+	_, zTo := to.At(0)
 	return func(q int32) int32 {
 		return int32(min(max(int64(requant.Apply(q-zFrom))+int64(zTo), math.MinInt32), math.MaxInt32))
 	}
@@ -127,7 +130,7 @@ func meanRequant[T int8 | int16](r quant.Rounding, count int, in, out *quant.Par
 	sOut, zOut := out.At(0)
 	offset := zIn * int32(count)
 	if r == quant.Float32 {
-		f := float32(float32(sIn/sOut) * (1 / float32(count)))
+		f := float32(quant.Rescale(r, sIn, sOut).Ratio() * (1 / float32(count)))
 		z := float32(zOut) - float32(float32(offset)*f)
 		return func(sum int32) T {
 			y := math.RoundToEven(float64(float32(float32(sum)*f) + z))

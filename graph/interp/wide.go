@@ -166,7 +166,7 @@ func forSums(v []float32) (blocks [][]float32) {
 	return blocks
 }
 
-// wide returns convRef's equal for a convolution without groups.
+// wide returns ref's equal for a convolution without groups.
 func (f *floatConv) wide(c *compiler) func() {
 	b := newBlocked(f.window, f.x, 1, floatDots())
 	b.w = packed(c, &b.window, f.w, func() []float32 { return pack(b, f.w, f.Depth) })
@@ -194,7 +194,7 @@ func (f *floatConv) wide(c *compiler) func() {
 	return func() { b.run(begin, end) }
 }
 
-// wide returns convRef's equal for a convolution without groups. A 32-bit lane takes the products of two neighbouring
+// wide returns ref's equal for a convolution without groups. A 32-bit lane takes the products of two neighbouring
 // taps at once: inputs less the zero point are within ±255, so that both fit. To an odd number of channels comes one of
 // zeros.
 func (f *intConv) wide(c *compiler) func() {

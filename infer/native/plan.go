@@ -306,7 +306,8 @@ func (c *compiler) node(n *graph.Node) (work, error) {
 	switch op := n.Op.(type) {
 	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
 		from, to := n.In[0].Type.Quant, n.Out.Type.Quant
-		return c.lookup(x, out, rescaler(quant.Double, from, to, activation(quant.Double, op.Act, to))), nil
+		requant := quant.ActivationRequant(quant.Double, from.Scale[0], to.Scale[0])
+		return c.lookup(x, out, shifted(requant, from, to, activation(quant.Double, op.Act, to))), nil
 	case graph.Mean:
 		return c.mean(n, op, x, out)
 	}

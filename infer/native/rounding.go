@@ -84,7 +84,13 @@ func rescaler(r quant.Rounding, from, to *quant.Params, limit quant.Range) func(
 		}
 		r = quant.Double
 	}
-	requant := quant.Rescale(r, sFrom, sTo)
+	return shifted(quant.Rescale(r, sFrom, sTo), from, to, limit)
+}
+
+// shifted is a requantization between two zero points.
+func shifted(requant quant.Requant, from, to *quant.Params, limit quant.Range) func(q int32) int32 {
+	_, zFrom := from.At(0)
+	_, zTo := to.At(0)
 	return func(q int32) int32 {
 		return limit.Clamp(saturate(float64(requant.Apply(q-zFrom)) + float64(zTo)))
 	}
@@ -170,7 +176,7 @@ func newMean(r quant.Rounding, count int, in, out *quant.Params) mean {
 	sOut, zOut := out.At(0)
 	offset := zIn * int32(count)
 	if r == quant.Float32 {
-		f := float32(float32(sIn/sOut) * (1 / float32(count)))
+		f := float32(quant.Rescale(r, sIn, sOut).Ratio() * (1 / float32(count)))
 		return mean{float: true, factor: f, bias: float32(zOut) - float32(float32(offset)*f)}
 	}
 	m := quant.NewMultiplier(float64(sIn) / float64(sOut))
