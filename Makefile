@@ -46,7 +46,8 @@ nocgo: ## every test without cgo: the Go backend, the reference runtime
 	CGO_ENABLED=0 $(GO) test -timeout 60m ./...
 
 race: native ## the tests of what goroutines share, under the race detector
-	$(GO) test -race -timeout 60m $(TAGS) ./dataset ./graph/... ./convert ./infer/... ./model
+	$(GO) test -race -timeout 60m $(TAGS) ./dataset ./devices ./graph/... ./convert ./infer/... ./model
+	$(GO) test -race -timeout 60m $(TAGS) -run 'TestScripts/(pictures|remoteshell)$$' ./cmd/mnet-edge
 
 RUN ?=
 builtin: build ## make RUN=runs/NAME the model that the binary carries
@@ -56,7 +57,14 @@ builtin: build ## make RUN=runs/NAME the model that the binary carries
 soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
 	MNET_SOAK=1 $(GO) test $(TAGS) -v -count=1 -timeout 60m ./infer/soak
 	MNET_SOAK=1 $(GO) test -race $(TAGS) -v -count=1 -timeout 60m -run Concurrent ./infer/soak
+	$(GO) test -count=1 -timeout 60m ./quant ./graph/interp ./convert ./infer/native -rapid.seed=0 -rapid.checks=2000
 	MNET_KILLS=1000 $(GO) test $(TAGS) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
+
+FUZZTIME ?= 60s
+fuzz: ## every parser against what a fuzzer makes of its inputs, each for FUZZTIME=60s
+	@git grep -lE '^func Fuzz' -- '*_test.go' | while IFS= read -r file; do \
+	  sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' "$$file" | while IFS= read -r name; do \
+	    $(GO) test $(TAGS) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; done; done
 
 pi: ## one archive for a 64-bit Raspberry Pi, built here
 	bash pi/build.sh bin/mnet-edge-pi-arm64.tar.gz
@@ -158,9 +166,12 @@ RECOVERY_MODEL ?= bench/quant/models/d-w0.5-nomid.tflite
 bench-recovery: ## what equalization, bias correction and adaptive rounding are worth, and each number format; RECOVERY_MODEL=FLOAT.tflite
 	$(GO) run ./bench/recovery -data '$(DATA)' $(RECOVERY_MODEL)
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet (of what other systems and builds without cgo have too), staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run make fmt"; exit 1; }
 	$(GO) vet $(TAGS) ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
 	$(GO) tool staticcheck $(TAGS) ./...
 
 fmt: ## format the Go code

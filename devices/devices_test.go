@@ -143,3 +143,27 @@ func TestListInterrupted(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Whatever a system says of itself, nothing is negative and nothing panics.
+func FuzzReadLinux(f *testing.F) {
+	for _, tree := range []string{"pi4", "pc"} {
+		var texts [3][]byte
+		for i, name := range []string{"proc/cpuinfo", "proc/meminfo", "etc/os-release"} {
+			b, err := os.ReadFile("testdata/" + tree + "/" + name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			texts[i] = b
+		}
+		f.Add(texts[0], texts[1], texts[2], "1800000", "50005")
+	}
+	f.Fuzz(func(t *testing.T, cpu, memory, release []byte, number, bits string) {
+		h := readLinux(fstest.MapFS{
+			"proc/cpuinfo": {Data: cpu}, "proc/meminfo": {Data: memory}, "etc/os-release": {Data: release}, pi4Throttled: {Data: []byte(bits)},
+			"sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": {Data: []byte(number)},
+		})
+		if h.Cores < 0 || h.Threads < 0 || h.MemoryBytes < 0 || h.MaxFreqMHz < 0 {
+			t.Errorf("%+v", h)
+		}
+	})
+}

@@ -41,7 +41,7 @@ const (
 type Finding struct {
 	Number   int      `json:"number"` // of the operator in the graph, from 0
 	Node     string   `json:"node"`   // the name of the value it computes, which others may have too
-	Op       string   `json:"op"`   // graph.Op.Name
+	Op       string   `json:"op"`     // graph.Op.Name
 	Severity Severity `json:"severity"`
 	Rule     string   `json:"rule"` // Rule.ID
 	Reason   string   `json:"reason"`

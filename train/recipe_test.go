@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
@@ -134,4 +135,31 @@ func TestRunMirrorsEdges(t *testing.T) {
 	if edges[0].TrainLoss == gray[0].TrainLoss || !strings.Contains(card, "crop 2 (mirrored)") {
 		t.Errorf("training loss %v, with gray edges %v; card.md:\n%s", edges[0].TrainLoss, gray[0].TrainLoss, card)
 	}
+}
+
+// Whatever a recipe's file says, it is refused as such, or gives a recipe that is one again when it is read back.
+func FuzzRecipe(f *testing.F) {
+	for _, text := range []string{`{"name": "mine", "momentum": 0.95}`, `{"milestones": [0.5, 0.75], "schedule": "steps"}`, `{"lr": 1e400}`, `{} {}`, `{"grow": null}`} {
+		f.Add([]byte(text))
+	}
+	preset, err := Preset(PresetFast)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := preset.with(text)
+		if err != nil {
+			if !errors.Is(err, ErrConfig) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := (Recipe{}).with(again); err != nil || !reflect.DeepEqual(back, r) {
+			t.Fatalf("%+v, read back %+v, error %v", r, back, err)
+		}
+	})
 }

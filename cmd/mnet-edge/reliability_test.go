@@ -153,6 +153,9 @@ func TestKilledTraining(t *testing.T) {
 			p := start(t, args...)
 			p.waitFor("compiling")
 			kill := time.AfterFunc(time.Duration(rng.Int64N(int64(900*time.Millisecond))), func() { p.cmd.Process.Kill() })
+			if killed >= wanted {
+				kill.Stop() // so that it ends on the slowest of machines
+			}
 			code, stderr := p.end()
 			kill.Stop()
 			for _, line := range p.said {
@@ -207,8 +210,12 @@ func TestKilledConversion(t *testing.T) {
 	}
 	killed, absent, writing := 0, 0, 0
 	var old []byte
-	for wanted := kills(t, 30); killed < wanted; {
+	for wanted, tries := kills(t, 30), 0; killed < wanted; tries++ {
+		if tries == 50*wanted {
+			t.Fatalf("%d kills in %d conversions", killed, tries)
+		}
 		i := rng.IntN(2)
+		began := time.Now()
 		p := start(t, "convert", "--float32", "-o", out, checkpoints[i])
 		// The file is put in its place at the end: most of the kills come there.
 		kill := time.AfterFunc(usual/2+time.Duration(rng.Int64N(int64(usual)*3/5)), func() { p.cmd.Process.Kill() })
@@ -219,6 +226,8 @@ func TestKilledConversion(t *testing.T) {
 		}
 		if code == -1 {
 			killed++
+		} else {
+			usual = min(usual, time.Since(began)) // the machine may have been busy before
 		}
 		b, err := os.ReadFile(out)
 		switch {
@@ -349,5 +358,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	mustRun(t, resume(twice)...)
 	sameEnd(t, twice, whole)
-	t.Logf("%d of 8 ended by the second interrupt", atOnce)
+	if atOnce == 0 {
+		t.Error("none of 8 ended by the second interrupt")
+	}
 }

@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,9 @@ import (
 	"mnet-edge/model"
 	"mnet-edge/quant"
 )
+
+// The draws of rapid are the same in every run; -rapid.seed=0 draws others, as make soak does.
+func init() { flag.Set("rapid.seed", "1") }
 
 // Shorthands for building graphs.
 

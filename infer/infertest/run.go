@@ -229,16 +229,16 @@ func (s suite) answers(t *testing.T) {
 			got, want := invoke(t, session, in), invoke(t, reference, in)
 			switch {
 			case session.Output().Type.DType == graph.Int8:
-				lsb = max(lsb, stepsApart(got, want))
+				lsb = max(lsb, int(Apart(graph.Int8, got, want, 1)))
 			case net.kind == Float:
-				rel = max(rel, relativelyApart(got, want, 0))
+				rel = max(rel, Apart(graph.Float32, got, want, 0))
 			default: // a dequantized output is as many steps of its int8 scale apart
 				g, err := infer.Decode(b)
 				if err != nil {
 					t.Fatal(err)
 				}
 				scale, _ := g.Outputs[0].Def.In[0].Type.Quant.At(0)
-				lsb = max(lsb, int(math.Round(relativelyApart(got, want, float64(scale)))))
+				lsb = max(lsb, int(min(math.Round(Apart(graph.Float32, got, want, float64(scale))), math.MaxInt32)))
 			}
 			if constant(got) {
 				t.Errorf("%s: all outputs are equal: nothing was computed, or the test's network is no good", net.name)
@@ -263,26 +263,39 @@ func randomInput(r *rand.Rand, t graph.Type) []byte {
 	return b
 }
 
-func stepsApart(a, b []byte) (most int) {
-	for i := range a {
-		d := int(int8(a[i])) - int(int8(b[i]))
-		most = max(most, d, -d)
-	}
-	return most
-}
-
-// relativelyApart is the largest difference of two float32 tensors in units of unit, or if 0 of b's largest value.
-func relativelyApart(a, b []byte, unit float64) (most float64) {
+// Apart is the largest difference of two tensors of a type in units of unit, or if 0 as a share of b's largest value. What is no number in one of
+// them alone is infinitely far from the other.
+func Apart(d graph.DType, a, b []byte, unit float64) (most float64) {
 	largest := 0.0
-	for i := 0; i < len(a); i += 4 {
-		x := float64(math.Float32frombits(binary.LittleEndian.Uint32(a[i:])))
-		y := float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:])))
-		most, largest = max(most, math.Abs(x-y)), max(largest, math.Abs(y))
+	for i := range len(b) / d.Size() {
+		x, y := number(d, a, i), number(d, b, i)
+		switch {
+		case x == y || math.IsNaN(x) && math.IsNaN(y):
+		case math.IsNaN(x - y):
+			return math.Inf(1)
+		default:
+			most = max(most, math.Abs(x-y))
+		}
+		largest = max(largest, math.Abs(y))
+	}
+	if most == 0 {
+		return 0
 	}
 	if unit == 0 {
 		unit = largest
 	}
 	return most / unit
+}
+
+// number is element i of a tensor.
+func number(d graph.DType, b []byte, i int) float64 {
+	switch d {
+	case graph.Int8:
+		return float64(int8(b[i]))
+	case graph.Int16:
+		return float64(int16(binary.LittleEndian.Uint16(b[2*i:])))
+	}
+	return float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
 }
 
 func constant(out []byte) bool {

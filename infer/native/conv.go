@@ -48,11 +48,6 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 		return nil, fmt.Errorf("a window of %d taps at %d places: want at most %d in all", f.taps(), f.pixels(), maxTable)
 	}
 	f.output = newOutput(c.rounding, n, act, f.OC)
-	for _, q := range f.requant { // of a channel of zeros it makes no number, of which each processor makes another integer
-		if math.IsInf(float64(q.Ratio()), 0) {
-			return nil, errors.New("the ratio of its scales is beyond float32")
-		}
-	}
 	_, zero := x.Type.Quant.At(0)
 	f.inputZero, f.inputFlip = byte(zero)^flip, flip
 	if err := f.bound(); err != nil {

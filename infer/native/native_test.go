@@ -95,13 +95,6 @@ func TestRefuses(t *testing.T) {
 			x.Type.Quant = q
 			return x
 		}, "take more than"},
-		{"ratio", func(g *graph.Graph, x *graph.Value) *graph.Value {
-			x.Type.Quant = quant.PerTensor(1e20, 0)
-			y := conv(g, x, 1, 0, 0)
-			y.Type.Quant = quant.PerTensor(1e-20, 5)
-			y.Def.In[2].Type.Quant = quant.PerTensor(1e20, 0)
-			return y
-		}, "beyond float32"},
 	} {
 		g := graph.New(test.name)
 		g.Level = graph.Quantized
@@ -114,6 +107,42 @@ func TestRefuses(t *testing.T) {
 			_, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
 			if !errors.Is(err, infer.ErrUnavailable) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s, %s: %v, want ErrUnavailable with %q", test.name, f, err, test.want)
+			}
+		}
+	}
+}
+
+// Scales whose ratio is beyond float32: 0 stays 0, everything else is at an end, on every family.
+func TestRatioBeyondFloat32(t *testing.T) {
+	for weight, want := range map[int8][3]int8{0: {5, 5, 5}, 1: {-128, 5, 127}} {
+		g := graph.New("ratio")
+		g.Level = graph.Quantized
+		y := conv(g, g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 16, 16, 1}, Quant: quant.PerTensor(1e20, 0)}), 1, weight, 0)
+		y.Type.Quant = quant.PerTensor(1e-20, 5)
+		y.Def.In[2].Type.Quant = quant.PerTensor(1e20, 0)
+		g.Outputs = []*graph.Value{y}
+		b, err := tflite.Encode(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := make([]byte, 256)
+		for i := range in {
+			in[i] = byte(int8(i%3 - 1))
+		}
+		for _, f := range native.Families() {
+			s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := make([]byte, 256)
+			if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			for i, q := range out {
+				if int8(q) != want[i%3] {
+					t.Fatalf("%s, weight %d: %d gives %d, want %d", f, weight, int8(in[i]), int8(q), want[i%3])
+				}
 			}
 		}
 	}

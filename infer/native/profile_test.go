@@ -2,6 +2,7 @@ package native_test
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"mnet-edge/infer"
@@ -28,15 +29,15 @@ func TestProfile(t *testing.T) {
 		if len(p.Nodes) != len(m.Graph.Nodes) || p.Source != infer.SourceRuntime {
 			t.Fatalf("%d nodes from %q, want %d", len(p.Nodes), p.Source, len(m.Graph.Nodes))
 		}
-		sum := p.RestUS
+		sum, shares := 0., 0.
 		for i, n := range p.Nodes {
 			if want := m.Graph.Nodes[i]; n.Name != want.Out.Name || n.Ran != native.Name || (n.US == 0) != (n.Kernel == "fused") {
 				t.Errorf("node %d, %q: %+v", i, want.Out.Name, n)
 			}
-			sum += n.US
+			sum, shares = sum+n.US, shares+n.Share
 		}
-		if sum < 0.5*p.CallUS {
-			t.Errorf("nodes and rest are %v µs of a call's %v", sum, p.CallUS)
+		if want := max(p.CallUS-sum, 0); math.Abs(p.RestUS-want) > 1e-6*p.CallUS || math.Abs(shares-1) > 1e-9 {
+			t.Errorf("nodes are %v µs and %v of the nodes' time, the rest %v, a call %v", sum, shares, p.RestUS, p.CallUS)
 		}
 	}
 }

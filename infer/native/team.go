@@ -136,7 +136,12 @@ func (t *team) watch() {
 		return
 	}
 	t.run()
-	t.balance = min(t.balance+t.alone/10*9-clock.Since(start), savings)
+	t.judge(clock.Since(start))
+}
+
+// judge accounts for a run with help.
+func (t *team) judge(took time.Duration) {
+	t.balance = min(t.balance+t.alone/10*9-took, savings)
 	if t.trial = max(t.trial-1, 0); t.trial == 0 && t.balance < 0 && !t.always {
 		t.rest, t.trial, t.balance = int(-t.balance*amends/t.alone)+1, t.fair(), 0
 	}

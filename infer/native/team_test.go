@@ -106,34 +106,50 @@ func TestTeamAlone(t *testing.T) {
 }
 
 // Help that costs time is done without for many times as long, and then tried again. What it has saved before counts.
+func TestJudge(t *testing.T) {
+	team := &team{alone: time.Millisecond}
+	runs := func(n int, took time.Duration) {
+		for range n {
+			team.judge(took)
+		}
+	}
+	for range 3 {
+		team.trial, team.balance = team.fair(), 0
+		if runs(team.trial-1, 2*time.Millisecond); team.rest > 0 {
+			t.Errorf("%d runs to rest before the trial is over", team.rest)
+		}
+		if runs(1, 2*time.Millisecond); team.rest < tried*amends {
+			t.Errorf("%d runs to rest after %d that cost time, want at least %d", team.rest, team.fair(), tried*amends)
+		}
+		team.rest = 0
+	}
+	if runs(2*team.fair(), 0); team.rest > 0 || team.trial > 0 || team.balance <= 0 || team.balance > savings {
+		t.Errorf("%d runs to rest, %d of a trial and %v saved by runs that save all their time", team.rest, team.trial, team.balance)
+	}
+	saved := team.balance
+	if runs(1, time.Millisecond); team.rest > 0 {
+		t.Errorf("%d runs to rest after one that cost a little, with %v saved", team.rest, saved)
+	}
+	if runs(1, 2*saved); team.rest == 0 || team.balance != 0 {
+		t.Errorf("%d runs to rest after one that cost twice what had been saved", team.rest)
+	}
+}
+
+// A run by itself is what help is held to, and one less to rest.
 func TestWatch(t *testing.T) {
 	manyProcessors(t, 2)
 	team := newTeam(2)
 	team.start(newCounted(2, 100).stretches, false)
 	defer team.close()
-	runs := func(n int) {
-		for range n {
-			team.watch()
-		}
+	team.rest, team.alone = 2, time.Hour
+	team.watch()
+	if team.rest != 1 || team.alone >= time.Hour || team.alone <= 0 {
+		t.Errorf("after a run by itself %d to rest, the quickest took %v", team.rest, team.alone)
 	}
-	for range 3 {
-		team.alone, team.balance = time.Microsecond, 0 // no run is as fast
-		team.trial = team.fair()
-		if runs(team.trial - 1); team.rest > 0 {
-			t.Errorf("%d runs to rest before the trial is over", team.rest)
-		}
-		if runs(1); team.rest < tried*amends {
-			t.Errorf("%d runs to rest after %d that cost time, want at least %d", team.rest, team.fair(), tried*amends)
-		}
-		team.rest = 0
-	}
-	team.alone = time.Hour
-	if runs(2 * tried); team.rest > 0 || team.balance != savings {
-		t.Errorf("%d runs to rest and %v saved by runs that save an hour each", team.rest, team.balance)
-	}
-	team.alone = time.Microsecond
-	if runs(1); team.rest > 0 {
-		t.Errorf("%d runs to rest after one that cost time", team.rest)
+	team.watch()
+	team.trial, team.balance = 9, 0
+	if team.watch(); team.rest != 0 || team.trial != 8 {
+		t.Errorf("after a run with help %d to rest, %d of the trial left", team.rest, team.trial)
 	}
 }
 
@@ -186,9 +202,9 @@ func TestPlansAtOnce(t *testing.T) {
 }
 
 func randomBytes(g *graph.Graph) []byte {
-	in := make([]byte, g.Inputs[0].Type.Bytes())
+	in, r := make([]byte, g.Inputs[0].Type.Bytes()), rand.New(rand.NewPCG(1, 1))
 	for i := range in {
-		in[i] = byte(rand.Uint32())
+		in[i] = byte(r.Uint32())
 	}
 	return in
 }

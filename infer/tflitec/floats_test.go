@@ -13,6 +13,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
+	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/tflitec"
 	"mnet-edge/quant"
 )
@@ -69,7 +70,7 @@ func TestFloatOnly(t *testing.T) {
 			binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
 		}
 		besideReference(t, op.Name(), g, data, func(delegate string, got, want []byte) {
-			if worst := furthest(graph.Float32, got, want); worst > 1e-6 {
+			if worst := infertest.Apart(graph.Float32, got, want, 0); worst > 1e-6 {
 				t.Errorf("%s, %q: off by %v of the largest", op.Name(), delegate, worst)
 			}
 		})

@@ -3,8 +3,6 @@
 package tflitec_test
 
 import (
-	"encoding/binary"
-	"math"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -21,17 +19,6 @@ type listing struct {
 
 func (l listing) Devices() []devices.Device {
 	return []devices.Device{{Name: l.name, Kind: devices.CPU, Available: true}}
-}
-
-// relative is the largest difference of two float32 tensors relative to b's largest value.
-func relative(a, b []byte) float64 {
-	most, largest := 0.0, 0.0
-	for i := 0; i < len(a); i += 4 {
-		x := float64(math.Float32frombits(binary.LittleEndian.Uint32(a[i:])))
-		y := float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:])))
-		most, largest = max(most, math.Abs(x-y)), max(largest, math.Abs(y))
-	}
-	return most / largest
 }
 
 // randomImages are n inputs of so many numbers from 0 to 1, the same each time.

@@ -15,6 +15,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
+	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/tflitec"
 	"mnet-edge/quant"
 )
@@ -75,7 +76,7 @@ func nearly(t *testing.T, name string, b []byte, within float64) {
 				binary.LittleEndian.PutUint32(in[i:], math.Float32bits(random.Float32()))
 			}
 		}
-		if worst := furthest(s.Output().Type.DType, run(t, s, in), run(t, r, in)); worst > within {
+		if worst := infertest.Apart(s.Output().Type.DType, run(t, s, in), run(t, r, in), 0); worst > within {
 			t.Errorf("%s, %q: off by %v of the largest", name, delegate, worst)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mnet-edge/graph"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/tflitec"
@@ -60,7 +61,7 @@ func TestExternal(t *testing.T) {
 		if place.Delegate != test.ran || place.DelegatedNodes != test.nodes || place.Partitions != test.nodes {
 			t.Errorf("%s on %v: %+v", test.delegate, test.kind, place)
 		}
-		if test.kind == infertest.Float && relative(got, want) > 1e-5 {
+		if test.kind == infertest.Float && infertest.Apart(graph.Float32, got, want, 0) > 1e-5 {
 			t.Errorf("%s: another answer", test.delegate)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,10 +99,9 @@ func TestProfileAttribution(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, n := range p.Nodes {
-			if n.Name == test.node && n.Kernel != test.kernel {
-				t.Errorf("%s: kernel %q, want %q", n.Name, n.Kernel, test.kernel)
-			}
+		i := slices.IndexFunc(p.Nodes, func(n infer.NodeTime) bool { return n.Name == test.node })
+		if i < 0 || p.Nodes[i].Kernel != test.kernel {
+			t.Errorf("%s is node %d: want it in kernel %q: %+v", test.node, i, test.kernel, p.Nodes)
 		}
 	}
 }

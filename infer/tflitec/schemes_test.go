@@ -12,6 +12,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
+	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/tflitec"
 	"mnet-edge/quant"
 )
@@ -82,7 +83,7 @@ func TestSchemes(t *testing.T) {
 					}
 				}
 				got, want := run(t, s, in), run(t, r, in)
-				if worst := furthest(s.Output().Type.DType, got, want); worst > c.within {
+				if worst := infertest.Apart(s.Output().Type.DType, got, want, 0); worst > c.within {
 					t.Errorf("%q: off by %v of the largest", delegate, worst)
 				}
 			}
@@ -97,24 +98,6 @@ func run(t *testing.T, s infer.Session, in []byte) []byte {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// furthest is the largest difference of two tensors as a share of the largest number.
-func furthest(d graph.DType, a, b []byte) float64 {
-	at := func(x []byte, i int) float64 {
-		switch d {
-		case graph.Int8:
-			return float64(int8(x[i]))
-		case graph.Int16:
-			return float64(int16(binary.LittleEndian.Uint16(x[2*i:])))
-		}
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(x[4*i:])))
-	}
-	var worst, largest float64
-	for i := range len(a) / d.Size() {
-		worst, largest = max(worst, math.Abs(at(a, i)-at(b, i))), max(largest, math.Abs(at(b, i)))
-	}
-	return worst / largest
 }
 
 // layerModel is a file with one layer of random weights: x of the one type, weights of the other.
