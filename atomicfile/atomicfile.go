@@ -2,14 +2,19 @@
 
 package atomicfile
 
-import "github.com/google/renameio/v2"
+import (
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+)
 
 // File is a file that is being written beside the one it is to replace.
 type File struct{ *renameio.PendingFile }
 
-// New begins a file that is to be at path. A folder that can't be written to is an error here.
+// New begins a file that is to be at path, with the permissions of the one that is there. A folder that can't be written to is an error here.
 func New(path string) (File, error) {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	path = behind(path)
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644), renameio.WithExistingPermissions())
 	return File{f}, err
 }
 

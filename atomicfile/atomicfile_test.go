@@ -1,8 +1,10 @@
 package atomicfile_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"mnet-edge/atomicfile"
@@ -49,6 +51,30 @@ func TestReplaceAndAbandon(t *testing.T) {
 		}
 	}
 	expect(t, path, "new")
+}
+
+// The file behind a link is replaced, with the permissions that it has; the link stays one.
+func TestLinksAndPermissions(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has neither by default")
+	}
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(real, []byte("old"), 0o600), os.Symlink("real", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.WriteFile(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	behind, err := os.Stat(real)
+	itself, errLink := os.Lstat(link)
+	content, errRead := os.ReadFile(real)
+	if err := errors.Join(err, errLink, errRead); err != nil {
+		t.Fatal(err)
+	}
+	if string(content) != "new" || behind.Mode().Perm() != 0o600 || itself.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("%q, of mode %v, behind what is %v", content, behind.Mode(), itself.Mode())
+	}
 }
 
 // expect says if the folder has not this file alone, with that content.

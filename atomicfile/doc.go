@@ -2,6 +2,16 @@
 // Windows, for which that has no code, natefinch/atomic's.
 package atomicfile
 
+import "path/filepath"
+
+// behind is the file that a symbolic link leads to: that is replaced, and the link stays. Of what is no link it is the path.
+func behind(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
 // WriteFile replaces the file at path, or makes it, with data as its content.
 func WriteFile(path string, data []byte) error {
 	f, err := New(path)

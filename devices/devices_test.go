@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -141,6 +143,18 @@ func TestListInterrupted(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	if _, err := List(ctx, interrupted{stop}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A processor with cores of two kinds is both.
+func TestTwoKindsOfCores(t *testing.T) {
+	var cpuinfo strings.Builder
+	for i, part := range []string{"0xd05", "0xd05", "0xd0b", "0xd0b"} {
+		fmt.Fprintf(&cpuinfo, "processor\t: %d\nFeatures\t: asimd\nCPU implementer\t: 0x41\nCPU part\t: %s\n\n", i, part)
+	}
+	h := readLinux(fstest.MapFS{"proc/cpuinfo": {Data: []byte(cpuinfo.String())}})
+	if h.CPU != "ARM Cortex-A55 + ARM Cortex-A76" || h.Cores != 4 {
+		t.Errorf("%q, %d cores", h.CPU, h.Cores)
 	}
 }
 

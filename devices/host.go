@@ -23,13 +23,13 @@ type Host struct {
 	CPU          string   `json:"cpu"`
 	Cores        int      `json:"cores"`         // physical
 	Threads      int      `json:"threads"`       // logical processors
-	UsableCPUs   int      `json:"usable_cpus"`   // logical processors this process may run on
+	UsableCPUs   int      `json:"usable_cpus"`   // logical processors this process may run on, or as many as its control group has time of
 	SIMD         []string `json:"simd"`          // the vector instructions that matter to inference, by their Linux names
 	MemoryBytes  uint64   `json:"memory_bytes"`  // RAM
 	Governor     string   `json:"governor"`      // of CPU 0's frequency: "performance" keeps it up
 	MaxFreqMHz   int      `json:"max_freq_mhz"`  // of CPU 0
 	TemperatureC float64  `json:"temperature_c"` // of the first thermal zone, now
-	Throttled    []string `json:"throttled"`     // a Raspberry Pi: why it is held back, or was since it started; null: unknown
+	Throttled    []string `json:"throttled"`     // a Raspberry Pi: why it is held back, or was, as far as the kernel remembers; null: unknown
 }
 
 // Probe looks at the host it runs on.
@@ -38,7 +38,7 @@ func Probe(ctx context.Context) (Host, error) {
 	if runtime.GOOS == "linux" {
 		h = readLinux(os.DirFS("/"))
 	}
-	h.OS, h.Arch, h.UsableCPUs = runtime.GOOS, runtime.GOARCH, runtime.NumCPU()
+	h.OS, h.Arch, h.UsableCPUs = runtime.GOOS, runtime.GOARCH, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	h.CPU = cmp.Or(h.CPU, cpuid.CPU.BrandName)
 	if len(h.SIMD) == 0 {
 		h.SIMD = simdOf(cpuid.CPU.Has)

@@ -79,7 +79,8 @@ func memTotal(meminfo string) uint64 {
 func (h *Host) cpuinfo(text string) {
 	first := map[string]string{} // of the first processor that has the key
 	cores := map[[2]string]bool{}
-	var socket string
+	var socket, implementer string
+	var arms []string // the kinds of cores of an arm64 processor, little ones first as a rule
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(line, ":")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
@@ -90,12 +91,18 @@ func (h *Host) cpuinfo(text string) {
 			socket = value
 		case "core id":
 			cores[[2]string{socket, value}] = true
+		case "CPU implementer":
+			implementer = value
+		case "CPU part":
+			if name := armName(implementer, value); !slices.Contains(arms, name) {
+				arms = append(arms, name)
+			}
 		}
 		if _, ok := first[key]; !ok {
 			first[key] = value
 		}
 	}
-	h.CPU = cmp.Or(first["model name"], armName(first["CPU implementer"], first["CPU part"]))
+	h.CPU = cmp.Or(first["model name"], strings.Join(arms, " + "))
 	h.Cores = len(cores)
 	if h.Cores == 0 && first["CPU part"] != "" {
 		h.Cores = h.Threads // arm64 cores have one thread each, and no "core id"
@@ -117,9 +124,6 @@ var armCores = map[string]string{
 }
 
 func armName(implementer, part string) string {
-	if implementer == "" {
-		return ""
-	}
 	if name, ok := armCores[part]; ok && implementer == "0x41" {
 		return "ARM " + name
 	}

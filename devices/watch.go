@@ -58,6 +58,7 @@ var piBits = []string{"low voltage", "frequency capped", "throttled", "near the 
 type Watcher struct {
 	root  fs.FS
 	pi    string // throttledFile
+	group string // groupStat
 	mu    sync.Mutex
 	c     Conditions
 	known map[*Extremes]bool // those that there was a value of
@@ -69,7 +70,7 @@ type Watcher struct {
 // counters are what only means something by its growth.
 type counters struct {
 	pi       uint64            // get_throttled
-	throttle map[string]uint64 // an x86 processor's counts of being held back
+	throttle map[string]uint64 // of being held back, by the reason: an x86 processor's, and a control group's
 }
 
 // Watch samples the machine now, then every so often until Stop. Off Linux nothing is known.
@@ -82,7 +83,7 @@ func Watch(every time.Duration) *Watcher {
 }
 
 func watch(root fs.FS, every time.Duration) *Watcher {
-	w := &Watcher{root: root, pi: throttledFile(root), known: map[*Extremes]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watcher{root: root, pi: throttledFile(root), group: groupStat(root), known: map[*Extremes]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
 	w.c.Throttled = []string{}
 	w.first = w.read()
 	w.sample()
@@ -133,16 +134,17 @@ func (w *Watcher) sample() {
 	w.c.Governor = w.text(cpuFreq + "scaling_governor")
 	now := w.read()
 	for bit, why := range piBits {
-		// Held back at this moment, or at some moment since the first sample.
+		// Held back at this moment, or at some moment since the sample before.
 		if now.pi>>bit&1 == 1 || now.pi>>(16+bit)&1 > w.first.pi>>(16+bit)&1 {
 			w.throttled(why)
 		}
 	}
 	for name, n := range now.throttle {
 		if n > w.first.throttle[name] {
-			w.throttled("throttled by its temperature (" + name + ")")
+			w.throttled(name)
 		}
 	}
+	w.first.pi &= now.pi // the kernel may take back what was, and it may come again
 }
 
 func (w *Watcher) add(e *Extremes, v float64) {
@@ -166,10 +168,33 @@ func (w *Watcher) read() counters {
 	c.pi, _ = strconv.ParseUint(strings.TrimPrefix(w.text(w.pi), "0x"), 16, 32)
 	for _, of := range []string{"core", "package"} {
 		if n, err := strconv.ParseUint(w.text(cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
-			c.throttle[of] = n
+			c.throttle["throttled by its temperature ("+of+")"] = n
+		}
+	}
+	for line := range strings.Lines(w.text(w.group)) {
+		if count, ok := strings.CutPrefix(line, "nr_throttled "); ok {
+			c.throttle["its control group's share of processor time was used up"], _ = strconv.ParseUint(strings.TrimSpace(count), 10, 64)
 		}
 	}
 	return c
+}
+
+// groupStat is the file of this process's control group that says how often it had to wait, in the one tree of groups that Linux has by now.
+func groupStat(root fs.FS) string {
+	const groups, stat = "sys/fs/cgroup", "cpu.stat"
+	if root == nil {
+		return ""
+	}
+	b, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return path.Join(groups, own, stat)
+		}
+	}
+	return ""
 }
 
 func (w *Watcher) text(name string) string {

@@ -39,6 +39,11 @@ func TestWatch(t *testing.T) {
 		{"a Pi held back from the start", func(m machine) { m.set(pi4Throttled, "0x20002") }, func(m machine) {}, []string{"frequency capped"}},
 		{"a hot laptop", func(m machine) { m.set(cpuThrottles+"core_throttle_count", "7") }, func(m machine) { m.set(cpuThrottles+"core_throttle_count", "9") },
 			[]string{"throttled by its temperature (core)"}},
+		{"a container out of its share", func(m machine) {
+			m.set("proc/self/cgroup", "0::/box")
+			m.set("sys/fs/cgroup/box/cpu.stat", "usage_usec 900\nnr_throttled 4\nthrottled_usec 70")
+		}, func(m machine) { m.set("sys/fs/cgroup/box/cpu.stat", "usage_usec 1900\nnr_throttled 5\nthrottled_usec 90") },
+			[]string{"its control group's share of processor time was used up"}},
 		{"a laptop hot last week", func(m machine) { m.set(cpuThrottles+"package_throttle_count", "7") }, func(m machine) {}, nil},
 	} {
 		m := newMachine()
@@ -54,6 +59,20 @@ func TestWatch(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, want)
 		}
+	}
+}
+
+// What a kernel remembers for a while alone, since another reader asks the firmware to forget it, is seen when it comes again.
+func TestWatchForgetful(t *testing.T) {
+	m := newMachine()
+	m.set(pi4Throttled, "10000")
+	w := watch(m, time.Hour)
+	for _, bits := range []string{"0", "10000"} {
+		m.set(pi4Throttled, bits)
+		w.sample()
+	}
+	if got := w.Stop().Throttled; !reflect.DeepEqual(got, []string{"low voltage"}) {
+		t.Errorf("%q", got)
 	}
 }
 

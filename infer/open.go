@@ -19,13 +19,15 @@ func Open(runtimes []Runtime, model []byte, opts Options) (Runtime, Session, err
 	var offered []string
 	var unavailable error
 	for _, r := range runtimes {
-		match := opts.Delegate == ""
-		for _, d := range r.Devices() {
-			offered = append(offered, d.Name)
-			match = match || d.Name == kind
-		}
-		if !match {
-			continue
+		if opts.Delegate != "" {
+			match := false
+			for _, d := range r.Devices() {
+				offered = append(offered, d.Name)
+				match = match || d.Name == kind
+			}
+			if !match {
+				continue
+			}
 		}
 		s, err := r.Open(model, opts)
 		if err == nil {

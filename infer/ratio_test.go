@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -32,5 +33,30 @@ func TestPairedRatio(t *testing.T) {
 	}
 	if r := PairedRatio(moody(1, 1)[:1], moody(1, 2)); r != (Ratio{}) {
 		t.Errorf("one round: %+v", r)
+	}
+}
+
+// The interval of ten rounds, each with a mood of its own for either session, holds the truth as often as it says.
+func TestRatioIntervalHoldsTheTruth(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	session := func() [][]float64 {
+		rs := make([][]float64, rounds)
+		for r := range rs {
+			mood := math.Exp(0.05 * rng.NormFloat64())
+			for range 20 {
+				rs[r] = append(rs[r], mood*(1+0.005*rng.NormFloat64()))
+			}
+		}
+		return rs
+	}
+	const draws = 600
+	held := 0
+	for range draws {
+		if r := PairedRatio(session(), session()); r.CI[0] <= 1 && 1 <= r.CI[1] {
+			held++
+		}
+	}
+	if held < draws*935/1000 || held > draws*985/1000 {
+		t.Errorf("%d of %d intervals of 95 %% hold it", held, draws)
 	}
 }

@@ -57,3 +57,28 @@ func TestWarmUpInterleaved(t *testing.T) {
 		}
 	})
 }
+
+// The first call of a session's turn, which finds the other's data in the caches, is not counted.
+func TestTurnsBeginUncounted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		last := ""
+		session := func(name string) Session {
+			return &slow{took: func(int) time.Duration {
+				defer func() { last = name }()
+				if last != name {
+					return 10 * time.Millisecond
+				}
+				return time.Millisecond
+			}}
+		}
+		ls, err := MeasureInterleaved(t.Context(), []Session{session("a"), session("b")}, [][]byte{{0}, {0}}, MeasureOptions{NumRuns: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range ls {
+			if l.Count != 50 || l.Max != 1000 {
+				t.Errorf("%d calls, the longest of %v µs: want 50, each of 1000", l.Count, l.Max)
+			}
+		}
+	})
+}

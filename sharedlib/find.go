@@ -47,7 +47,7 @@ func FindInSystem(name string) (string, error) {
 	dirs := slices.DeleteFunc(filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")), func(dir string) bool {
 		return !filepath.IsAbs(dir) // the working folder, or below it
 	})
-	for _, root := range []string{"/usr/local/lib", "/usr/lib", "/lib"} {
+	for _, root := range []string{"/usr/local/lib", "/usr/lib", "/lib", "/usr/local/lib64", "/usr/lib64", "/lib64"} {
 		dirs = append(dirs, root)
 		if triplet := triplets[runtime.GOARCH]; triplet != "" {
 			dirs = append(dirs, filepath.Join(root, triplet))

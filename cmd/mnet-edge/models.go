@@ -119,7 +119,7 @@ type openedModel struct {
 	opened  string // the delegate that it was opened with: that asked for, or auto in its place
 	runtime infer.Runtime
 	ran     report.Runtime
-	init    time.Duration // from the model's bytes to a session ready to run
+	init    time.Duration // from the model's bytes to a session ready to run, on what runs it: attempts on others are not in it
 
 	leftOut    []string // operators of the file that bytes lacks
 	judgedBy   string   // the delegate that a foreign one's answers were compared with
@@ -213,8 +213,14 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 	if err != nil {
 		return err
 	}
-	opts.PassedOver = func(_ infer.Runtime, reason error) { o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason)) }
 	start := clock.Now()
+	opts.PassedOver = func(_ infer.Runtime, reason error) {
+		o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason))
+		for _, r := range runtimes() {
+			r.Devices() // loads what is loaded once for all models
+		}
+		start = clock.Now()
+	}
 	runtime, session, err := infer.Open(runtimes(), o.bytes, opts)
 	if err != nil {
 		return err
@@ -251,10 +257,15 @@ func (o *openedModel) judge(c *cli.Context, asked string) (err error) {
 
 // delegate is what opens the model on the same runtime once more.
 func (o *openedModel) delegate() string {
-	if o.opened == infer.Auto || o.runtime == reference {
-		return o.ran.Delegate
+	if o.opened != infer.Auto && o.runtime != reference {
+		return o.opened
 	}
-	return o.opened
+	for _, d := range o.runtime.Devices() {
+		if d.Name == o.ran.Delegate {
+			return d.Name
+		}
+	}
+	return "" // the runtime's own choice: it says "none" where that took nothing, which may be no name to open with
 }
 
 // checkDelegate says why there is no such delegate, and none of that name at all.

@@ -55,7 +55,7 @@ func TestFirstOf(t *testing.T) {
 
 func TestWord(t *testing.T) {
 	for name, want := range map[string]string{
-		"runs/D-w0.5-001": "runs/D-w0.5-001", "my run": "'my run'", "it's": `'it'\''s'`, "größe.tflite": "größe.tflite", "$HOME": "'$HOME'",
+		"runs/D-w0.5-001": "runs/D-w0.5-001", "my run": "'my run'", "it's": `'it'"'"'s'`, "größe.tflite": "größe.tflite", "$HOME": "'$HOME'",
 	} {
 		if got := word(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

@@ -57,6 +57,8 @@ func find(delegate string) (path string, err error) {
 	}
 	if path = os.Getenv(PathEnv); path == "" {
 		path, err = sharedlib.Find(runtimeFile)
+	} else {
+		path, err = filepath.Abs(path) // the loader would look for a bare name elsewhere
 	}
 	if err == nil {
 		err = sharedlib.Check(path, "LiteRtCreateCompiledModel")

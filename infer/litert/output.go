@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,21 +27,7 @@ func captured(f func()) string {
 	}
 	defer file.Close()
 	os.Remove(file.Name())
-	var saved [2]int
-	for i, fd := range []int{1, 2} {
-		if saved[i], err = syscall.Dup(fd); err != nil {
-			saved[i] = -1
-			continue
-		}
-		_ = syscall.Dup3(int(file.Fd()), fd, 0)
-	}
-	f()
-	for i, fd := range []int{1, 2} {
-		if saved[i] >= 0 {
-			_ = syscall.Dup3(saved[i], fd, 0)
-			syscall.Close(saved[i])
-		}
-	}
+	elsewhere(file, f)
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return ""
 	}
@@ -49,6 +36,26 @@ func captured(f func()) string {
 		return ""
 	}
 	return string(text)
+}
+
+// elsewhere runs f with the process's standard output and error going to a file, but for what Go says of a crash.
+func elsewhere(file *os.File, f func()) {
+	for _, fd := range []int{1, 2} {
+		copied, err := syscall.Dup(fd)
+		if err != nil {
+			continue
+		}
+		own := os.NewFile(uintptr(copied), "")
+		defer func() {
+			_ = syscall.Dup3(copied, fd, 0)
+			own.Close()
+		}()
+		if fd == 2 && debug.SetCrashOutput(own, debug.CrashOptions{}) == nil {
+			defer debug.SetCrashOutput(nil, debug.CrashOptions{})
+		}
+		_ = syscall.Dup3(int(file.Fd()), fd, 0)
+	}
+	f()
 }
 
 var (

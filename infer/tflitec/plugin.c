@@ -37,7 +37,10 @@ int mnet_plugin_open(mnet_plugin* p, int kind, const char* path, char** keys, ch
   } else {
     p->delegate = ((create_gpu)create)(NULL);
   }
-  if (p->delegate == NULL) return failed(p, reported, "it could not create the delegate", text, size);
+  if (p->delegate == NULL) {
+    p->library = NULL;  // which stays loaded: its code has run, and may run still
+    return failed(p, reported, "it could not create the delegate", text, size);
+  }
   return 1;
 }
 

@@ -54,21 +54,18 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	if opts.Threads, err = opts.ThreadCount(); err != nil {
 		return nil, err
 	}
-	if opts.Delegate == "" {
-		opts.Delegate = XNNPACK
-	}
 	w := &watcher{C.mnet_watcher_new()}
 	if w.w == nil {
 		return nil, errors.New("tflite: no memory for a profile")
 	}
 	defer C.free(unsafe.Pointer(w.w))
-	opened, err := newSession(model, g, opts, w)
+	opened, delegate, err := r.open(model, g, opts, w)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
-	if opts.Delegate != None && opts.Delegate != XNNPACK && opened.Placement().DelegatedNodes > 0 {
-		return nil, fmt.Errorf("tflite: delegate %s: %w", opts.Delegate, infer.ErrNoProfile)
+	if delegate != None && delegate != XNNPACK && opened.Placement().DelegatedNodes > 0 {
+		return nil, fmt.Errorf("tflite: delegate %s: %w", delegate, infer.ErrNoProfile)
 	}
 	if err := errors.Join(opened.Write(input), opened.Invoke()); err != nil {
 		return nil, err
@@ -78,7 +75,7 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 	if err := s.Invoke(); err != nil {
 		return nil, err
 	}
-	nodes, owner := infer.Attribute(g, origins, s.places(), w.ran(), opts.Delegate)
+	nodes, owner := infer.Attribute(g, origins, s.places(), w.ran(), delegate)
 	took := make([]time.Duration, len(nodes))
 	p, err := infer.ProfileCalls(ctx, nodes, took, calls, func() error {
 		w.forget()

@@ -66,16 +66,26 @@ func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, er
 	if opts.Threads, err = opts.ThreadCount(); err != nil {
 		return nil, err
 	}
+	s, _, err := r.open(bytes, g, opts, nil)
+	return s, err
+}
+
+// open opens the model with the delegate asked for, or of its own choice, and says with which.
+func (r tfliteRuntime) open(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (s infer.Session, delegate string, err error) {
 	if opts.Delegate != "" {
-		return newSession(bytes, g, opts, nil)
+		s, err = newSession(bytes, g, opts, w)
+		return s, opts.Delegate, err
 	}
 	opts.Delegate = XNNPACK
-	s, err := newSession(bytes, g, opts, nil)
-	if errors.Is(err, infer.ErrUnavailable) {
-		opts.Delegate = None
-		return newSession(bytes, g, opts, nil)
+	if s, err = newSession(bytes, g, opts, w); !errors.Is(err, infer.ErrUnavailable) {
+		return s, opts.Delegate, err
 	}
-	return s, err
+	if opts.PassedOver != nil {
+		opts.PassedOver(r, err)
+	}
+	opts.Delegate = None
+	s, err = newSession(bytes, g, opts, w)
+	return s, opts.Delegate, err
 }
 
 // session holds the C objects; nil fields are not made yet, or closed.
