@@ -318,3 +318,14 @@ func TestBenchNames(t *testing.T) {
 		}
 	}
 }
+
+// As many rows as a comparison may have are told apart.
+func TestSeries(t *testing.T) {
+	seen := map[string]bool{}
+	for i := range 2 * seriesStyles {
+		if seen[series(i)] {
+			t.Errorf("series %d looks like another: %s", i, series(i))
+		}
+		seen[series(i)] = true
+	}
+}

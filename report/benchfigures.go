@@ -49,9 +49,10 @@ func (b Bench) tradeoff() figure {
 		at := point{f.x.at(r.Latency.P50), f.y.at(100 * r.Accuracy.Top1)}
 		f.add(mark{shape: dot, style: series(i), at: []point{at},
 			tip: fmt.Sprintf("%s: %s %%, p50 %s µs, p99 %s µs", labels[i], top1Text(r.Accuracy), usText(r.Latency.P50), usText(r.Latency.P99))})
-		to, a, place := beside(at, labels[i], taken, box{marginLeft, marginTop - 10, f.width, f.height - marginBelow})
+		label := shorten(labels[i], 40)
+		to, a, place := beside(at, label, taken, box{marginLeft, marginTop - 10, f.width, f.height - marginBelow})
 		taken = append(taken, place)
-		f.text("", to, a, labels[i])
+		f.text("", to, a, label)
 	}
 	return *f.figure
 }

@@ -34,7 +34,7 @@ const (
 	label              // text at the one point
 )
 
-// mark is a thing drawn. Styles: grid, axis, tick, name, soft, and a series' s0 to s7.
+// mark is a thing drawn. Styles: grid, axis, tick, name, soft, and a series' s0 to s7, perhaps again.
 type mark struct {
 	shape  shape
 	style  string
@@ -52,10 +52,16 @@ const (
 	end    anchor = "end"
 )
 
-// seriesStyles is how many series differ in colour.
+// seriesStyles is how many series differ in colour; as many more are told from these by being "again".
 const seriesStyles = 8
 
-func series(i int) string { return fmt.Sprintf("s%d", i%seriesStyles) }
+func series(i int) string {
+	style := fmt.Sprintf("s%d", i%seriesStyles)
+	if i/seriesStyles%2 == 1 {
+		style += " again"
+	}
+	return style
+}
 
 func (f *figure) line(style string, at ...point) { f.add(mark{shape: line, style: style, at: at}) }
 
