@@ -234,3 +234,16 @@ func TestParamsCheck(t *testing.T) {
 		}
 	}
 }
+
+// A ratio that is no number to scale by still gives the same on every machine.
+func TestMultiplierOfInfinity(t *testing.T) {
+	m := NewMultiplier(math.Inf(1))
+	if m.M != 1<<30 || m.Shift != 1025 {
+		t.Errorf("%+v", m)
+	}
+	for r := Double; r <= Float32; r++ {
+		if got := r.Apply(0, m); got != 0 {
+			t.Errorf("%v: 0 becomes %d", r, got)
+		}
+	}
+}

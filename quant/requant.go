@@ -12,12 +12,12 @@ type Multiplier struct {
 	Shift int
 }
 
-// NewMultiplier is the Multiplier nearest to d >= 0. Numbers below 2^-32 become 0.
+// NewMultiplier is the Multiplier nearest to d >= 0. Numbers below 2^-32 become 0, infinity the largest number.
 func NewMultiplier(d float64) Multiplier {
 	if d == 0 {
 		return Multiplier{}
 	}
-	f, shift := math.Frexp(d)
+	f, shift := math.Frexp(min(d, math.MaxFloat64))
 	m := int64(math.Round(f * (1 << 31)))
 	if m == 1<<31 {
 		m, shift = m/2, shift+1
@@ -93,7 +93,7 @@ func (r Rounding) Apply(x int32, m Multiplier) int32 {
 		// |x * m| < 2^62, so adding half of a 2^t up to 2^62 stays within int64.
 		return saturateInt((int64(x)*int64(m.M) + 1<<(t-1)) >> t)
 	default:
-		return roundFloat32(x, float32(m.Real()))
+		return roundFloat32(x, finite(float32(m.Real())))
 	}
 }
 

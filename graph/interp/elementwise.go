@@ -25,17 +25,15 @@ func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (func(), error
 		}[op.Fn]
 		return pairwise(c, n, out, func(a, b float32) float32 { return min(max(f(a, b), lo), hi) })
 	case []int8:
-		return integerArithmetic(c, n, op, c.Rounding, out)
+		return integerArithmetic(c, n, op, out)
 	case []int16:
-		return integerArithmetic(c, n, op, builtin(c.Rounding), out)
+		return integerArithmetic(c, n, op, out)
 	}
 	return nil, fmt.Errorf("no kernel for %v", n.Out.Type.DType)
 }
 
-func integerArithmetic[T int8 | int16](
-	c *compiler, n *graph.Node, op graph.Arithmetic, r quant.Rounding, out []T,
-) (func(), error) {
-	a, b, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
+func integerArithmetic[T int8 | int16](c *compiler, n *graph.Node, op graph.Arithmetic, out []T) (func(), error) {
+	r, a, b, to := c.rounding(n), n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	if op.Fn == graph.Mul {
 		return pairwise(c, n, out, multiplier[T](r, op.Act, a, b, to))
 	}
@@ -163,7 +161,7 @@ func (c *compiler) unary(n *graph.Node, op graph.Unary) (func(), error) {
 		}, err
 	case []int8:
 		if op.Fn == graph.Logistic {
-			return c.table(n, logisticInt(c.Rounding, n.In[0].Type.Quant)), nil
+			return c.table(n, logisticInt(c.rounding(n), n.In[0].Type.Quant)), nil
 		}
 		f, err := hardSwishInt(n.In[0].Type.Quant, n.Out.Type.Quant)
 		if err != nil {
@@ -359,13 +357,13 @@ func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 		if depth > most16 {
 			return nil, fmt.Errorf("a row of %d elements may overflow its sum: want at most %d", depth, most16)
 		}
-		return rows(x, c.data[n.Out].([]int16), depth, softmax16(builtin(c.Rounding), op.Beta, n.In[0].Type.Quant.Scale[0])), nil
+		return rows(x, c.data[n.Out].([]int16), depth, softmax16(c.rounding(n), op.Beta, n.In[0].Type.Quant.Scale[0])), nil
 	case []int8:
 		scale, _ := n.In[0].Type.Quant.At(0)
 		f := softmaxTable(op.Beta, scale)
-		if c.Rounding == quant.Double || c.Rounding == quant.Single {
+		if r := c.rounding(n); r == quant.Double || r == quant.Single {
 			var err error
-			if f, err = softmaxFixed(c.Rounding, op.Beta, scale, depth); err != nil {
+			if f, err = softmaxFixed(r, op.Beta, scale, depth); err != nil {
 				return nil, err
 			}
 		}

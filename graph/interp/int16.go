@@ -25,7 +25,7 @@ func (c *compiler) int16Node(n *graph.Node) (func(), error) {
 		return c.int16Conv(n)
 	case graph.Activate:
 		limit := within[int16](op.Act, to)
-		requant := quant.ActivationRequant(builtin(c.Rounding), in.Scale[0], to.Scale[0])
+		requant := quant.ActivationRequant(c.rounding(n), in.Scale[0], to.Scale[0])
 		return func() {
 			for i, q := range x {
 				out[i] = int16(limit.Clamp(requant.Apply(int32(q))))
@@ -36,7 +36,7 @@ func (c *compiler) int16Node(n *graph.Node) (func(), error) {
 		if count > math.MaxInt32/(1<<15) {
 			return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
 		}
-		return meanInt(x, to, meanRequant[int16](builtin(c.Rounding), count, in, n.Out.Type.Quant), out), nil
+		return meanInt(x, to, meanRequant[int16](c.rounding(n), count, in, n.Out.Type.Quant), out), nil
 	}
 	return nil, errors.New("no int16 kernel")
 }

@@ -25,15 +25,15 @@ func (c *compiler) integer(n *graph.Node) (func(), error) {
 	case graph.Conv2D, graph.FullyConnected, graph.DepthwiseConv2D:
 		return c.intConv(n)
 	case graph.Activate: // XNNPACK leaves it to TFLite's kernel
-		limit := activation(builtin(c.Rounding), op.Act, to)
-		rescale := shifted(quant.ActivationRequant(builtin(c.Rounding), in.Scale[0], to.Scale[0]), in, to)
+		limit := activation(c.rounding(n), op.Act, to)
+		rescale := shifted(quant.ActivationRequant(c.rounding(n), in.Scale[0], to.Scale[0]), in, to)
 		return c.table(n, func(q int32) int32 { return limit.Clamp(rescale(q)) }), nil
 	case graph.Mean:
 		to, count := reduction(n.In[0].Type.Shape, op.Axes)
 		if count > math.MaxInt32/255 {
 			return nil, fmt.Errorf("the mean of %d elements may overflow its accumulator", count)
 		}
-		return meanInt(x, to, meanRequant[int8](c.Rounding, count, in, n.Out.Type.Quant), out), nil
+		return meanInt(x, to, meanRequant[int8](c.rounding(n), count, in, n.Out.Type.Quant), out), nil
 	}
 	return nil, errors.New("no int8 kernel")
 }
@@ -79,7 +79,7 @@ func (c *compiler) intConv(n *graph.Node) (func(), error) {
 	sx, zx := x.At(0)
 	so, zo := out.At(0)
 	f.zeroX, f.zero = zx, zo
-	r := layerRounding(c.Rounding, n, &f.window)
+	r := c.rounding(n)
 	f.single = r == quant.Float32
 	f.limit = activation(r, act, out)
 	f.limit.Min -= zo

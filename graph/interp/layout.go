@@ -93,7 +93,7 @@ func quantizeTo[T integer](c *compiler, n *graph.Node, out []T) (func(), error) 
 	switch x := c.data[n.In[0]].(type) {
 	case []float32:
 		lo, hi := n.Out.Type.DType.Limits()
-		q := quantizer(c.Rounding, n.Out.Type.Quant, lo, hi)
+		q := quantizer(c.rounding(n), n.Out.Type.Quant, lo, hi)
 		return func() {
 			for i, v := range x {
 				out[i] = T(q(v))
@@ -115,11 +115,7 @@ func requantize[S, T integer](c *compiler, n *graph.Node, x []S, out []T) (func(
 	}
 	lo, hi := n.Out.Type.DType.Limits()
 	limit := quant.Range{Min: lo, Max: hi}
-	r := c.Rounding
-	if d := n.In[0].Type.DType; d != n.Out.Type.DType || d == graph.Int16 {
-		r = builtin(r) // XNNPACK takes int8 to int8, and uint8 to uint8
-	}
-	rescale := rescaler(r, n.In[0].Type.Quant, n.Out.Type.Quant)
+	rescale := rescaler(c.rounding(n), n.In[0].Type.Quant, n.Out.Type.Quant)
 	return func() {
 		for i, q := range x {
 			out[i] = T(limit.Clamp(rescale(int32(q))))

@@ -20,16 +20,55 @@ func builtin(r quant.Rounding) quant.Rounding {
 	return quant.Double
 }
 
-// layerRounding is the rounding of a layer of int8 activations. TFLite has no optimized kernel for grouped convolutions. XNNPACK takes of int4 weights a
-// fully connected layer's with an even number of inputs (TFLite 2.20's with a scale for each channel only, LiteRT 2.3's with any), and
-// leaves the others to TFLite's optimized kernels: ruy's.
-func layerRounding(r quant.Rounding, n *graph.Node, g *window) quant.Rounding {
-	_, fully := n.Op.(graph.FullyConnected)
-	if n.In[1].Type.DType == graph.Int4 && r == quant.Float32 && !(fully && g.Depth%2 == 0) {
-		r = quant.DoubleUp
+// rounding is that of the kernel which computes an integer node: of the runtime asked for, or of TFLite's own kernels, to which XNNPACK and ruy leave
+// the rest. What depends on the scales is decided where they are looked at.
+func (c *compiler) rounding(n *graph.Node) quant.Rounding {
+	r, in, out := c.Rounding, n.In[0].Type.DType, n.Out.Type.DType
+	switch op := n.Op.(type) {
+	case graph.Conv2D:
+		g, _ := n.Geometry()
+		switch { // TFLite has no optimized kernel for grouped convolutions
+		case g.Depth != g.C && (r == quant.DoubleUp || n.In[1].Type.DType == graph.Int4):
+			return builtin(r)
+		case n.In[1].Type.DType == graph.Int4:
+			return optimized(r)
+		}
+		return r
+	case graph.DepthwiseConv2D:
+		if n.In[1].Type.DType == graph.Int4 {
+			return optimized(r)
+		}
+		return r
+	case graph.FullyConnected:
+		// Of int4 XNNPACK takes an even number of inputs: TFLite 2.20's with a scale for each channel only, LiteRT 2.3's with any.
+		if w := n.In[1].Type; w.DType == graph.Int4 && w.Shape[1]%2 != 0 {
+			return optimized(r)
+		}
+		return r
+	case graph.Activate:
+		return builtin(r)
+	case graph.Pool:
+		if op.Fn == graph.Average {
+			return builtin(r)
+		}
+	case graph.Quantize:
+		if in == graph.Float32 {
+			return r
+		}
+		if in != out {
+			return builtin(r)
+		}
 	}
-	if _, conv := n.Op.(graph.Conv2D); conv && g.Depth != g.C && r == quant.DoubleUp {
-		r = quant.Double
+	if in == graph.Int16 {
+		return builtin(r)
+	}
+	return r
+}
+
+// optimized is the rounding of TFLite's optimized kernels of layers, where XNNPACK leaves one to them.
+func optimized(r quant.Rounding) quant.Rounding {
+	if r == quant.Float32 {
+		return quant.DoubleUp
 	}
 	return r
 }

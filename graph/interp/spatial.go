@@ -26,11 +26,11 @@ func (c *compiler) pool(n *graph.Node, op graph.Pool) (func(), error) {
 		if int64(g.KH)*int64(g.KW) > math.MaxInt32/256 {
 			return nil, fmt.Errorf("a window of %v may overflow its accumulator", op.Size)
 		}
-		r, f := builtin(c.Rounding), intMean[int8]
+		f := intMean[int8]
 		if op.Fn == graph.Max {
-			r, f = c.Rounding, largest[int8]
+			f = largest[int8]
 		}
-		limit := activation(r, op.Act, n.Out.Type.Quant)
+		limit := activation(c.rounding(n), op.Act, n.Out.Type.Quant)
 		return pool(&g, x, c.data[n.Out].([]int8), func(v []int8) int8 { return int8(limit.Clamp(int32(f(v)))) }), nil
 	case []int16:
 		if int64(g.KH)*int64(g.KW) > math.MaxInt32/(1<<16) {
