@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func (s *source) openClasses(ctx context.Context, o Options) (*Set, error) {
 
 	label := make(map[string]uint16, len(set.Classes))
 	for i, class := range set.Classes {
-		if i > math.MaxUint16 {
+		if i >= maxClasses {
 			return nil, refuse("more than %d classes", i)
 		}
 		label[class] = uint16(i)
@@ -133,15 +132,15 @@ func (s *source) pictures(split string) (pics []picture, classes []string, err e
 	return pics, classes, nil
 }
 
-// classesDiffer names the first class that one split has and the other lacks.
+// classesDiffer names the first class that one split has and the other lacks. Both lists are sorted.
 func classesDiffer(train, test []string) error {
 	for _, class := range test {
-		if !slices.Contains(train, class) {
+		if _, ok := slices.BinarySearch(train, class); !ok {
 			return refuse("class %q of %s is missing in %s", class, testFolder, trainFolder)
 		}
 	}
 	for _, class := range train {
-		if !slices.Contains(test, class) {
+		if _, ok := slices.BinarySearch(test, class); !ok {
 			return refuse("class %q of %s is missing in %s", class, trainFolder, testFolder)
 		}
 	}

@@ -44,7 +44,7 @@ func (s *Split) Image(i int) []byte {
 // Picture is image i as the library draws images, a copy.
 func (s *Split) Picture(i int) image.Image { return bytesImage(s.Image(i), s.H, s.W, 3) }
 
-// Set is a labelled collection of images with its training and test parts, which share no image.
+// Set is a labelled collection of images with its training and test parts, as its source divides them.
 type Set struct {
 	Name    string   // "cifar10", "fashion-mini", or the folder's or archive's name
 	Classes []string // label names, in label order

@@ -119,8 +119,8 @@ func (s *Set) check(limited bool) error {
 	if s.Train.Of()+s.Test.Of() == 0 {
 		return refuse("no images")
 	}
-	if len(s.Classes) > math.MaxUint16 {
-		return refuse("%d classes, more than %d", len(s.Classes), math.MaxUint16)
+	if len(s.Classes) > maxClasses {
+		return refuse("%d classes, more than %d", len(s.Classes), maxClasses)
 	}
 	train, err := s.count(&s.Train)
 	if err != nil {
@@ -150,22 +150,29 @@ func (s *Set) count(p *Split) ([]int, error) {
 	return n, nil
 }
 
-// parseClasses reads class names, one a line, in label order. The end of the list may have blank lines; a name may not be blank,
-// double or unprintable.
+// maxClasses is how many labels a uint16 tells apart.
+const maxClasses = math.MaxUint16 + 1
+
+// parseClasses reads class names, one a line, in label order. A mark of UTF-8 may stand before them and blank lines behind; a name may not be
+// blank, double or unprintable.
 func parseClasses(b []byte) ([]string, error) {
 	if !utf8.Valid(b) {
 		return nil, refuse("class names are not UTF-8")
 	}
-	lines := strings.Split(strings.TrimRight(string(b), "\r\n"), "\n")
+	text := strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n")
+	if n := strings.Count(text, "\n") + 1; n > maxClasses {
+		return nil, refuse("%d class names, more than %d", n, maxClasses)
+	}
+	lines, seen := strings.Split(text, "\n"), map[string]bool{}
 	for i, name := range lines {
 		name = strings.TrimSuffix(name, "\r")
 		if err := checkClass(name); err != nil {
 			return nil, within(fmt.Sprintf("line %d", i+1), err)
 		}
-		if slices.Contains(lines[:i], name) {
+		if seen[name] {
 			return nil, refuse("line %d: class %q is listed twice", i+1, name)
 		}
-		lines[i] = name
+		lines[i], seen[name] = name, true
 	}
 	return lines, nil
 }

@@ -629,3 +629,40 @@ func TestCIFAR10Images(t *testing.T) {
 		}
 	}
 }
+
+// numbers are n lines that differ, after the mark with which some editors begin a text.
+func numbers(n int) string {
+	var b strings.Builder
+	b.WriteString("\ufeff")
+	for i := range n {
+		fmt.Fprintln(&b, i)
+	}
+	return b.String()
+}
+
+func TestParseClasses(t *testing.T) {
+	classes, err := parseClasses([]byte(numbers(65536)))
+	if err != nil || len(classes) != 65536 || classes[0] != "0" {
+		t.Errorf("%d classes, error %v", len(classes), err)
+	}
+	if _, err := parseClasses([]byte(numbers(65537))); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), "65537 class names") {
+		t.Errorf("more names than there are labels: %v", err)
+	}
+}
+
+// What lies beside the splits may be anything; in one of them it is named.
+func TestOpenOddEntries(t *testing.T) {
+	for _, c := range []struct{ at, want string }{{"latest", ""}, {"train/cat/latest.png", "no such file"}} {
+		dir := classTree().folder(t)
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(c.at)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("gone", filepath.Join(dir, c.at)); err != nil {
+			t.Skip("this system makes no links:", err)
+		}
+		_, err := Open(t.Context(), dir, Options{})
+		if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, ErrData) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("a link to nothing at %s: %v, want %q", c.at, err, c.want)
+		}
+	}
+}

@@ -105,15 +105,21 @@ func (s *source) addFolder(ctx context.Context, root, rel string, depth int) err
 		}
 		at := path.Join(rel, e.Name())
 		full := filepath.Join(root, filepath.FromSlash(at))
+		f := file{path: at, open: func() (io.ReadCloser, error) { return os.Open(full) }}
 		info, err := os.Stat(full) // not e.Info: links to folders and files count as what they lead to
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // a link to nothing; it may lie where nobody looks
+			gone := classify(ErrData, err)
+			f.open = func() (io.ReadCloser, error) { return nil, gone }
+		case err != nil:
 			return classify(ErrData, err)
+		case info.IsDir() || info.Mode().IsRegular():
+			f.dir, f.size = info.IsDir(), info.Size()
+		default:
+			f.open = func() (io.ReadCloser, error) { return nil, refuse("%s is neither a folder nor a file", full) }
 		}
-		if !info.IsDir() && !info.Mode().IsRegular() {
-			return refuse("%s is neither a folder nor a file", full)
-		}
-		err = s.add(file{path: at, dir: info.IsDir(), size: info.Size(), open: func() (io.ReadCloser, error) { return os.Open(full) }})
-		if err == nil && info.IsDir() {
+		err = s.add(f)
+		if err == nil && f.dir {
 			err = s.addFolder(ctx, root, at, depth+1)
 		}
 		if err != nil {
@@ -247,7 +253,7 @@ func unfit(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 // ignored tells the files that file managers and archivers leave behind from those that were meant.
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") && name != "." && name != ".." ||
-		name == "__MACOSX" || name == "Thumbs.db" || name == "desktop.ini"
+		name == "__MACOSX" || name == "Icon\r" || name == "Thumbs.db" || name == "desktop.ini"
 }
 
 // stripWrapper removes the one folder that archives often put round everything, unless it is a split itself.
