@@ -91,15 +91,6 @@ func jaxFolders() []string {
 	return dirs
 }
 
-// checkPlugin reports that the plugin c insists on is not there.
-func checkPlugin(c Config) error {
-	if c.Plugin != "" || c.Backend != BackendXLA && c.Backend != BackendCUDA {
-		return nil
-	}
-	_, err := FindPlugin(c.Backend)
-	return err
-}
-
 // The backends' names as a run records what it used, those of Config but for XLA's, which say on what.
 const (
 	onCPU  = "xla:cpu"
@@ -166,6 +157,9 @@ func openPlugin(backend, path string, devices int) (compute.Backend, error) {
 		path, err = FindPlugin(backend)
 	} else {
 		path, err = filepath.Abs(path) // the loader takes a relative path for a plugin's name
+	}
+	if err == nil && strings.Contains(path, ",") {
+		err = fmt.Errorf("train: %s: %w: GoMLX divides the path of a plugin at commas", path, ErrBackend)
 	}
 	if err != nil {
 		return nil, err

@@ -118,6 +118,9 @@ func TestAutoFallsBack(t *testing.T) {
 		t.Fatalf("auto with a bad plugin: backend %q, note %q, error %v", name, note, err)
 	}
 	be.Finalize()
+	if _, err := openPlugin(BackendXLA, filepath.Join(t.TempDir(), "a,b", pluginCPU), 0); !errors.Is(err, ErrBackend) || !strings.Contains(err.Error(), "comma") {
+		t.Errorf("a path with a comma: error %v", err)
+	}
 	if _, _, _, err := openBackend(Config{Backend: BackendXLA, Plugin: bad}); !errors.Is(err, ErrBackend) {
 		t.Errorf("xla with a bad plugin: error %v, want ErrBackend", err)
 	}

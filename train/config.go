@@ -43,7 +43,7 @@ type Config struct {
 	Limit       int     `json:"limit"`        // recorded only: how many images the caller kept, 0 for all
 
 	Backend string `json:"backend"`           // "auto", "xla", "cuda" or "go"; "": "auto"
-	Plugin  string `json:"plugin"`            // PJRT plugin's file; "": FindPlugin looks for it
+	Plugin  string `json:"-"`                 // PJRT plugin's file; "": FindPlugin looks for it. Not recorded: a run may come from anyone, code may not
 	Devices int    `json:"devices,omitempty"` // that share each batch, of the backend's; 0: see sharing
 
 	QAT string `json:"qat,omitempty"` // run whose best weights a quantization-aware run begins with (its Preset is "qat"); "": an ordinary run
@@ -69,6 +69,12 @@ type Config struct {
 
 	files model.Files // where all but the lock is written; nil: the operating system's
 }
+
+// maxEpochs bounds the history that a checkpoint's manifest has room for.
+const maxEpochs = 50_000
+
+// wholeEpochs is how many of the epochs a share of them is.
+func wholeEpochs(share float64, epochs int) int { return int(math.Round(share * float64(epochs))) }
 
 // maxHoldout bounds the validation split: more images would not make the choice of an epoch noticeably surer.
 const maxHoldout = 5000
@@ -122,14 +128,18 @@ func (c Config) check(r Recipe) error {
 		return fmt.Errorf("train: %w: %w", err, ErrConfig)
 	}
 	switch {
-	case c.Epochs < 1 || c.Epochs > 100_000:
-		return refuse("%d epochs: want 1 to 100000", c.Epochs)
+	case c.Epochs < 1 || c.Epochs > maxEpochs:
+		return refuse("%d epochs: want 1 to %d", c.Epochs, maxEpochs)
 	case c.Batch < 2 || c.Batch > 1<<16:
 		return refuse("batch %d: want 2 to %d", c.Batch, 1<<16)
 	case !(c.LR > 0) || math.IsInf(c.LR, 0):
 		return refuse("learning rate %v: want more than 0", c.LR)
 	case !(c.ValFraction > 0 && c.ValFraction <= 0.5):
 		return refuse("validation fraction %v: want more than 0 and at most 0.5", c.ValFraction)
+	case r.Grow > 0 && wholeEpochs(r.Grow, c.Epochs) == 0:
+		return refuse("grow %v of %d epochs is none", r.Grow, c.Epochs)
+	case r.SAMLast > 0 && wholeEpochs(r.SAMLast, c.Epochs) == 0:
+		return refuse("sam_last %v of %d epochs is none", r.SAMLast, c.Epochs)
 	case r.Grow > 0 && halved(c.Spec).Check() != nil:
 		return refuse("the recipe begins at half the resolution, and half of %d pixels is no multiple of 16", c.Spec.Size)
 	case c.SaveEvery < 0:

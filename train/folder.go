@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -260,13 +261,22 @@ func lockFolder(dir string) (unlock func(), err error) {
 	}, nil
 }
 
-// lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for.
+// lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for; until then that of a process may be there
+// which was killed.
 func lockHolder(dir string) string {
 	for range 20 {
-		if text, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil && len(text) > 0 {
-			return "process " + strings.TrimSpace(string(text))
+		if text, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil {
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && alive(pid) {
+				return fmt.Sprintf("process %d", pid)
+			}
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 	return "another process"
+}
+
+// alive says whether there is a process of that number.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	return err == nil && !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }

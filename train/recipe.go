@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -162,10 +163,14 @@ func (r Recipe) check() error {
 		return refuse("grow %v, sam_last %v: they overlap", r.Grow, r.SAMLast)
 	case r.Schedule != ScheduleSteps && r.Schedule != ScheduleTriangle:
 		return refuse("schedule %q: want %s or %s", r.Schedule, ScheduleSteps, ScheduleTriangle)
+	case slices.ContainsFunc(r.Milestones, func(m float64) bool { return !(m > 0 && m < 1) }):
+		return refuse("milestones %v: want shares of the run, more than 0 and less than 1", r.Milestones)
+	case r.Schedule == ScheduleSteps && len(r.Milestones) > 0 && r.StepFactor == 0:
+		return refuse("step_factor 0: nothing would be learnt after the first milestone")
 	case r.Crop < 0 || r.Crop > 1024:
 		return refuse("crop %d: want 0 to 1024", r.Crop)
-	case r.Cutout < 0 || r.Cutout > 1024:
-		return refuse("cutout %d: want 0 to 1024", r.Cutout)
+	case r.Cutout < 0 || r.Cutout >= 2*model.SourceSize:
+		return refuse("cutout %d: want 0 to %d, more would cover all of an image", r.Cutout, 2*model.SourceSize-1)
 	case r.Flip != FlipNone && r.Flip != FlipRandom && r.Flip != FlipAlternating:
 		return refuse("flip %q: want %s, %s or %s", r.Flip, FlipNone, FlipRandom, FlipAlternating)
 	}

@@ -105,7 +105,8 @@ func TestChanges(t *testing.T) {
 		}
 	}
 	for _, changes := range []string{``, `[]`, `{"momentun": 0.95}`, `{"momentum": 1.5}`, `{"momentum": "much"}`, `{"flip": "up"}`, `{"crop": -1}`, `{"cutout": -1}`,
-		`{"muon": -1}`, `{"temperature": -1}`, `{"mix": 0.5}`, `{"schedule": "cosine"}`, `{"name": ""}`, `{"name": "two\nlines"}`, `{} {}`, `{"batch": 1}`, `{"epochs": -1}`} {
+		`{"muon": -1}`, `{"temperature": -1}`, `{"mix": 0.5}`, `{"schedule": "cosine"}`, `{"name": ""}`, `{"name": "two\nlines"}`, `{} {}`, `{"batch": 1}`, `{"epochs": -1}`,
+		`{"milestones": [60, 120]}`, `{"schedule": "steps", "milestones": [0.5]}`, `{"cutout": 64}`, `{"grow": 0.01}`, `{"sam": 0.1, "sam_last": 0.01}`, `{"epochs": 50001}`} {
 		c := Config{Spec: tinySpec(model.NetD), Out: "run", Changes: []byte(changes)}
 		if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: error %v, want ErrConfig", changes, err)
@@ -139,7 +140,7 @@ func TestRunMirrorsEdges(t *testing.T) {
 
 // Whatever a recipe's file says, it is refused as such, or gives a recipe that is one again when it is read back.
 func FuzzRecipe(f *testing.F) {
-	for _, text := range []string{`{"name": "mine", "momentum": 0.95}`, `{"milestones": [0.5, 0.75], "schedule": "steps"}`, `{"lr": 1e400}`, `{} {}`, `{"grow": null}`} {
+	for _, text := range []string{`{"name": "mine", "momentum": 0.95}`, `{"milestones": [0.5, 0.75], "schedule": "steps", "step_factor": 0.1}`, `{"lr": 1e400}`, `{} {}`, `{"grow": null}`} {
 		f.Add([]byte(text))
 	}
 	preset, err := Preset(PresetFast)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -117,19 +118,17 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 	if err := r.loadTeachers(); err != nil {
 		return nil, err
 	}
-	if err := checkPlugin(c); err != nil { // before there is a folder that would stay empty
+	be, backend, note, err := openBackend(c) // before there is a folder that would stay empty
+	if err != nil {
 		return nil, err
 	}
 	if !c.Resume {
 		unlock, err := r.claim()
 		if err != nil {
+			be.Finalize()
 			return nil, err
 		}
 		defer unlock()
-	}
-	be, backend, note, err := openBackend(c)
-	if err != nil {
-		return nil, err
 	}
 	r.note(note)
 	start, err := r.start(backend, be.Description())
@@ -186,9 +185,11 @@ func (r *run) claim() (unlock func(), err error) {
 	if unlock, err = lockFolder(r.c.Out); err != nil {
 		return nil, err
 	}
-	if _, err := LoadRecord(r.c.Out); !errors.Is(err, ErrNoRun) {
-		unlock()
-		return nil, cmp.Or(err, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists))
+	for _, name := range []string{configFile, "checkpoint"} { // whatever state they are in
+		if _, err := os.Lstat(filepath.Join(r.c.Out, name)); !errors.Is(err, fs.ErrNotExist) {
+			unlock()
+			return nil, errors.Join(err, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists))
+		}
 	}
 	return unlock, nil
 }
@@ -295,6 +296,7 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 	}
 	r.record.Started = r.old.Started
 	if r.old.BackendUsed != backend {
+		r.record.BackendUsed = r.old.BackendUsed + ", then " + backend
 		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", r.old.BackendUsed, backend))
 	}
 	if r.last == nil {
@@ -350,11 +352,11 @@ func (r *run) perEpoch() int64         { return int64(r.loader.Batches()) }
 func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()) }
 
 // smallEpochs is the number of epochs at half the resolution.
-func (r *run) smallEpochs() int { return int(math.Round(r.recipe.Grow * float64(r.c.Epochs))) }
+func (r *run) smallEpochs() int { return wholeEpochs(r.recipe.Grow, r.c.Epochs) }
 
 // uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.
 func (r *run) uphillEpochs() int {
-	return min(int(math.Round(r.recipe.SAMLast*float64(r.c.Epochs))), r.c.Epochs-r.smallEpochs())
+	return min(wholeEpochs(r.recipe.SAMLast, r.c.Epochs), r.c.Epochs-r.smallEpochs())
 }
 
 func (r *run) stage(epoch int) stage {
@@ -534,6 +536,9 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	res, taken, err := r.test(ctx, row)
 	if err != nil {
 		return nil, inTest(ctx, err)
+	}
+	if err := r.c.files.RemoveAll(filepath.Join(r.c.Out, cardFile)); err != nil { // one of other weights, where "best" had been damaged: see ended
+		return nil, fmt.Errorf("train: %w", err)
 	}
 	if err := r.saveBest(best.Weights, row, map[string]float64{"test_top1": res.TestTop1, "test_n": float64(res.TestN)}); err != nil {
 		return nil, err

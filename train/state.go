@@ -91,6 +91,11 @@ func (r *run) restore(c *model.Checkpoint) error {
 	if c.Spec != r.c.Spec {
 		return refuse(fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name()))
 	}
+	for key, want := range map[string]string{"seed": strconv.FormatUint(r.c.Seed, 10), "data_sha256": r.set.SHA256} {
+		if got := c.State[key]; got != "" && got != want {
+			return refuse(fmt.Errorf("is of a run with %s %s, this one has %s", key, got, want))
+		}
+	}
 	if c.Optimizer == nil {
 		return refuse(errors.New("has no optimizer state"))
 	}

@@ -78,7 +78,7 @@ func keep(dir string) error {
 	if err := json.Unmarshal(text, &r.Result); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	names := []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.Plugin, &r.Record.QAT, &r.Record.From, &r.Result.Run}
+	names := []*string{&r.Record.Config.Data, &r.Record.Out, &r.Record.QAT, &r.Record.From, &r.Result.Run}
 	for _, several := range [][]string{r.Record.Teachers, r.Record.Args} {
 		for i := range several {
 			names = append(names, &several[i])

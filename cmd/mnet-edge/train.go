@@ -64,7 +64,7 @@ func trainAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.String("out") == "" {
+	if c.String("out") == "" && !config.Resume {
 		defer os.Remove(config.Out) // the folder numbered for a run that nothing came of; one that holds a file stays
 	}
 	set, err := openData(c, data, config.Spec.Size)
