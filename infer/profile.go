@@ -107,9 +107,9 @@ func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, c
 			gather()
 		}
 		for k, d := range took {
-			times[k] = append(times[k], microseconds(d))
+			times[k] = append(times[k], Microseconds(d))
 		}
-		times[len(nodes)] = append(times[len(nodes)], microseconds(whole))
+		times[len(nodes)] = append(times[len(nodes)], Microseconds(whole))
 	}
 	p := &Profile{Calls: calls, Source: SourceRuntime, CallUS: middleMean(times[len(nodes)]), Nodes: nodes}
 	sum := 0.0

@@ -78,13 +78,13 @@ func pool(rounds [][]float64) pooled {
 	return p
 }
 
-// median is the median, by nearest rank, of the calls when each round is there as often as drawn says.
+// median is the Quantile of 50 percent of the calls when each round is there as often as drawn says.
 func (p pooled) median(drawn []int) float64 {
 	total := 0
 	for r, times := range drawn {
 		total += times * p.counts[r]
 	}
-	rank := (50*total + 99) / 100
+	rank := nearestRank(total, 50)
 	for _, c := range p.calls {
 		if rank -= drawn[c.round]; rank <= 0 {
 			return c.took

@@ -188,7 +188,7 @@ func benchRow(c *cli.Context, m *openedModel, images scoredImages) (row report.B
 	}
 	row = report.BenchRow{
 		Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
-		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
+		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: infer.Microseconds(m.init),
 		Latency: infer.Latency{First: e.Latency.First},
 	}
 	if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {

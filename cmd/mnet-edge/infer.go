@@ -76,7 +76,7 @@ func inferAction(c *cli.Context) error {
 		return err
 	}
 	defer m.session.Close()
-	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
+	r := report.Infer{Model: path, Runtime: m.ran, InitUS: infer.Microseconds(m.init)}
 	if (data != "" || quotable(opts)) && !c.IsSet("warmup-max-secs") {
 		opts.WarmupMaxSecs = stableSecs
 	}
@@ -201,11 +201,9 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 		top := m.TopK(scores, c.Int("top"))
 		lap(start, &after)
 		r.Results = append(r.Results, report.Result{
-			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: top, LatencyUS: microseconds(took),
+			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: top, LatencyUS: infer.Microseconds(took),
 		})
 	}
-	r.Around = infer.Around{Decode: infer.Median(decode), Preprocess: infer.Median(before), Postprocess: infer.Median(after)}
+	r.Around = infer.Around{Decode: infer.MedianMicroseconds(decode), Preprocess: infer.MedianMicroseconds(before), Postprocess: infer.MedianMicroseconds(after)}
 	return nil
 }
-
-func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
