@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
 )
 
@@ -87,7 +88,7 @@ func scaling(threads int, one, independent, several []float64) string {
 		for round := range each {
 			each[round] = one[round] / of[round]
 		}
-		return percentile(each, 50)
+		return turns.Median(each)
 	}
 	return fmt.Sprintf("%d threads: x%.2f the calls of one; the machine allows x%.2f, by %d sessions of one thread at once",
 		threads, times(several), times(independent), threads)

@@ -159,13 +159,12 @@ func alternate(a, b func(n int) ([]float64, error), turns, calls int) (times, er
 	return t, nil
 }
 
-// p is a side's percentile, by nearest rank.
+// p is a side's quantile.
 func (t times) p(side, percent int) float64 {
-	sorted := slices.Sorted(slices.Values(t[side]))
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
+	return infer.Quantile(slices.Sorted(slices.Values(t[side])), percent)
 }
 
-// paired is the median of the ratios of the sides' percentiles in each turn.
+// paired is the median of the ratios of the sides' quantiles in each turn.
 func (t times) paired(calls, percent int) float64 {
 	var ratios []float64
 	for at := 0; at < len(t[0]); at += calls {

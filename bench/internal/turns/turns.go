@@ -88,8 +88,8 @@ func (p *Process) Stop() {
 	_ = p.cmd.Wait() // it has said what it had to say
 }
 
-// Median is the middle of v, or between the two middle ones.
-func Median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+// Median is the middle of several ratios, or between the two middle ones. That of times is infer.Quantile's, one that was measured.
+func Median(ratios []float64) float64 {
+	r := slices.Sorted(slices.Values(ratios))
+	return (r[(len(r)-1)/2] + r[len(r)/2]) / 2
 }
