@@ -4,6 +4,7 @@ package turns
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,8 @@ import (
 
 // Process is such a process.
 type Process struct {
-	Name string // what it says that it is when it is ready, behind "ready "
+	Name   string // what it says that it is
+	Answer []byte // what it says that it computes; nil where it says nothing of that
 
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -23,8 +25,8 @@ type Process struct {
 	said strings.Builder // on standard error
 }
 
-// Start starts cmd, whose standard input, output and error it takes, and waits until it is ready: until it prints "ready NAME". A library may
-// print on its own account before. In the end it is to be stopped.
+// Start starts cmd, whose standard input, output and error it takes, and waits until it is ready: until it prints "ready NAME" or, with an
+// answer in hexadecimal digits, "ready NAME: ANSWER". A library may print on its own account before. In the end it is to be stopped.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd}
 	cmd.Stderr = &p.said
@@ -40,17 +42,19 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		return nil, err
 	}
 	p.in, p.out = in, bufio.NewReaderSize(out, 1<<20)
-	for {
+	for p.Name == "" {
 		line, err := p.line()
+		if said, ok := strings.CutPrefix(line, "ready "); ok && err == nil {
+			name, answer, _ := strings.Cut(said, ": ")
+			p.Name = name
+			p.Answer, err = hex.DecodeString(answer)
+		}
 		if err != nil {
 			p.Stop()
 			return nil, fmt.Errorf("it did not get ready: %w", err)
 		}
-		if name, ok := strings.CutPrefix(line, "ready "); ok {
-			p.Name = name
-			return p, nil
-		}
 	}
+	return p, nil
 }
 
 func (p *Process) line() (string, error) {

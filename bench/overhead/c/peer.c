@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     if (TfLiteInterpreterInvoke(interpreter) != kTfLiteOk) return 1;
   }
   const TfLiteTensor* output = TfLiteInterpreterGetOutputTensor(interpreter, 0);
-  printf("ready C ");
+  printf("ready C: ");
   for (size_t i = 0; i < TfLiteTensorByteSize(output); i++) printf("%02x", ((unsigned char*)TfLiteTensorData(output))[i]);
   printf("\n");
   fflush(stdout);
