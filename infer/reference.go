@@ -52,15 +52,13 @@ func (r reference) Open(model []byte, opts Options) (Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	in, out := g.Inputs[0], g.Outputs[0]
-	s := &referenceSession{
+	return &referenceSession{
 		machine: m,
-		in:      Tensor{in.Name, in.Type},
-		out:     Tensor{out.Name, out.Type},
+		in:      TensorOf(g.Inputs[0]),
+		out:     TensorOf(g.Outputs[0]),
 		place:   Placement{Delegate: "none", TotalNodes: len(g.Nodes)},
-		input:   []any{elements(in.Type)},
-	}
-	return s, nil
+		input:   []any{elements(g.Inputs[0].Type)},
+	}, nil
 }
 
 // watched is the model with a function that runs it on the input and leaves each node's time in took.

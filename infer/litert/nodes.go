@@ -39,7 +39,7 @@ type operator struct {
 func (s *session) count(origins []int) (infer.Placement, error) {
 	total := len(slices.Compact(slices.Clone(origins)))
 	var whole bool
-	if err := s.lib.isFullyAccelerated(s.compiled, &whole).err(); err != nil {
+	if err := s.lib.isFullyAccelerated(s.handle, &whole).err(); err != nil {
 		return infer.Placement{}, err
 	}
 	if whole {
@@ -100,28 +100,24 @@ func places(origins []int, ran []operator) (ps []infer.NodePlace, ok bool) {
 	return ps, partition+1 == partitions
 }
 
-// tracing is a session of the same model with LiteRT's profiler.
+// tracing is a session's model compiled once more, with LiteRT's profiler.
 type tracing struct {
-	*session
+	compiled
 	profiler profiler
 }
 
-// traced compiles the model once more.
 func (s *session) traced() (_ *tracing, err error) {
-	t := &tracing{session: &session{lib: s.lib, delegate: s.delegate, env: s.env, model: s.model,
+	t := &tracing{compiled: compiled{lib: s.lib, delegate: s.delegate, threads: s.threads,
 		in: tensor{Tensor: s.in.Tensor}, out: tensor{Tensor: s.out.Tensor}}}
 	defer func() {
 		if err != nil {
 			t.close()
 		}
 	}()
-	if err := t.compile(s.threads, "enable_profiling = true\n"); err != nil {
+	if err := t.compile(s.env, s.model, "enable_profiling = true\n"); err != nil {
 		return nil, err
 	}
-	if err := t.createBuffers(); err != nil {
-		return nil, err
-	}
-	if err := s.lib.getProfiler(t.compiled, &t.profiler).err(); err != nil {
+	if err := s.lib.getProfiler(t.handle, &t.profiler).err(); err != nil {
 		return nil, err
 	}
 	return t, s.lib.startProfiler(t.profiler).err()
@@ -158,13 +154,11 @@ func (t *tracing) operators() ([]operator, error) {
 	return ran, errors.Join(t.lib.resetProfiler(t.profiler).err(), t.lib.startProfiler(t.profiler).err())
 }
 
-// close leaves environment and model to the session that they are of.
 func (t *tracing) close() {
 	if t.profiler != 0 {
 		_ = t.lib.stopProfiler(t.profiler)
 	}
-	t.closeCompiled()
-	t.pinned.Unpin()
+	t.compiled.close()
 }
 
 // text is a C string.
