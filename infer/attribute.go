@@ -36,7 +36,7 @@ func Attribute(g *graph.Graph, origins []int, places []NodePlace, ran []Operator
 	for _, p := range places {
 		// The file's operators that only compute a shape are no node of the graph.
 		for i, at := range byNode[p.Node] {
-			nodes[at].Ran = "none"
+			nodes[at].Ran = NoDelegate
 			if p.Partition >= 0 {
 				nodes[at].Ran = delegate
 				partition[p.Partition] = append(partition[p.Partition], at)

@@ -30,7 +30,7 @@ const (
 type NodeTime struct {
 	Name   string  `json:"name"`             // of the value it computes
 	Op     string  `json:"op"`               // graph.Op.Name
-	Ran    string  `json:"ran_on"`           // the delegate, or "none" for the runtime's own kernel
+	Ran    string  `json:"ran_on"`           // the delegate, or NoDelegate
 	Kernel string  `json:"kernel,omitempty"` // what the runtime calls what it ran
 	US     float64 `json:"us"`
 	Share  float64 `json:"share"`            // of the sum over the nodes

@@ -34,10 +34,10 @@ func (r reference) Devices() []devices.Device {
 	return []devices.Device{{Name: ReferenceName, Kind: devices.CPU, Available: true, Version: r.Version()}}
 }
 
-// Open takes no delegate but itself ("", "none", "reference").
+// Open takes no delegate but itself.
 func (r reference) Open(model []byte, opts Options) (Session, error) {
 	switch opts.Delegate {
-	case "", "none", ReferenceName:
+	case "", NoDelegate, ReferenceName:
 	default:
 		return nil, fmt.Errorf("reference runtime: delegate %q: %w: it has none", opts.Delegate, ErrUnavailable)
 	}
@@ -56,7 +56,7 @@ func (r reference) Open(model []byte, opts Options) (Session, error) {
 		machine: m,
 		in:      TensorOf(g.Inputs[0]),
 		out:     TensorOf(g.Outputs[0]),
-		place:   Placement{Delegate: "none", TotalNodes: len(g.Nodes)},
+		place:   Placement{Delegate: NoDelegate, TotalNodes: len(g.Nodes)},
 		input:   []any{elements(g.Inputs[0].Type)},
 	}, nil
 }

@@ -28,7 +28,7 @@ func compare(b *testing.B, kind infertest.Kind) {
 		b.Fatal(err)
 	}
 	var sessions [2]infer.Session
-	for i, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+	for i, delegate := range []string{infer.NoDelegate, tflitec.XNNPACK} {
 		s, err := tflitec.New().Open(file, infer.Options{Delegate: delegate, Threads: 1})
 		if err != nil {
 			b.Fatal(err)

@@ -172,7 +172,7 @@ func (s suite) placement(t *testing.T) {
 			}
 			continue
 		}
-		want := infer.Placement{Delegate: "none", TotalNodes: len(g.Nodes)}
+		want := infer.Placement{Delegate: infer.NoDelegate, TotalNodes: len(g.Nodes)}
 		if s.ex.Delegated {
 			want = infer.Placement{Delegate: s.delegate, TotalNodes: len(g.Nodes), DelegatedNodes: len(g.Nodes), Partitions: 1}
 		}
