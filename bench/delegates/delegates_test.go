@@ -58,13 +58,13 @@ func compare(b *testing.B, kind infertest.Kind) {
 			if err := s.Invoke(); err != nil {
 				b.Fatal(err)
 			}
-			took[i] = append(took[i], float64(time.Since(start).Nanoseconds())/1e3)
+			took[i] = append(took[i], infer.Microseconds(time.Since(start)))
 		}
 	}
 	var p50 [2]float64
 	for i := range took {
 		slices.Sort(took[i])
-		p50[i] = took[i][(len(took[i])-1)/2]
+		p50[i] = infer.Quantile(took[i], 50)
 	}
 	p := sessions[1].Placement()
 	b.ReportMetric(p50[0], "builtin-p50-us")
