@@ -111,8 +111,7 @@ type Placement struct {
 	Partitions     int    `json:"partitions"` // pieces the delegate runs; 1 is a model taken whole
 }
 
-// Runtime opens models. Implementations: the engine in Go (infer/native), the TFLite C library (infer/tflitec), LiteRT (infer/litert) and
-// the reference interpreter (NewReference). Every implementation passes infer/infertest.
+// Runtime opens models. The package comment lists those there are.
 type Runtime interface {
 	// Name is the runtime's short name as --delegate and reports use it: "tflite", "reference".
 	Name() string
