@@ -212,7 +212,7 @@ func compare(dir string, m namedModel, o options) error {
 		}
 		ratio = turns.Median(ratios)
 		p := func(percent int) float64 { return infer.Quantile(took[i], percent) }
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%.3f\t%.0f\t\n", r.name, p(10)/1e3, p(50)/1e3, p(99)/1e3,
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%.3f\t%.0f\t\n", r.name, p(10), p(50), p(99),
 			ratio, p(99)/infer.Quantile(took[0], 99), infertest.Apart(graph.Int8, sides[i].answer(), sides[0].answer(), 1))
 	}
 	if err := w.Flush(); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // side is one of those compared, with a model and an input ready.
 type side interface {
-	// turn makes calls and tells what each took, in nanoseconds.
+	// turn makes calls and tells what each took, in microseconds.
 	turn(calls int) ([]float64, error)
 	// answer is the output's bytes.
 	answer() []byte
@@ -58,16 +58,9 @@ func openSession(r infer.Runtime, delegate string, threads int, file, input stri
 	return &session{s, out}, nil
 }
 
-func (s *session) turn(calls int) ([]float64, error) {
-	took, err := infer.Times(s, calls)
-	for i := range took {
-		took[i] *= 1e3
-	}
-	return took, err
-}
-
-func (s *session) answer() []byte { return s.out }
-func (s *session) close()         { s.Session.Close() }
+func (s *session) turn(calls int) ([]float64, error) { return infer.Times(s, calls) }
+func (s *session) answer() []byte                    { return s.out }
+func (s *session) close()                            { s.Session.Close() }
 
 // liteRT is a runner of litert.py by a Python that has LiteRT.
 func liteRT(python string, threads int) runner {
@@ -82,6 +75,6 @@ func liteRT(python string, threads int) runner {
 // process is a side that runs elsewhere.
 type process struct{ *turns.Process }
 
-func (p process) turn(calls int) ([]float64, error) { return p.Ask(calls) }
+func (p process) turn(calls int) ([]float64, error) { return p.Times(calls) }
 func (p process) answer() []byte                    { return p.Answer }
 func (p process) close()                            { p.Stop() }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,20 +57,8 @@ func (a atOnce) turn(calls int) ([]float64, error) {
 		})
 	}
 	group.Wait()
-	first, last := began[0], ended[0]
-	for i := range a {
-		if began[i].Before(first) {
-			first = began[i]
-		}
-		if ended[i].After(last) {
-			last = ended[i]
-		}
-	}
-	took := make([]float64, calls)
-	for i := range took {
-		took[i] = float64(last.Sub(first)) / float64(total)
-	}
-	return took, errors.Join(errs...)
+	whole := slices.MaxFunc(ended, time.Time.Compare).Sub(slices.MinFunc(began, time.Time.Compare))
+	return slices.Repeat([]float64{infer.Microseconds(whole) / float64(total)}, calls), errors.Join(errs...)
 }
 
 func (a atOnce) answer() []byte { return a[0].out }

@@ -103,20 +103,20 @@ func (p plan) start(kind infertest.Kind, file []byte) (took times, other string,
 	if err := errors.Join(os.WriteFile(paths[0], file, 0o644), os.WriteFile(paths[1], input, 0o644)); err != nil {
 		return took, "", err
 	}
-	process, err := turns.Start(exec.Command(p.peer[0], slices.Concat(p.peer[1:], paths, []string{fmt.Sprint(p.threads)})...))
+	peer, err := turns.Start(exec.Command(p.peer[0], slices.Concat(p.peer[1:], paths, []string{fmt.Sprint(p.threads)})...))
 	if err != nil {
 		return took, "", err
 	}
-	defer process.Stop()
+	defer peer.Stop()
 	mine := func(n int) ([]float64, error) { return infer.Times(session, n) }
 	if _, err := mine(100); err != nil {
 		return took, "", err
 	}
-	if err := sameAnswer(session, process.Answer); err != nil {
+	if err := sameAnswer(session, peer.Answer); err != nil {
 		return took, "", err
 	}
-	took, err = alternate(mine, peer{process}.run, p.turns, p.calls)
-	return took, process.Name, err
+	took, err = alternate(mine, peer.Times, p.turns, p.calls)
+	return took, peer.Name, err
 }
 
 func randomInput(kind infertest.Kind, n int) []byte {

@@ -1,4 +1,4 @@
-"""LiteRT's Python interpreter: python peer.py MODEL INPUT THREADS. See peer.go for what it says and is told."""
+"""LiteRT's Python interpreter: python peer.py MODEL INPUT THREADS. See bench/internal/turns for what it says and is told."""
 
 import sys
 import time

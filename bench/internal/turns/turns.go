@@ -86,6 +86,18 @@ func (p *Process) Ask(n int) ([]float64, error) {
 	return numbers, nil
 }
 
+// Times are the microseconds of n calls, of a process that answers with the nanoseconds of each.
+func (p *Process) Times(n int) ([]float64, error) {
+	took, err := p.Ask(n)
+	if err == nil && len(took) != n {
+		err = fmt.Errorf("%s: %d times of %d calls", p.Name, len(took), n)
+	}
+	for i := range took {
+		took[i] /= 1e3
+	}
+	return took, err
+}
+
 // Stop ends it: it ends at the end of its input.
 func (p *Process) Stop() {
 	p.in.Close()

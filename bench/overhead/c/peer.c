@@ -1,4 +1,4 @@
-// TensorFlow Lite with XNNPACK called from C: peer MODEL INPUT THREADS. See ../peer.go for what it says and is told.
+// TensorFlow Lite with XNNPACK called from C: peer MODEL INPUT THREADS. See bench/internal/turns for what it says and is told.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
