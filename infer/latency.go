@@ -172,8 +172,8 @@ func summarize(us []float64) Latency {
 	return l
 }
 
-// Quantile is the nearest rank's: the smallest of the samples that at least so many percent of them, 1 to 100, do not exceed. So it is
-// always one that was measured.
+// Quantile of sorted samples, one at least, is that of the nearest rank: the smallest sample that at least percent, 1 to 100, of them do not
+// exceed. So it is always one that was measured.
 func Quantile(sorted []float64, percent int) float64 {
 	return sorted[nearestRank(len(sorted), percent)-1]
 }
