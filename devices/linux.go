@@ -11,33 +11,44 @@ import (
 
 // readLinux reads what Linux says of the machine under the root of a file tree. What the tree lacks stays unknown.
 func readLinux(root fs.FS) Host {
-	text := func(name string) string {
-		b, err := fs.ReadFile(root, name)
-		if err != nil {
-			return ""
-		}
-		return string(bytes.TrimRight(b, "\x00\n ")) // the device tree ends its strings with NUL
-	}
-	milli := func(name string) int {
-		n, _ := strconv.Atoi(text(name))
-		return n / 1000
-	}
 	h := Host{
-		Distribution: distribution(cmp.Or(text("etc/os-release"), text("usr/lib/os-release"))),
-		Kernel:       text("proc/sys/kernel/osrelease"),
-		Board:        cmp.Or(text("proc/device-tree/model"), text("sys/firmware/devicetree/base/model")),
-		MemoryBytes:  memTotal(text("proc/meminfo")),
-		Governor:     text(cpuFreq + "scaling_governor"),
-		MaxFreqMHz:   milli(cpuFreq + "cpuinfo_max_freq"),
+		Distribution: distribution(cmp.Or(text(root, "etc/os-release"), text(root, "usr/lib/os-release"))),
+		Kernel:       text(root, "proc/sys/kernel/osrelease"),
+		Board:        cmp.Or(text(root, "proc/device-tree/model"), text(root, "sys/firmware/devicetree/base/model")),
+		MemoryBytes:  memTotal(text(root, "proc/meminfo")),
+		Governor:     text(root, cpuFreq+"scaling_governor"),
 	}
-	if t, err := strconv.ParseFloat(text(thermalZone), 64); err == nil {
-		h.TemperatureC = t / 1000
+	if t, ok := thousandths(root, thermalZone); ok {
+		h.TemperatureC = t
 	}
-	if bits, err := strconv.ParseUint(strings.TrimPrefix(text(throttledFile(root)), "0x"), 16, 32); err == nil {
+	kHz, _ := strconv.Atoi(text(root, cpuFreq+"cpuinfo_max_freq"))
+	h.MaxFreqMHz = kHz / 1000
+	if bits, ok := throttleBits(root, throttledFile(root)); ok {
 		h.Throttled = throttleReasons(bits)
 	}
-	h.cpuinfo(text("proc/cpuinfo"))
+	h.cpuinfo(text(root, "proc/cpuinfo"))
 	return h
+}
+
+// text is what a file says, without what ends it: the device tree ends its strings with NUL. A file that cannot be read says nothing.
+func text(root fs.FS, name string) string {
+	b, err := fs.ReadFile(root, name)
+	if err != nil {
+		return ""
+	}
+	return string(bytes.Trim(b, "\x00\n "))
+}
+
+// thousandths is the number in a file of kHz or of thousandths of a degree, in MHz or degrees.
+func thousandths(root fs.FS, name string) (v float64, ok bool) {
+	v, err := strconv.ParseFloat(text(root, name), 64)
+	return v / 1000, err == nil
+}
+
+// throttleBits are those in a file of get_throttled.
+func throttleBits(root fs.FS, file string) (bits uint64, ok bool) {
+	bits, err := strconv.ParseUint(strings.TrimPrefix(text(root, file), "0x"), 16, 32)
+	return bits, err == nil
 }
 
 // throttleReasons spells out the bits of get_throttled.

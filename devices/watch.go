@@ -1,7 +1,6 @@
 package devices
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"path"
@@ -41,9 +40,6 @@ const piThrottled = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
 
 // throttledFile is the file that piThrottled names under a root; "" where there is none.
 func throttledFile(root fs.FS) string {
-	if root == nil {
-		return ""
-	}
 	found, err := fs.Glob(root, piThrottled)
 	if err != nil || len(found) == 0 {
 		return ""
@@ -83,8 +79,13 @@ func Watch(every time.Duration) *Watcher {
 }
 
 func watch(root fs.FS, every time.Duration) *Watcher {
-	w := &Watcher{root: root, pi: throttledFile(root), group: groupStat(root), known: map[*Extremes]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
+	w := &Watcher{root: root, known: map[*Extremes]bool{}, stop: make(chan struct{}), done: make(chan struct{})}
 	w.c.Throttled = []string{}
+	if root == nil {
+		close(w.done)
+		return w
+	}
+	w.pi, w.group = throttledFile(root), groupStat(root)
 	w.first = w.read()
 	w.sample()
 	go func() {
@@ -107,18 +108,17 @@ func watch(root fs.FS, every time.Duration) *Watcher {
 func (w *Watcher) Stop() Conditions {
 	close(w.stop)
 	<-w.done
-	w.sample()
+	if w.root != nil {
+		w.sample()
+	}
 	return w.c
 }
 
 func (w *Watcher) sample() {
-	if w.root == nil {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.c.Samples++
-	if load, _, ok := strings.Cut(w.text("proc/loadavg"), " "); ok {
+	if load, _, ok := strings.Cut(text(w.root, "proc/loadavg"), " "); ok {
 		if v, err := strconv.ParseFloat(load, 64); err == nil {
 			w.add(&w.c.Load, v)
 		}
@@ -127,11 +127,11 @@ func (w *Watcher) sample() {
 		file string
 		to   *Extremes
 	}{{cpuFreq + "scaling_cur_freq", &w.c.FreqMHz}, {thermalZone, &w.c.TemperatureC}} {
-		if v, err := strconv.ParseFloat(w.text(f.file), 64); err == nil {
-			w.add(f.to, v/1000) // kHz, and thousandths of a degree
+		if v, ok := thousandths(w.root, f.file); ok {
+			w.add(f.to, v)
 		}
 	}
-	w.c.Governor = w.text(cpuFreq + "scaling_governor")
+	w.c.Governor = text(w.root, cpuFreq+"scaling_governor")
 	now := w.read()
 	for bit, why := range piBits {
 		// Held back at this moment, or at some moment since the sample before.
@@ -162,16 +162,13 @@ func (w *Watcher) throttled(why string) {
 
 func (w *Watcher) read() counters {
 	c := counters{throttle: map[string]uint64{}}
-	if w.root == nil {
-		return c
-	}
-	c.pi, _ = strconv.ParseUint(strings.TrimPrefix(w.text(w.pi), "0x"), 16, 32)
+	c.pi, _ = throttleBits(w.root, w.pi)
 	for _, of := range []string{"core", "package"} {
-		if n, err := strconv.ParseUint(w.text(cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
+		if n, err := strconv.ParseUint(text(w.root, cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
 			c.throttle["throttled by its temperature ("+of+")"] = n
 		}
 	}
-	for line := range strings.Lines(w.text(w.group)) {
+	for line := range strings.Lines(text(w.root, w.group)) {
 		if count, ok := strings.CutPrefix(line, "nr_throttled "); ok {
 			c.throttle["its control group's share of processor time was used up"], _ = strconv.ParseUint(strings.TrimSpace(count), 10, 64)
 		}
@@ -182,25 +179,10 @@ func (w *Watcher) read() counters {
 // groupStat is the file of this process's control group that says how often it had to wait, in the one tree of groups that Linux has by now.
 func groupStat(root fs.FS) string {
 	const groups, stat = "sys/fs/cgroup", "cpu.stat"
-	if root == nil {
-		return ""
-	}
-	b, err := fs.ReadFile(root, "proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(text(root, "proc/self/cgroup")) {
 		if own, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
 			return path.Join(groups, own, stat)
 		}
 	}
 	return ""
-}
-
-func (w *Watcher) text(name string) string {
-	b, err := fs.ReadFile(w.root, path.Clean(name))
-	if err != nil {
-		return ""
-	}
-	return string(bytes.TrimSpace(b))
 }

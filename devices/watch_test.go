@@ -42,7 +42,9 @@ func TestWatch(t *testing.T) {
 		{"a container out of its share", func(m machine) {
 			m.set("proc/self/cgroup", "0::/box")
 			m.set("sys/fs/cgroup/box/cpu.stat", "usage_usec 900\nnr_throttled 4\nthrottled_usec 70")
-		}, func(m machine) { m.set("sys/fs/cgroup/box/cpu.stat", "usage_usec 1900\nnr_throttled 5\nthrottled_usec 90") },
+		}, func(m machine) {
+			m.set("sys/fs/cgroup/box/cpu.stat", "usage_usec 1900\nnr_throttled 5\nthrottled_usec 90")
+		},
 			[]string{"its control group's share of processor time was used up"}},
 		{"a laptop hot last week", func(m machine) { m.set(cpuThrottles+"package_throttle_count", "7") }, func(m machine) {}, nil},
 	} {

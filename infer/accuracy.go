@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 	"time"
 
 	"mnet-edge/clock"
@@ -105,15 +104,6 @@ func Evaluate(ctx context.Context, m *Model, s Session, images iter.Seq2[[]byte,
 	if len(right) == 0 {
 		return fail(errors.New("infer: no images to evaluate"))
 	}
-	return Evaluation{NewAccuracy(correct, len(right)), right, c.latency(), Around{Preprocess: Median(before), Postprocess: Median(after)}}, nil
-}
-
-// Median of times, in microseconds, by nearest rank; 0 of none.
-func Median(times []time.Duration) float64 {
-	if len(times) == 0 {
-		return 0
-	}
-	us := inMicroseconds(times)
-	slices.Sort(us)
-	return quantile(us, 50)
+	around := Around{Preprocess: MedianMicroseconds(before), Postprocess: MedianMicroseconds(after)}
+	return Evaluation{NewAccuracy(correct, len(right)), right, c.latency(), around}, nil
 }

@@ -21,8 +21,8 @@ type OperatorRun struct {
 }
 
 // Attribute describes the graph's nodes by where they ran, and gives for each operator that ran, in their order, the node it
-// belongs to, -1 for none. Of an operator of the file that is several nodes it is the last. The delegate's operators are taken
-// for XNNPACK's, the one that tells of them.
+// belongs to, -1 for none: the last, where an operator of the file is several nodes. The delegate is taken for XNNPACK, the only one
+// that tells of its operators.
 func Attribute(g *graph.Graph, origins []int, places []NodePlace, ran []OperatorRun, delegate string) (nodes []NodeTime, owner []int) {
 	nodes = make([]NodeTime, len(g.Nodes))
 	for i, n := range g.Nodes {
@@ -36,7 +36,7 @@ func Attribute(g *graph.Graph, origins []int, places []NodePlace, ran []Operator
 	for _, p := range places {
 		// The file's operators that only compute a shape are no node of the graph.
 		for i, at := range byNode[p.Node] {
-			nodes[at].Ran = "none"
+			nodes[at].Ran = NoDelegate
 			if p.Partition >= 0 {
 				nodes[at].Ran = delegate
 				partition[p.Partition] = append(partition[p.Partition], at)

@@ -29,7 +29,7 @@ func keep(sorted []float64) *measured {
 	var m measured
 	m.percentiles[0] = sorted[0]
 	for percent := 1; percent < len(m.percentiles); percent++ {
-		m.percentiles[percent] = quantile(sorted, percent)
+		m.percentiles[percent] = Quantile(sorted, percent)
 	}
 	return &m
 }

@@ -7,8 +7,7 @@ import (
 	"mnet-edge/graph/tflite"
 )
 
-// headOf is the softmax, or the sigmoid of classes that don't exclude each other, that v has the result of, be it in another number format or
-// shape; nil: v has neither's.
+// headOf is the softmax or the sigmoid whose result v is, in whatever number format and shape; nil where it is neither's.
 func headOf(v *graph.Value) *graph.Node {
 	for v.Def != nil {
 		switch op := v.Def.Op.(type) {
@@ -28,8 +27,8 @@ func headOf(v *graph.Value) *graph.Node {
 	return nil
 }
 
-// LoadLogits is Load of a model's like whose scores are logits, and that one's file: the model itself, or if it ends in a softmax what
-// comes before that. A softmax in int8 has steps of 1/256, in which little of what a classifier knows of the classes it does not choose is left.
+// LoadLogits is Load of a model as far as its logits, with the file of that: the model itself or, where it ends in a softmax, what comes
+// before. An int8 softmax has steps of 1/256, in which little is left of what a classifier knows of the classes it does not choose.
 func LoadLogits(model []byte, given Given) (*Model, []byte, error) {
 	m, err := Load(model, given)
 	if err != nil || m.head == nil {

@@ -10,8 +10,7 @@ import (
 	"mnet-edge/clock"
 )
 
-// Latency sums up the times of Invoke calls, in microseconds. Quantile p is the smallest time that at least p percent of
-// the calls did not exceed (nearest rank), so each is a time that was measured.
+// Latency sums up the times of Invoke calls, in microseconds. P50, P90 and P99 are Quantiles.
 type Latency struct {
 	Count  int     `json:"count"` // timed calls
 	First  float64 `json:"first"` // the first call of all, warm-up included
@@ -134,19 +133,20 @@ func (c *stopwatch) repeat(ctx context.Context, s Session, b bounds) error {
 func (c *stopwatch) latency() Latency {
 	us := inMicroseconds(c.samples)
 	l := summarize(us)
-	l.First, l.Warmup = microseconds(c.first), c.warmup
+	l.First, l.Warmup = Microseconds(c.first), c.warmup
 	if l.Count > 0 {
 		l.kept = keep(us)
 	}
 	return l
 }
 
-func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+// Microseconds is d in the unit of this package's times.
+func Microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 func inMicroseconds(samples []time.Duration) []float64 {
 	us := make([]float64, len(samples))
 	for i, d := range samples {
-		us[i] = microseconds(d)
+		us[i] = Microseconds(d)
 	}
 	return us
 }
@@ -158,7 +158,7 @@ func summarize(us []float64) Latency {
 		return Latency{}
 	}
 	slices.Sort(us)
-	l := Latency{Count: n, P50: quantile(us, 50), P90: quantile(us, 90), P99: quantile(us, 99), Min: us[0], Max: us[n-1]}
+	l := Latency{Count: n, P50: Quantile(us, 50), P90: Quantile(us, 90), P99: Quantile(us, 99), Min: us[0], Max: us[n-1]}
 	for _, x := range us {
 		l.Mean += x / float64(n)
 	}
@@ -172,8 +172,21 @@ func summarize(us []float64) Latency {
 	return l
 }
 
-// quantile of sorted samples, by nearest rank; percent in 1..100.
-func quantile(sorted []float64, percent int) float64 {
-	rank := (percent*len(sorted) + 99) / 100
-	return sorted[rank-1]
+// Quantile of sorted samples, one at least, is that of the nearest rank: the smallest sample that at least percent, 1 to 100, of them do not
+// exceed. So it is always one that was measured.
+func Quantile(sorted []float64, percent int) float64 {
+	return sorted[nearestRank(len(sorted), percent)-1]
+}
+
+// nearestRank is the place, from 1, of a quantile of n sorted samples.
+func nearestRank(n, percent int) int { return (percent*n + 99) / 100 }
+
+// MedianMicroseconds is the Quantile of 50 percent; 0 of no times.
+func MedianMicroseconds(times []time.Duration) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	us := inMicroseconds(times)
+	slices.Sort(us)
+	return Quantile(us, 50)
 }

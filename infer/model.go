@@ -41,7 +41,7 @@ func Load(model []byte, given Given) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Graph: g, Input: tensorOf(g.Inputs[0]), Output: tensorOf(g.Outputs[0])}
+	m := &Model{Graph: g, Input: TensorOf(g.Inputs[0]), Output: TensorOf(g.Outputs[0])}
 	return m.checked(given, m.image, m.scores, m.normalization, m.labels)
 }
 
@@ -51,9 +51,9 @@ func LoadImage(g *graph.Graph, given Given) (*Model, error) {
 	if len(g.Inputs) != 1 {
 		return nil, fmt.Errorf("%w: %d inputs: want one", ErrModel, len(g.Inputs))
 	}
-	m := &Model{Graph: g, Input: tensorOf(g.Inputs[0])}
+	m := &Model{Graph: g, Input: TensorOf(g.Inputs[0])}
 	if len(g.Outputs) == 1 {
-		if m.Output = tensorOf(g.Outputs[0]); m.scores(given) == nil {
+		if m.Output = TensorOf(g.Outputs[0]); m.scores(given) == nil {
 			return m.checked(given, m.image, m.normalization, m.labels)
 		}
 	}
@@ -72,7 +72,8 @@ func (m *Model) checked(given Given, checks ...func(Given) error) (*Model, error
 	return m, nil
 }
 
-func tensorOf(v *graph.Value) Tensor { return Tensor{v.Name, v.Type} }
+// TensorOf describes a graph's input or output.
+func TensorOf(v *graph.Value) Tensor { return Tensor{v.Name, v.Type} }
 
 func (m *Model) image(Given) error {
 	t := m.Input.Type

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mnet-edge/clock"
+	"mnet-edge/graph"
 )
 
 // Profile says where the time of a call goes, node by node. Times are interquartile means over the calls, in
@@ -30,7 +31,7 @@ const (
 type NodeTime struct {
 	Name   string  `json:"name"`             // of the value it computes
 	Op     string  `json:"op"`               // graph.Op.Name
-	Ran    string  `json:"ran_on"`           // the delegate, or "none" for the runtime's own kernel
+	Ran    string  `json:"ran_on"`           // the delegate, or NoDelegate
 	Kernel string  `json:"kernel,omitempty"` // what the runtime calls what it ran
 	US     float64 `json:"us"`
 	Share  float64 `json:"share"`            // of the sum over the nodes
@@ -107,9 +108,9 @@ func ProfileCalls(ctx context.Context, nodes []NodeTime, took []time.Duration, c
 			gather()
 		}
 		for k, d := range took {
-			times[k] = append(times[k], microseconds(d))
+			times[k] = append(times[k], Microseconds(d))
 		}
-		times[len(nodes)] = append(times[len(nodes)], microseconds(whole))
+		times[len(nodes)] = append(times[len(nodes)], Microseconds(whole))
 	}
 	p := &Profile{Calls: calls, Source: SourceRuntime, CallUS: middleMean(times[len(nodes)]), Nodes: nodes}
 	sum := 0.0
@@ -142,13 +143,31 @@ func middleMean(xs []float64) float64 {
 
 // Profile times each node of the interpreter.
 func (r reference) Profile(ctx context.Context, model []byte, opts Options, input []byte, calls int) (*Profile, error) {
-	g, took, run, err := r.watched(model, opts, input)
+	var took []time.Duration
+	var last clock.Instant
+	next := 0
+	s, g, err := r.open(model, opts, func(v *graph.Value, _ any) {
+		now := clock.Now()
+		if v.Def != nil {
+			took[next] = now.Sub(last)
+			next++
+		}
+		last = clock.Now()
+	})
 	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := s.Write(input); err != nil {
 		return nil, err
 	}
 	nodes := make([]NodeTime, len(g.Nodes))
 	for i, n := range g.Nodes {
 		nodes[i] = NodeTime{Name: n.Out.Name, Op: n.Op.Name(), Ran: ReferenceName}
 	}
-	return ProfileCalls(ctx, nodes, took, calls, run, nil)
+	took = make([]time.Duration, len(nodes))
+	return ProfileCalls(ctx, nodes, took, calls, func() error {
+		next = 0
+		return s.Invoke()
+	}, nil)
 }

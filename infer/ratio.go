@@ -18,9 +18,9 @@ type Ratio struct {
 // resamples of the bootstrap: with ten rounds the ends of the interval are then 17th from their side.
 const resamples = 2000
 
-// beyond is the share of resamples left out at each end of a 95 % interval from n rounds. The plain percentiles, 2.5 %, are too narrow for few of
-// them, by the spread that n have less than the n-1 degrees of freedom, and by what Student's distribution is wider than the normal one (the
-// expanded percentile interval; Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
+// beyond is the share of resamples left out at each end of a 95 % interval from n rounds. Leaving out 2.5 % makes it too narrow where rounds are
+// few: resamples spread as if n rounds had n degrees of freedom, not n-1, and Student's distribution is wider than the normal one (the expanded
+// percentile interval; Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
 func beyond(n int) float64 {
 	t := distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Quantile(0.975)
 	return distuv.UnitNormal.CDF(-t * math.Sqrt(float64(n)/float64(n-1)))
@@ -78,13 +78,13 @@ func pool(rounds [][]float64) pooled {
 	return p
 }
 
-// median is the median, by nearest rank, of the calls when each round is there as often as drawn says.
+// median is the Quantile of 50 percent of the calls when each round is there as often as drawn says.
 func (p pooled) median(drawn []int) float64 {
 	total := 0
 	for r, times := range drawn {
 		total += times * p.counts[r]
 	}
-	rank := (50*total + 99) / 100
+	rank := nearestRank(total, 50)
 	for _, c := range p.calls {
 		if rank -= drawn[c.round]; rank <= 0 {
 			return c.took

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
-	"mnet-edge/clock"
 	"mnet-edge/devices"
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
@@ -34,65 +32,37 @@ func (r reference) Devices() []devices.Device {
 	return []devices.Device{{Name: ReferenceName, Kind: devices.CPU, Available: true, Version: r.Version()}}
 }
 
-// Open takes no delegate but itself ("", "none", "reference").
+// Open takes no delegate but itself.
 func (r reference) Open(model []byte, opts Options) (Session, error) {
+	s, _, err := r.open(model, opts, nil)
+	return s, err
+}
+
+// open is Open with a tap on the interpreter, and the graph that it runs.
+func (r reference) open(model []byte, opts Options, tap func(*graph.Value, any)) (Session, *graph.Graph, error) {
 	switch opts.Delegate {
-	case "", "none", ReferenceName:
+	case "", NoDelegate, ReferenceName:
 	default:
-		return nil, fmt.Errorf("reference runtime: delegate %q: %w: it has none", opts.Delegate, ErrUnavailable)
+		return nil, nil, fmt.Errorf("reference runtime: delegate %q: %w: it has none", opts.Delegate, ErrUnavailable)
 	}
 	if _, err := opts.ThreadCount(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g, err := Decode(bytes.Clone(model))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m, err := interp.New(g, interp.Options{Rounding: r.rounding})
+	m, err := interp.New(g, interp.Options{Rounding: r.rounding, Tap: tap})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	in, out := g.Inputs[0], g.Outputs[0]
-	s := &referenceSession{
+	return &referenceSession{
 		machine: m,
-		in:      Tensor{in.Name, in.Type},
-		out:     Tensor{out.Name, out.Type},
-		place:   Placement{Delegate: "none", TotalNodes: len(g.Nodes)},
-		input:   []any{elements(in.Type)},
-	}
-	return s, nil
-}
-
-// watched is the model with a function that runs it on the input and leaves each node's time in took.
-func (r reference) watched(model []byte, opts Options, input []byte) (g *graph.Graph, took []time.Duration, run func() error, err error) {
-	s, err := r.Open(model, opts)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	defer s.Close()
-	if err := s.Write(input); err != nil {
-		return nil, nil, nil, err
-	}
-	if g, err = Decode(model); err != nil {
-		return nil, nil, nil, err
-	}
-	took = make([]time.Duration, len(g.Nodes))
-	var last clock.Instant
-	next := 0
-	m, err := interp.New(g, interp.Options{Rounding: r.rounding, Tap: func(v *graph.Value, _ any) {
-		now := clock.Now()
-		if v.Def != nil {
-			took[next] = now.Sub(last)
-			next++
-		}
-		last = clock.Now()
-	}})
-	in := s.(*referenceSession).input
-	return g, took, func() error {
-		next = 0
-		_, err := m.Run(in...)
-		return err
-	}, err
+		in:      TensorOf(g.Inputs[0]),
+		out:     TensorOf(g.Outputs[0]),
+		place:   Placement{Delegate: NoDelegate, TotalNodes: len(g.Nodes)},
+		input:   []any{elements(g.Inputs[0].Type)},
+	}, g, nil
 }
 
 type referenceSession struct {

@@ -100,16 +100,18 @@ type Tensor struct {
 	Type graph.Type // shape (N, H, W, C) for an image
 }
 
+// NoDelegate is the delegate of what a runtime's own kernels run.
+const NoDelegate = "none"
+
 // Placement says where the operators of an open session really run.
 type Placement struct {
-	Delegate       string `json:"delegate_actual"` // "none" when no node is delegated
+	Delegate       string `json:"delegate_actual"` // NoDelegate when it took no node
 	DelegatedNodes int    `json:"delegated_nodes"` // nodes of the model taken by the delegate
 	TotalNodes     int    `json:"total_nodes"`
 	Partitions     int    `json:"partitions"` // pieces the delegate runs; 1 is a model taken whole
 }
 
-// Runtime opens models. Implementations: the engine in Go (infer/native), the TFLite C library (infer/tflitec), LiteRT (infer/litert) and
-// the reference interpreter (NewReference). Every implementation passes infer/infertest.
+// Runtime opens models. The package comment lists those there are.
 type Runtime interface {
 	// Name is the runtime's short name as --delegate and reports use it: "tflite", "reference".
 	Name() string

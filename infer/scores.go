@@ -10,9 +10,8 @@ import (
 	"mnet-edge/graph"
 )
 
-// Scores turns the output tensor's bytes into real numbers, a logit a class, or of a model that ends in a softmax or a sigmoid a probability, which it writes to
-// scores: Classes of them.
-// A score that is not a finite number is an error wrapping ErrModel.
+// Scores writes the output tensor's bytes to scores as real numbers, Classes of them: logits, or probabilities where the model ends in a
+// softmax or a sigmoid. A score that is not a finite number is an error wrapping ErrModel.
 func (m *Model) Scores(scores []float32, out []byte) error {
 	if err := m.Output.CheckSize(len(out)); err != nil {
 		return err

@@ -110,7 +110,7 @@ func upTo(runtime Runtime, model []byte, last int, opts Options, inputs [][]byte
 		if err := Call(s, in, b); err != nil {
 			return nil, err
 		}
-		x, err := elementsOf(out.Type, b)
+		x, err := ElementsOf(out.Type, b)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func differences(g *graph.Graph, r quant.Rounding, inputs [][]byte, got [][]int)
 		return nil, err
 	}
 	for _, in := range inputs {
-		x, err := elementsOf(g.Inputs[0].Type, in)
+		x, err := ElementsOf(g.Inputs[0].Type, in)
 		if err != nil {
 			return nil, err
 		}
@@ -158,8 +158,8 @@ func differences(g *graph.Graph, r quant.Rounding, inputs [][]byte, got [][]int)
 	return differ, nil
 }
 
-// elementsOf are the elements of a tensor's bytes, of a type that Session.Write takes.
-func elementsOf(t graph.Type, b []byte) (any, error) {
+// ElementsOf are the elements of a tensor's bytes, of a type that Session.Write takes.
+func ElementsOf(t graph.Type, b []byte) (any, error) {
 	x := elements(t)
 	if x == nil {
 		return nil, fmt.Errorf("infer: a tensor of %v", t.DType)

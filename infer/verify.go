@@ -111,8 +111,7 @@ func (a Agreement) Nearer(b Agreement) bool {
 	return a.SameTop1 > b.SameTop1
 }
 
-// Agree is Verifier.Check with any session as the reference, for outputs that another runtime made of the inputs, in another process
-// for one.
+// Agree holds outputs to those of any session. They may have been made of the inputs in another process.
 func (m *Model) Agree(ctx context.Context, reference Session, inputs, outputs [][]byte) (Agreement, error) {
 	if len(inputs) != len(outputs) {
 		return Agreement{}, fmt.Errorf("infer: %d outputs of %d inputs", len(outputs), len(inputs))

@@ -39,7 +39,7 @@ func (c *stopwatch) warmUp(ctx context.Context, s Session, opts MeasureOptions) 
 		if len(window) < windowCalls { // cut short
 			break
 		}
-		now := Median(window)
+		now := MedianMicroseconds(window)
 		w.Stable = math.Abs(now-before) <= stableWithin*before
 		before = now
 	}

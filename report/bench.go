@@ -417,7 +417,7 @@ const untrusted = " !"
 func (b Bench) names() []string {
 	models := b.models()
 	model := func(i int) string { return models[i] }
-	delegate := func(i int) string { return cmp.Or(b.Rows[i].Runtime.Delegate, "none") }
+	delegate := func(i int) string { return cmp.Or(b.Rows[i].Runtime.Delegate, infer.NoDelegate) }
 	threads := func(i int) string { return plural(b.Rows[i].Runtime.Threads, "thread") }
 	names := make([]string, len(b.Rows))
 	for _, parts := range [][]func(i int) string{{model}, {model, delegate}, {model, threads}, {model, delegate, threads}} {

@@ -47,7 +47,7 @@ func Devices(w io.Writer, r devices.Report) {
 	t.Render()
 	fmt.Fprintln(w)
 	d := NewTable(w, "device", "kind", "available", "version or reason")
-	d.alignLeft(4)
+	d.words(2, 3, 4)
 	for _, dev := range r.Devices {
 		if dev.Available {
 			d.Row(dev.Name, dev.Kind, "yes", dev.Version)

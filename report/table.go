@@ -27,25 +27,13 @@ func NewTable(w io.Writer, header ...any) Table {
 	t.SuppressTrailingSpaces()
 	if len(header) > 0 {
 		t.AppendHeader(header)
-		var columns []table.ColumnConfig
-		for i := 1; i < len(header); i++ {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
-		t.SetColumnConfigs(columns)
 	}
-	return Table{t, len(header)}
+	n := Table{t, len(header)}
+	n.words()
+	return n
 }
 
-// alignLeft makes the columns up to n left-aligned: they hold words.
-func (t Table) alignLeft(n int) {
-	var columns []table.ColumnConfig
-	for i := range n {
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft})
-	}
-	t.w.SetColumnConfigs(columns)
-}
-
-// words makes the numbered columns, from 1, left-aligned beside others of numbers; to be called once.
+// words makes the numbered columns, from 1, left-aligned like the first, beside others of numbers.
 func (t Table) words(columns ...int) {
 	var all []table.ColumnConfig
 	for i := range t.columns {

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"mnet-edge/bench/internal/turns"
+	"mnet-edge/infer"
 )
 
 func main() {
@@ -133,8 +134,10 @@ func compare(sides []*side, rounds int, most, mib float64) error {
 	}
 	fmt.Printf("%d processors, %d rounds\n", runtime.NumCPU(), rounds)
 	for _, s := range sides {
+		slices.Sort(s.took)
+		slices.Sort(s.busy)
 		fmt.Printf("%-16s median %6.1f ms, least %6.1f; of processors %6.1f; at most %5.1f MiB\n",
-			s.name, turns.Median(s.took), slices.Min(s.took), turns.Median(s.busy), s.memory)
+			s.name, infer.Quantile(s.took, 50), s.took[0], infer.Quantile(s.busy, 50), s.memory)
 	}
 	ratio := turns.Median(ratios)
 	fmt.Printf("ratio of wall times, median: %.3f\n", ratio)

@@ -28,7 +28,7 @@ func compare(b *testing.B, kind infertest.Kind) {
 		b.Fatal(err)
 	}
 	var sessions [2]infer.Session
-	for i, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+	for i, delegate := range []string{infer.NoDelegate, tflitec.XNNPACK} {
 		s, err := tflitec.New().Open(file, infer.Options{Delegate: delegate, Threads: 1})
 		if err != nil {
 			b.Fatal(err)
@@ -58,13 +58,13 @@ func compare(b *testing.B, kind infertest.Kind) {
 			if err := s.Invoke(); err != nil {
 				b.Fatal(err)
 			}
-			took[i] = append(took[i], float64(time.Since(start).Nanoseconds())/1e3)
+			took[i] = append(took[i], infer.Microseconds(time.Since(start)))
 		}
 	}
 	var p50 [2]float64
 	for i := range took {
 		slices.Sort(took[i])
-		p50[i] = took[i][(len(took[i])-1)/2]
+		p50[i] = infer.Quantile(took[i], 50)
 	}
 	p := sessions[1].Placement()
 	b.ReportMetric(p50[0], "builtin-p50-us")

@@ -27,6 +27,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/model"
 )
@@ -205,6 +206,6 @@ func (e emulator) figure(cpu, runtime, model string, o options) (f figure, err e
 		each, f.nodes = append(each, (many-few)/float64(o.many-o.few)), nodes
 	}
 	slices.Sort(each)
-	f.calls, f.spread = each[len(each)/2], each[len(each)-1]-each[0]
+	f.calls, f.spread = infer.Quantile(each, 50), each[len(each)-1]-each[0]
 	return f, nil
 }

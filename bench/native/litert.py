@@ -1,6 +1,6 @@
 """LiteRT's XNNPACK delegate, to compare the native engine with: python litert.py MODEL INPUT THREADS.
 
-INPUT is a file of the input tensor's bytes. When the model is ready and warm this prints "ready", what it is, and the answer in
+INPUT is a file of the input tensor's bytes. When the model is ready and warm this prints "ready NAME: ANSWER", the answer in
 hexadecimal digits; then for each line "N" it makes N calls of the interpreter and prints what each took in nanoseconds.
 """
 
@@ -23,7 +23,7 @@ def main():
     call = interpreter._interpreter.Invoke  # invoke without its check for views of tensors, which costs some 100 ns
     for _ in range(100):
         call()
-    print("ready LiteRT", importlib.metadata.version("ai-edge-litert"), answer, flush=True)
+    print(f"ready LiteRT {importlib.metadata.version('ai-edge-litert')}: {answer}", flush=True)
     clock = time.perf_counter_ns
     for line in sys.stdin:
         took = []

@@ -26,7 +26,10 @@ import (
 	"text/tabwriter"
 
 	"github.com/klauspost/cpuid/v2"
+	"gonum.org/v1/gonum/stat"
 
+	"mnet-edge/bench/internal/turns"
+	"mnet-edge/graph"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
 	"mnet-edge/infer/native"
@@ -186,14 +189,19 @@ func compare(dir string, m namedModel, o options) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", runners[i].name, err)
 			}
-			took[i] = append(took[i], t[1:]...)
-			medians[i] = append(medians[i], percentile(t[1:], 50))
-			means[i] = append(means[i], mean(t[1:]))
+			t = t[1:]
+			slices.Sort(t)
+			took[i] = append(took[i], t...)
+			medians[i] = append(medians[i], infer.Quantile(t, 50))
+			means[i] = append(means[i], stat.Mean(t, nil))
 		}
+	}
+	for _, t := range took {
+		slices.Sort(t)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "%s\tp10 us\tp50 us\tp99 us\tratio p50\tratio p99\tsteps apart\t\n", m.name)
-	var ratio, tail float64
+	var ratio float64
 	for i, r := range runners {
 		if _, independent := sides[i].(atOnce); independent { // its times are means
 			continue
@@ -202,9 +210,10 @@ func compare(dir string, m namedModel, o options) error {
 		for round := range ratios {
 			ratios[round] = medians[i][round] / medians[0][round]
 		}
-		ratio, tail = percentile(ratios, 50), percentile(took[i], 99)/percentile(took[0], 99)
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%.3f\t%d\t\n", r.name, percentile(took[i], 10)/1e3, percentile(took[i], 50)/1e3,
-			percentile(took[i], 99)/1e3, ratio, tail, apart(sides[i].answer(), sides[0].answer()))
+		ratio = turns.Median(ratios)
+		p := func(percent int) float64 { return infer.Quantile(took[i], percent) }
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.1f\t%.3f\t%.3f\t%.0f\t\n", r.name, p(10), p(50), p(99),
+			ratio, p(99)/infer.Quantile(took[0], 99), infertest.Apart(graph.Int8, sides[i].answer(), sides[0].answer(), 1))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -217,29 +226,6 @@ func compare(dir string, m namedModel, o options) error {
 		return fmt.Errorf("p50 is %.3f of %s's: want at most %.3f", ratio, runners[0].name, m.limit)
 	}
 	return nil
-}
-
-// percentile is the value below which so much of v lies.
-func percentile(v []float64, percent int) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[(len(v)-1)*percent/100]
-}
-
-func mean(v []float64) float64 {
-	sum := 0.
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
-// apart is how many steps two int8 answers are apart where they are most.
-func apart(a, b []byte) (most int) {
-	for i := range a {
-		d := int(int8(a[i])) - int(int8(b[i]))
-		most = max(most, d, -d)
-	}
-	return most
 }
 
 // randomInput writes a file of an input for the model.

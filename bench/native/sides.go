@@ -1,15 +1,11 @@
 package main
 
 import (
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
@@ -17,7 +13,7 @@ import (
 
 // side is one of those compared, with a model and an input ready.
 type side interface {
-	// turn makes calls and tells what each took, in nanoseconds.
+	// turn makes calls and tells what each took, in microseconds.
 	turn(calls int) ([]float64, error)
 	// answer is the output's bytes.
 	answer() []byte
@@ -55,53 +51,30 @@ func openSession(r infer.Runtime, delegate string, threads int, file, input stri
 		return nil, err
 	}
 	out := make([]byte, s.Output().Type.Bytes())
-	if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
+	if err := infer.Call(s, in, out); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return &session{s, out}, nil
 }
 
-func (s *session) turn(calls int) ([]float64, error) {
-	took, err := infer.Times(s, calls)
-	for i := range took {
-		took[i] *= 1e3
-	}
-	return took, err
-}
-
-func (s *session) answer() []byte { return s.out }
-func (s *session) close()         { s.Session.Close() }
+func (s *session) turn(calls int) ([]float64, error) { return infer.Times(s, calls) }
+func (s *session) answer() []byte                    { return s.out }
+func (s *session) close()                            { s.Session.Close() }
 
 // liteRT is a runner of litert.py by a Python that has LiteRT.
 func liteRT(python string, threads int) runner {
 	_, source, _, _ := runtime.Caller(0)
 	script := filepath.Join(filepath.Dir(source), "litert.py")
 	return runner{"LiteRT", func(file, input string) (side, error) {
-		return start(exec.Command(python, script, file, input, strconv.Itoa(threads)))
+		p, err := turns.Start(exec.Command(python, script, file, input, strconv.Itoa(threads)))
+		return process{p}, err
 	}}
 }
 
 // process is a side that runs elsewhere.
-type process struct {
-	*turns.Process
-	got []byte
-}
+type process struct{ *turns.Process }
 
-// start starts a process whose name ends with its answer in hexadecimal digits.
-func start(cmd *exec.Cmd) (*process, error) {
-	running, err := turns.Start(cmd)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := hex.DecodeString(running.Name[strings.LastIndexByte(running.Name, ' ')+1:])
-	if err != nil {
-		running.Stop()
-		return nil, fmt.Errorf("%s: its answer: %w", cmd.Path, err)
-	}
-	return &process{running, answer}, nil
-}
-
-func (p *process) turn(calls int) ([]float64, error) { return p.Ask(calls) }
-func (p *process) answer() []byte                    { return p.got }
-func (p *process) close()                            { p.Stop() }
+func (p process) turn(calls int) ([]float64, error) { return p.Times(calls) }
+func (p process) answer() []byte                    { return p.Answer }
+func (p process) close()                            { p.Stop() }

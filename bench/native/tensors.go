@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -134,7 +133,10 @@ func differences(w *tabwriter.Writer, name string, g *graph.Graph, in, got []byt
 			if i == 0 {
 				from = &in
 			}
-			known[v] = decode(v.Type, (*from)[:v.Type.Bytes()])
+			var err error
+			if known[v], err = infer.ElementsOf(v.Type, (*from)[:v.Type.Bytes()]); err != nil {
+				return err
+			}
 			*from = (*from)[v.Type.Bytes():]
 		}
 		for i, n := range g.Nodes {
@@ -183,23 +185,6 @@ func alone(n *graph.Node) (*interp.Machine, error) {
 	y.Type = n.Out.Type
 	one.Outputs = []*graph.Value{y}
 	return interp.New(one, interp.Options{Rounding: quant.Float32})
-}
-
-// decode is a tensor's elements.
-func decode(t graph.Type, b []byte) any {
-	var data any
-	switch n := t.Elements(); t.DType {
-	case graph.Float32:
-		data = make([]float32, n)
-	case graph.Int8:
-		data = make([]int8, n)
-	case graph.Int16:
-		data = make([]int16, n)
-	default:
-		data = make([]uint8, n)
-	}
-	binary.Read(bytes.NewReader(b), binary.LittleEndian, data) // b is as long as data
-	return data
 }
 
 // distance is how many elements of two slices differ, and the largest difference.

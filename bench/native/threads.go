@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
 )
 
@@ -55,20 +57,8 @@ func (a atOnce) turn(calls int) ([]float64, error) {
 		})
 	}
 	group.Wait()
-	first, last := began[0], ended[0]
-	for i := range a {
-		if began[i].Before(first) {
-			first = began[i]
-		}
-		if ended[i].After(last) {
-			last = ended[i]
-		}
-	}
-	took := make([]float64, calls)
-	for i := range took {
-		took[i] = float64(last.Sub(first)) / float64(total)
-	}
-	return took, errors.Join(errs...)
+	whole := slices.MaxFunc(ended, time.Time.Compare).Sub(slices.MinFunc(began, time.Time.Compare))
+	return slices.Repeat([]float64{infer.Microseconds(whole) / float64(total)}, calls), errors.Join(errs...)
 }
 
 func (a atOnce) answer() []byte { return a[0].out }
@@ -87,7 +77,7 @@ func scaling(threads int, one, independent, several []float64) string {
 		for round := range each {
 			each[round] = one[round] / of[round]
 		}
-		return percentile(each, 50)
+		return turns.Median(each)
 	}
 	return fmt.Sprintf("%d threads: x%.2f the calls of one; the machine allows x%.2f, by %d sessions of one thread at once",
 		threads, times(several), times(independent), threads)

@@ -1,15 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"mnet-edge/bench/internal/turns"
 	"mnet-edge/infer"
@@ -102,7 +103,7 @@ func (p plan) start(kind infertest.Kind, file []byte) (took times, other string,
 	if err := errors.Join(os.WriteFile(paths[0], file, 0o644), os.WriteFile(paths[1], input, 0o644)); err != nil {
 		return took, "", err
 	}
-	peer, err := startPeer(p.peer, append(paths, fmt.Sprint(p.threads)))
+	peer, err := turns.Start(exec.Command(p.peer[0], slices.Concat(p.peer[1:], paths, []string{fmt.Sprint(p.threads)})...))
 	if err != nil {
 		return took, "", err
 	}
@@ -111,11 +112,11 @@ func (p plan) start(kind infertest.Kind, file []byte) (took times, other string,
 	if _, err := mine(100); err != nil {
 		return took, "", err
 	}
-	if err := sameAnswer(session, peer.answer); err != nil {
+	if err := sameAnswer(session, peer.Answer); err != nil {
 		return took, "", err
 	}
-	took, err = alternate(mine, peer.run, p.turns, p.calls)
-	return took, peer.name, err
+	took, err = alternate(mine, peer.Times, p.turns, p.calls)
+	return took, peer.Name, err
 }
 
 func randomInput(kind infertest.Kind, n int) []byte {
@@ -129,13 +130,13 @@ func randomInput(kind infertest.Kind, n int) []byte {
 	return in
 }
 
-func sameAnswer(s infer.Session, answer string) error {
+func sameAnswer(s infer.Session, answer []byte) error {
 	out := make([]byte, s.Output().Type.Bytes())
 	if err := s.Read(out); err != nil {
 		return err
 	}
-	if got := fmt.Sprintf("%x", out); got != strings.TrimSpace(answer) {
-		return fmt.Errorf("the two sides do not compute the same: %s, %s", got, answer)
+	if !bytes.Equal(out, answer) {
+		return fmt.Errorf("the two sides do not compute the same: %x, %x", out, answer)
 	}
 	return nil
 }
@@ -159,13 +160,12 @@ func alternate(a, b func(n int) ([]float64, error), turns, calls int) (times, er
 	return t, nil
 }
 
-// p is a side's percentile, by nearest rank.
+// p is a side's quantile.
 func (t times) p(side, percent int) float64 {
-	sorted := slices.Sorted(slices.Values(t[side]))
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
+	return infer.Quantile(slices.Sorted(slices.Values(t[side])), percent)
 }
 
-// paired is the median of the ratios of the sides' percentiles in each turn.
+// paired is the median of the ratios of the sides' quantiles in each turn.
 func (t times) paired(calls, percent int) float64 {
 	var ratios []float64
 	for at := 0; at < len(t[0]); at += calls {

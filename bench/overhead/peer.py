@@ -1,4 +1,4 @@
-"""LiteRT's Python interpreter: python peer.py MODEL INPUT THREADS. See peer.go for what it says and is told."""
+"""LiteRT's Python interpreter: python peer.py MODEL INPUT THREADS. See bench/internal/turns for what it says and is told."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ x, y = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 interpreter.set_tensor(x["index"], np.fromfile(source, x["dtype"]).reshape(x["shape"]))
 for _ in range(100):
     interpreter.invoke()
-print("ready Python", interpreter.get_tensor(y["index"]).tobytes().hex(), flush=True)
+print("ready Python:", interpreter.get_tensor(y["index"]).tobytes().hex(), flush=True)
 clock = time.perf_counter_ns
 for line in sys.stdin:
     took = []

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"mnet-edge/bench/internal/turns"
+	"mnet-edge/infer"
 )
 
 // plainOurs is our quantizer with every choice made beforehand: ranges from the smallest to the largest value, which is all that the
@@ -36,7 +38,8 @@ func (b *bench) race(models []string) error {
 			}
 		}
 		for i, r := range runners {
-			fmt.Printf("| %s | %s | %.2f s | %.2f | %.2f |\n", name, r.by, turns.Median(seconds[i]), ratio(seconds[i], seconds[0]), ratio(seconds[i], seconds[1]))
+			middle := infer.Quantile(slices.Sorted(slices.Values(seconds[i])), 50)
+			fmt.Printf("| %s | %s | %.2f s | %.2f | %.2f |\n", name, r.by, middle, ratio(seconds[i], seconds[0]), ratio(seconds[i], seconds[1]))
 		}
 	}
 	return nil

@@ -25,6 +25,7 @@ import (
 	"strings"
 
 	"mnet-edge/bench/internal/turns"
+	"mnet-edge/infer"
 	"mnet-edge/model"
 	"mnet-edge/train"
 )
@@ -159,7 +160,9 @@ func compare(o ours, other *exec.Cmd, rounds int, seconds, floor float64) error 
 		fmt.Printf("round %d: ours %.1f images/s, the other %.1f, ratio %.2f\n", i+1, a[i], b[i], ratios[i])
 	}
 	m := turns.Median(ratios)
-	fmt.Printf("median of %d rounds: ours %.1f images/s, the other %.1f, ratio %.2f\n", rounds, turns.Median(a), turns.Median(b), m)
+	slices.Sort(a)
+	slices.Sort(b)
+	fmt.Printf("median of %d rounds: ours %.1f images/s, the other %.1f, ratio %.2f\n", rounds, infer.Quantile(a, 50), infer.Quantile(b, 50), m)
 	if m < floor {
 		return fmt.Errorf("w=%v: median ratio %.2f is below %.2f", o.width, m, floor)
 	}

@@ -34,8 +34,8 @@ machine's good and bad moments. Speed-up and drop are against the first row. Wit
 fashion-mini, built in: a model of CIFAR-10's classes wants --data cifar10 in each of these.`,
 		Flags: append(append([]cli.Flag{
 			dataFlag("images for accuracy (default: fashion-mini, built in)"),
-			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
-			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` images, spread evenly over the split"},
+			splitFlag(),
+			limitFlag(),
 			&cli.StringFlag{Name: "delegate", Value: "auto", Usage: "`LIST` of names, comma-separated"},
 			&cli.StringFlag{Name: "threads", Value: "1", Usage: "`LIST` of thread counts, comma-separated"},
 			&cli.IntFlag{Name: "verify", Value: 100, Usage: "compare the answers to `N` of the images with the reference interpreter's; 0 leaves it out"},
@@ -188,7 +188,7 @@ func benchRow(c *cli.Context, m *openedModel, images scoredImages) (row report.B
 	}
 	row = report.BenchRow{
 		Model: m.path, Scheme: string(convert.SchemeOf(m.Graph)), SizeBytes: len(m.file), SHA256: sha256Hex(m.file),
-		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: microseconds(m.init),
+		Runtime: m.ran, Accuracy: e.Accuracy, Right: e.Right, Around: e.Around, InitUS: infer.Microseconds(m.init),
 		Latency: infer.Latency{First: e.Latency.First},
 	}
 	if row.MemoryBytes, err = memoryOf(c.Context, m); c.Context.Err() != nil {

@@ -304,7 +304,7 @@ func (j *job) verify(encoded []byte) (*infer.Verification, error) {
 // verificationRows say what --verify found.
 func verificationRows(t report.Table, v *infer.Verification) {
 	where := v.Runtime
-	if v.Delegate != "" && v.Delegate != "none" {
+	if v.Delegate != "" && v.Delegate != infer.NoDelegate {
 		where += " with " + v.Delegate
 	}
 	match := "no rounding matches every tensor"

@@ -50,7 +50,7 @@ func vet(ctx context.Context, m *infer.Model, model []byte, t trial) (a *infer.A
 // in the two roundings in use, and are its measure in the tests; where neither has the model, the interpreter itself is asked.
 func nearest(ctx context.Context, m *infer.Model, model []byte, inputs, outputs [][]byte) (best *infer.Agreement, by string, err error) {
 	var refused error
-	for _, delegate := range []string{"native", "none", infer.ReferenceName} {
+	for _, delegate := range []string{"native", infer.NoDelegate, infer.ReferenceName} {
 		if best != nil && (best.Trusted() || delegate == infer.ReferenceName) {
 			break
 		}

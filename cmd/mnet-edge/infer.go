@@ -36,8 +36,8 @@ func inferCommand() *cli.Command {
 			&cli.IntFlag{Name: "threads", Value: 1, Usage: "`N` threads for the runtime"},
 			&cli.IntFlag{Name: "top", Value: 5, Usage: "the `K` likeliest classes"},
 			dataFlag("measure accuracy and latency on these images"),
-			&cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"},
-			&cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` images, spread evenly over the split"},
+			splitFlag(),
+			limitFlag(),
 			&cli.BoolFlag{Name: "profile", Usage: "where the time of a call goes, operator by operator"},
 			jsonFlag(),
 		}, append(modelFlags(), remoteFlags()...)...), measureFlags(10, 0, 0)...),
@@ -76,7 +76,7 @@ func inferAction(c *cli.Context) error {
 		return err
 	}
 	defer m.session.Close()
-	r := report.Infer{Model: path, Runtime: m.ran, InitUS: microseconds(m.init)}
+	r := report.Infer{Model: path, Runtime: m.ran, InitUS: infer.Microseconds(m.init)}
 	if (data != "" || quotable(opts)) && !c.IsSet("warmup-max-secs") {
 		opts.WarmupMaxSecs = stableSecs
 	}
@@ -201,11 +201,9 @@ func classify(c *cli.Context, m *openedModel, opts infer.MeasureOptions, r *repo
 		top := m.TopK(scores, c.Int("top"))
 		lap(start, &after)
 		r.Results = append(r.Results, report.Result{
-			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: top, LatencyUS: microseconds(took),
+			Image: path, InputSHA256: sha256Hex(in), OutputSHA256: sha256Hex(out), Top: top, LatencyUS: infer.Microseconds(took),
 		})
 	}
-	r.Around = infer.Around{Decode: infer.Median(decode), Preprocess: infer.Median(before), Postprocess: infer.Median(after)}
+	r.Around = infer.Around{Decode: infer.MedianMicroseconds(decode), Preprocess: infer.MedianMicroseconds(before), Postprocess: infer.MedianMicroseconds(after)}
 	return nil
 }
-
-func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

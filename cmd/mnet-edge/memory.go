@@ -78,8 +78,9 @@ func resident(field string) (int64, bool) {
 	}
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, field+":"); ok {
-			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return n << 10, err == nil
+			var kB int64
+			_, err := fmt.Sscan(rest, &kB)
+			return kB << 10, err == nil
 		}
 	}
 	return 0, false

@@ -35,7 +35,7 @@ func probers() []devices.Prober {
 	var ps []devices.Prober
 	if tfliteRuntime() == nil {
 		const reason = "this binary was built without the TFLite library: make native build"
-		ps = append(ps, devices.Absent{Names: []string{"xnnpack", "none"}, Kind: devices.CPU, Reason: reason},
+		ps = append(ps, devices.Absent{Names: []string{"xnnpack", infer.NoDelegate}, Kind: devices.CPU, Reason: reason},
 			devices.Absent{Names: []string{"edgetpu"}, Kind: devices.TPU, Reason: reason},
 			devices.Absent{Names: []string{"tflite-gpu"}, Kind: devices.GPU, Reason: reason},
 			devices.Absent{Names: []string{"external"}, Kind: devices.Any, Reason: reason})

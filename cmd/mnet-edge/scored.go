@@ -13,6 +13,14 @@ import (
 	"mnet-edge/infer"
 )
 
+func splitFlag() cli.Flag {
+	return &cli.StringFlag{Name: "split", Value: "test", Usage: "`test` or train"}
+}
+
+func limitFlag() cli.Flag {
+	return &cli.IntFlag{Name: "limit", DefaultText: "all", Usage: "take `N` images, spread evenly over the split"}
+}
+
 // imageSets opens what --data, --split and --limit name, once for each size that models take.
 type imageSets struct {
 	c    *cli.Context

@@ -172,7 +172,7 @@ func (s suite) placement(t *testing.T) {
 			}
 			continue
 		}
-		want := infer.Placement{Delegate: "none", TotalNodes: len(g.Nodes)}
+		want := infer.Placement{Delegate: infer.NoDelegate, TotalNodes: len(g.Nodes)}
 		if s.ex.Delegated {
 			want = infer.Placement{Delegate: s.delegate, TotalNodes: len(g.Nodes), DelegatedNodes: len(g.Nodes), Partitions: 1}
 		}
@@ -211,7 +211,7 @@ func (s suite) lengths(t *testing.T) {
 func invoke(t *testing.T, s infer.Session, in []byte) []byte {
 	t.Helper()
 	out := make([]byte, s.Output().Type.Bytes())
-	if err := errors.Join(s.Write(in), s.Invoke(), s.Read(out)); err != nil {
+	if err := infer.Call(s, in, out); err != nil {
 		t.Fatal(err)
 	}
 	return out

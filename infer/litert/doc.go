@@ -5,7 +5,8 @@
 //
 //	litert.go       the Runtime: which accelerator, and whether its library is there
 //	library.go      the part of LiteRT's C API in use, loaded
-//	session.go      environment, model, options, compiled model, buffers; Write, Invoke, Read
+//	session.go      environment and model, from a file to what is ready to run
+//	compiled.go     options, compiled model, buffers; Write, Invoke, Read
 //	signatures.go   what of a model LiteRT does not get
 //	nodes.go        which nodes an accelerator took, from LiteRT's profiler
 //	profile.go      time by operator, likewise

@@ -39,7 +39,7 @@ type operator struct {
 func (s *session) count(origins []int) (infer.Placement, error) {
 	total := len(slices.Compact(slices.Clone(origins)))
 	var whole bool
-	if err := s.lib.isFullyAccelerated(s.compiled, &whole).err(); err != nil {
+	if err := s.lib.isFullyAccelerated(s.handle, &whole).err(); err != nil {
 		return infer.Placement{}, err
 	}
 	if whole {
@@ -51,35 +51,43 @@ func (s *session) count(origins []int) (infer.Placement, error) {
 	}
 	defer t.close()
 	ran, err := t.run()
-	left, partitions := 0, 0
+	if err != nil {
+		return infer.Placement{}, err
+	}
+	left := 0
 	for _, o := range ran {
-		switch {
-		case !o.Delegated:
+		if !o.Delegated {
 			left++
 			if !slices.Contains(origins, o.Node) { // it only computes a shape
 				total++
 			}
-		case o.Node == 0:
-			partitions++
 		}
 	}
-	if left > total || partitions == 0 { // what there is no event for has not been taken
-		return infer.Placement{Delegate: "none", TotalNodes: total}, err
+	n := partitions(ran)
+	if left > total || n == 0 { // what there is no event for has not been taken
+		return infer.Placement{Delegate: infer.NoDelegate, TotalNodes: total}, nil
 	}
-	return infer.Placement{Delegate: s.delegate, DelegatedNodes: total - left, TotalNodes: total, Partitions: partitions}, err
+	return infer.Placement{Delegate: s.delegate, DelegatedNodes: total - left, TotalNodes: total, Partitions: n}, nil
+}
+
+// partitions is how many of them ran: in each the operators are numbered from 0.
+func partitions(ran []operator) (n int) {
+	for _, o := range ran {
+		if o.Delegated && o.Node == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // places tells from the operators of a call where the file's ran. LiteRT does not say which nodes are in which partition:
 // what has no event of its own is in the delegate, a partition from one such event to the next. ok is whether that makes as
 // many partitions as there are.
 func places(origins []int, ran []operator) (ps []infer.NodePlace, ok bool) {
-	own, partitions := map[int]bool{}, 0
+	own := map[int]bool{}
 	for _, o := range ran {
-		switch {
-		case !o.Delegated:
+		if !o.Delegated {
 			own[o.Node] = true
-		case o.Node == 0:
-			partitions++
 		}
 	}
 	partition, within, operators := -1, false, 0
@@ -97,31 +105,27 @@ func places(origins []int, ran []operator) (ps []infer.NodePlace, ok bool) {
 		within = !own[node]
 		ps = append(ps, p)
 	}
-	return ps, partition+1 == partitions
+	return ps, partition+1 == partitions(ran)
 }
 
-// tracing is a session of the same model with LiteRT's profiler.
+// tracing is a session's model compiled once more, with LiteRT's profiler.
 type tracing struct {
-	*session
+	compiled
 	profiler profiler
 }
 
-// traced compiles the model once more.
 func (s *session) traced() (_ *tracing, err error) {
-	t := &tracing{session: &session{lib: s.lib, delegate: s.delegate, env: s.env, model: s.model,
+	t := &tracing{compiled: compiled{lib: s.lib, delegate: s.delegate, threads: s.threads,
 		in: tensor{Tensor: s.in.Tensor}, out: tensor{Tensor: s.out.Tensor}}}
 	defer func() {
 		if err != nil {
 			t.close()
 		}
 	}()
-	if err := t.compile(s.threads, "enable_profiling = true\n"); err != nil {
+	if err := t.compile(s.env, s.model, "enable_profiling = true\n"); err != nil {
 		return nil, err
 	}
-	if err := t.createBuffers(); err != nil {
-		return nil, err
-	}
-	if err := s.lib.getProfiler(t.compiled, &t.profiler).err(); err != nil {
+	if err := s.lib.getProfiler(t.handle, &t.profiler).err(); err != nil {
 		return nil, err
 	}
 	return t, s.lib.startProfiler(t.profiler).err()
@@ -158,13 +162,11 @@ func (t *tracing) operators() ([]operator, error) {
 	return ran, errors.Join(t.lib.resetProfiler(t.profiler).err(), t.lib.startProfiler(t.profiler).err())
 }
 
-// close leaves environment and model to the session that they are of.
 func (t *tracing) close() {
 	if t.profiler != 0 {
 		_ = t.lib.stopProfiler(t.profiler)
 	}
-	t.closeCompiled()
-	t.pinned.Unpin()
+	t.compiled.close()
 }
 
 // text is a C string.

@@ -2,9 +2,12 @@
 
 package soak
 
-import "mnet-edge/infer/tflitec"
+import (
+	"mnet-edge/infer"
+	"mnet-edge/infer/tflitec"
+)
 
 func tfliteEngines() []engine {
 	r := tflitec.New()
-	return []engine{{r, tflitec.None}, {r, tflitec.XNNPACK}}
+	return []engine{{r, infer.NoDelegate}, {r, tflitec.XNNPACK}}
 }

@@ -63,13 +63,7 @@ func TestManyCalls(t *testing.T) {
 			grown(t, "calls", func(n int) {
 				for i := range n {
 					fill(in, s.Input().Type, i)
-					if err := s.Write(in); err != nil {
-						t.Fatal(err)
-					}
-					if err := s.Invoke(); err != nil {
-						t.Fatal(err)
-					}
-					if err := s.Read(out); err != nil {
+					if err := infer.Call(s, in, out); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -84,9 +78,8 @@ func TestManySessions(t *testing.T) {
 		t.Run(e.String(), func(t *testing.T) {
 			grown(t, "sessions", func(n int) {
 				for range n {
-					var s infer.Session
-					var err error
-					if s, err = e.open(model); err != nil {
+					s, err := e.open(model)
+					if err != nil {
 						t.Fatal(err)
 					}
 					if _, err := answer(s, 0); err != nil {

@@ -83,13 +83,7 @@ func fill(in []byte, t graph.Type, salt int) {
 func answer(s infer.Session, salt int) ([]byte, error) {
 	in, out := make([]byte, s.Input().Type.Bytes()), make([]byte, s.Output().Type.Bytes())
 	fill(in, s.Input().Type, salt)
-	if err := s.Write(in); err != nil {
-		return nil, err
-	}
-	if err := s.Invoke(); err != nil {
-		return nil, err
-	}
-	return out, s.Read(out)
+	return out, infer.Call(s, in, out)
 }
 
 // needProc skips where there is no /proc to read memory from.

@@ -90,7 +90,7 @@ func besideReference(t *testing.T, name string, g *graph.Graph, data []byte, che
 		t.Fatal(err)
 	}
 	want := bytes.Clone(run(t, r, data))
-	for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+	for _, delegate := range []string{infer.NoDelegate, tflitec.XNNPACK} {
 		s, err := tflitec.New().Open(b, infer.Options{Delegate: delegate})
 		if err != nil {
 			t.Fatalf("%s, %q: %v", name, delegate, err)

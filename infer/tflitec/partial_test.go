@@ -52,7 +52,7 @@ func TestPartial(t *testing.T) {
 // nearly compares a model's results with the interpreter's.
 func nearly(t *testing.T, name string, b []byte, within float64) {
 	t.Helper()
-	for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+	for _, delegate := range []string{infer.NoDelegate, tflitec.XNNPACK} {
 		rounding := quant.DoubleUp
 		if delegate == tflitec.XNNPACK {
 			rounding = quant.Float32

@@ -39,7 +39,7 @@ func answer(t *testing.T, delegate string, kind infertest.Kind) ([]byte, infer.P
 // not what ran.
 func TestExternal(t *testing.T) {
 	p := infertest.BuildPlugins(t)
-	want, _, err := answer(t, tflitec.None, infertest.Float)
+	want, _, err := answer(t, infer.NoDelegate, infertest.Float)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,8 @@ func TestExternal(t *testing.T) {
 		nodes         int
 	}{
 		{good, good, infertest.Float, 1},
-		{good + ";mode:none", tflitec.None, infertest.Float, 0},
-		{good, tflitec.None, infertest.Int8, 0},
+		{good + ";mode:none", infer.NoDelegate, infertest.Float, 0},
+		{good, infer.NoDelegate, infertest.Int8, 0},
 	} {
 		got, place, err := answer(t, test.delegate, test.kind)
 		if err != nil {

@@ -64,7 +64,7 @@ func (r tfliteRuntime) Profile(ctx context.Context, model []byte, opts infer.Opt
 		return nil, err
 	}
 	defer opened.Close()
-	if delegate != None && delegate != XNNPACK && opened.Placement().DelegatedNodes > 0 {
+	if delegate != infer.NoDelegate && delegate != XNNPACK && opened.Placement().DelegatedNodes > 0 {
 		return nil, fmt.Errorf("tflite: delegate %s: %w", delegate, infer.ErrNoProfile)
 	}
 	if err := errors.Join(opened.Write(input), opened.Invoke()); err != nil {

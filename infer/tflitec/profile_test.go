@@ -43,7 +43,7 @@ func vectorModels(t *testing.T) map[string][]byte {
 func TestProfile(t *testing.T) {
 	profiler := tflitec.New().(infer.Profiler)
 	for name, b := range vectorModels(t) {
-		for _, delegate := range []string{tflitec.XNNPACK, tflitec.None} {
+		for _, delegate := range []string{tflitec.XNNPACK, infer.NoDelegate} {
 			t.Run(name+" "+delegate, func(t *testing.T) {
 				s, err := profiler.Open(b, infer.Options{Delegate: delegate})
 				if errors.Is(err, infer.ErrModel) || errors.Is(err, infer.ErrUnavailable) {

@@ -53,7 +53,7 @@ func TestSchemes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			model := layerModel(t, random, c.op, c.x, c.w, c.perChannel)
-			for _, delegate := range []string{tflitec.None, tflitec.XNNPACK} {
+			for _, delegate := range []string{infer.NoDelegate, tflitec.XNNPACK} {
 				rounding := quant.DoubleUp
 				if delegate == tflitec.XNNPACK && c.delegated {
 					rounding = quant.Float32

@@ -46,7 +46,7 @@ func TestTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := tflitec.New().Open(head, infer.Options{Delegate: tflitec.None}) // which loads the library too
+	s, err := tflitec.New().Open(head, infer.Options{Delegate: infer.NoDelegate}) // which loads the library too
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,8 @@ import (
 	"mnet-edge/lint"
 )
 
-// The delegates that the library has built in. Those of plugin.go are loaded when asked for.
-const (
-	None    = "none"    // TFLite's built-in kernels
-	XNNPACK = "xnnpack" // float32, int8 and uint8
-)
+// XNNPACK is the delegate that the library has built in; it takes float32, int8 and uint8. Those of plugin.go are loaded when asked for.
+const XNNPACK = "xnnpack"
 
 type tfliteRuntime struct{}
 
@@ -41,7 +38,7 @@ func (tfliteRuntime) Version() string {
 // Devices is XNNPACK and the built-in kernels, which the library has, and the delegates that are libraries of their own.
 func (r tfliteRuntime) Devices() []devices.Device {
 	if err := load(); err != nil {
-		ds := []devices.Device{{Name: XNNPACK, Kind: devices.CPU}, {Name: None, Kind: devices.CPU}, {Name: External, Kind: devices.Any}}
+		ds := []devices.Device{{Name: XNNPACK, Kind: devices.CPU}, {Name: infer.NoDelegate, Kind: devices.CPU}, {Name: External, Kind: devices.Any}}
 		for _, k := range known {
 			ds = append(ds, devices.Device{Name: k.name, Kind: k.kind})
 		}
@@ -52,12 +49,12 @@ func (r tfliteRuntime) Devices() []devices.Device {
 	}
 	return append([]devices.Device{
 		{Name: XNNPACK, Kind: devices.CPU, Available: true, Version: "tflite " + version()},
-		{Name: None, Kind: devices.CPU, Available: true, Version: "tflite " + version() + " built-in kernels"},
+		{Name: infer.NoDelegate, Kind: devices.CPU, Available: true, Version: "tflite " + version() + " built-in kernels"},
 	}, libraryDevices()...)
 }
 
-// Open takes the delegates "none", "xnnpack" and those of plugin.go. "" is XNNPACK, or the built-in kernels where it
-// cannot be created.
+// Open takes XNNPACK, infer.NoDelegate and the delegates of plugin.go. "" is XNNPACK, or the built-in kernels where it cannot
+// be created.
 func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, error) {
 	g, err := infer.Decode(bytes)
 	if err != nil {
@@ -83,7 +80,7 @@ func (r tfliteRuntime) open(bytes []byte, g *graph.Graph, opts infer.Options, w 
 	if opts.PassedOver != nil {
 		opts.PassedOver(r, err)
 	}
-	opts.Delegate = None
+	opts.Delegate = infer.NoDelegate
 	s, err = newSession(bytes, g, opts, w)
 	return s, opts.Delegate, err
 }
@@ -141,14 +138,14 @@ func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_
 	if s.interpreter = tflite.NewInterpreter(s.model.Model, s.options); s.interpreter == nil {
 		// Without a delegate it is the model that the library refuses; with one, who knows.
 		refusal := infer.ErrUnavailable
-		if opts.Delegate == None {
+		if opts.Delegate == infer.NoDelegate {
 			refusal = infer.ErrModel
 		}
 		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, refusal, s.messages.take("create interpreter"))
 	}
 	if s.interpreter.AllocateTensors() != tflite.OK {
 		refusal := infer.ErrModel
-		if opts.Delegate != None && opts.Delegate != XNNPACK { // a delegate from elsewhere may be at fault
+		if opts.Delegate != infer.NoDelegate && opts.Delegate != XNNPACK { // a delegate from elsewhere may be at fault
 			refusal = infer.ErrUnavailable
 		}
 		return nil, fmt.Errorf("tflite: delegate %s: %w: %w", opts.Delegate, refusal, s.messages.take("allocate tensors"))
@@ -183,7 +180,7 @@ func newDelegate(opts infer.Options, cache string) (*observer, error) {
 		if inner = newXNNPACK(opts.Threads, cache); inner == nil {
 			return fail(errors.New("the library could not create it"))
 		}
-	case opts.Delegate != None:
+	case opts.Delegate != infer.NoDelegate:
 		return fail(errors.New("this runtime has no such one"))
 	}
 	o, err := observe(inner)
@@ -197,7 +194,7 @@ func placement(delegate string, o *observer) infer.Placement {
 	total, delegated, partitions := o.counts()
 	p := infer.Placement{Delegate: delegate, DelegatedNodes: delegated, TotalNodes: total, Partitions: partitions}
 	if delegated == 0 {
-		p.Delegate = None
+		p.Delegate = infer.NoDelegate
 	}
 	return p
 }
@@ -282,7 +279,7 @@ func newTensor(get func(int) *tflite.Tensor, v *graph.Value) (tensor, error) {
 		return tensor{}, fmt.Errorf("%w: %q: the runtime has %v%v of %d bytes, the file %v%v of %d", infer.ErrModel, v.Name,
 			d, shape, t.ByteSize(), want.DType, want.Shape, want.Bytes())
 	}
-	return tensor{infer.Tensor{Name: v.Name, Type: want}, get}, nil
+	return tensor{infer.TensorOf(v), get}, nil
 }
 
 // data is the tensor's n bytes, in C memory that stays until the next Invoke.

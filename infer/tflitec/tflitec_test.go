@@ -21,7 +21,7 @@ import (
 
 // Integers have the reference's bits under the rounding that each kernel library has; floats differ by the order of sums.
 func TestBuiltin(t *testing.T) {
-	infertest.Run(t, tflitec.New(), tflitec.None, infertest.Exceptions{
+	infertest.Run(t, tflitec.New(), infer.NoDelegate, infertest.Exceptions{
 		Reference: infer.NewReference(quant.DoubleUp),
 		MaxRel:    1e-5,
 	})
@@ -54,7 +54,7 @@ func TestRefusalNamesTheReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, delegate := range []string{"", tflitec.None} {
+	for _, delegate := range []string{"", infer.NoDelegate} {
 		_, err = tflitec.New().Open(b, infer.Options{Delegate: delegate})
 		if !errors.Is(err, infer.ErrModel) || !strings.Contains(err.Error(), "pad.cc") {
 			t.Errorf("delegate %q: %v, want ErrModel with TFLite's message", delegate, err)
@@ -118,7 +118,7 @@ func TestMemory(t *testing.T) {
 	}
 	open := func(n int) {
 		for range n {
-			s, err := tflitec.New().Open(b, infer.Options{Delegate: tflitec.None})
+			s, err := tflitec.New().Open(b, infer.Options{Delegate: infer.NoDelegate})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if p := s.Placement(); p.Delegate != tflitec.None {
+	if p := s.Placement(); p.Delegate != infer.NoDelegate {
 		t.Errorf("ran on %q", p.Delegate)
 	}
 	if err := s.Invoke(); err != nil {

@@ -4,6 +4,7 @@ package turns
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,8 @@ import (
 
 // Process is such a process.
 type Process struct {
-	Name string // what it says that it is when it is ready, behind "ready "
+	Name   string // what it says that it is
+	Answer []byte // what it says that it computes; nil where it says nothing of that
 
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -23,8 +25,8 @@ type Process struct {
 	said strings.Builder // on standard error
 }
 
-// Start starts cmd, whose standard input, output and error it takes, and waits until it is ready: until it prints "ready NAME". A library may
-// print on its own account before. In the end it is to be stopped.
+// Start starts cmd, whose standard input, output and error it takes, and waits until it is ready: until it prints "ready NAME" or, with an
+// answer in hexadecimal digits, "ready NAME: ANSWER". A library may print on its own account before. In the end it is to be stopped.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd}
 	cmd.Stderr = &p.said
@@ -40,17 +42,19 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		return nil, err
 	}
 	p.in, p.out = in, bufio.NewReaderSize(out, 1<<20)
-	for {
+	for p.Name == "" {
 		line, err := p.line()
+		if said, ok := strings.CutPrefix(line, "ready "); ok && err == nil {
+			name, answer, _ := strings.Cut(said, ": ")
+			p.Name = name
+			p.Answer, err = hex.DecodeString(answer)
+		}
 		if err != nil {
 			p.Stop()
 			return nil, fmt.Errorf("it did not get ready: %w", err)
 		}
-		if name, ok := strings.CutPrefix(line, "ready "); ok {
-			p.Name = name
-			return p, nil
-		}
 	}
+	return p, nil
 }
 
 func (p *Process) line() (string, error) {
@@ -82,14 +86,26 @@ func (p *Process) Ask(n int) ([]float64, error) {
 	return numbers, nil
 }
 
+// Times are the microseconds of n calls, of a process that answers with the nanoseconds of each.
+func (p *Process) Times(n int) ([]float64, error) {
+	took, err := p.Ask(n)
+	if err == nil && len(took) != n {
+		err = fmt.Errorf("%s: %d times of %d calls", p.Name, len(took), n)
+	}
+	for i := range took {
+		took[i] /= 1e3
+	}
+	return took, err
+}
+
 // Stop ends it: it ends at the end of its input.
 func (p *Process) Stop() {
 	p.in.Close()
 	_ = p.cmd.Wait() // it has said what it had to say
 }
 
-// Median is the middle of v, or between the two middle ones.
-func Median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+// Median is the middle of several ratios, or between the two middle ones. That of times is infer.Quantile's, one that was measured.
+func Median(ratios []float64) float64 {
+	r := slices.Sorted(slices.Values(ratios))
+	return (r[(len(r)-1)/2] + r[len(r)/2]) / 2
 }

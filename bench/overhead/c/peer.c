@@ -1,4 +1,4 @@
-// TensorFlow Lite with XNNPACK called from C: peer MODEL INPUT THREADS. See ../peer.go for what it says and is told.
+// TensorFlow Lite with XNNPACK called from C: peer MODEL INPUT THREADS. See bench/internal/turns for what it says and is told.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     if (TfLiteInterpreterInvoke(interpreter) != kTfLiteOk) return 1;
   }
   const TfLiteTensor* output = TfLiteInterpreterGetOutputTensor(interpreter, 0);
-  printf("ready C ");
+  printf("ready C: ");
   for (size_t i = 0; i < TfLiteTensorByteSize(output); i++) printf("%02x", ((unsigned char*)TfLiteTensorData(output))[i]);
   printf("\n");
   fflush(stdout);
