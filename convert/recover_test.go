@@ -8,8 +8,6 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -596,17 +594,5 @@ func TestRecoveryGolden(t *testing.T) {
 		}
 		b.WriteString(string(text) + "\n" + convertTo(t, checkpoint(nil), r).Graph.String())
 	}
-	path := filepath.Join("testdata", "recovery.golden")
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("%s: the graph differs; go test ./convert -update, and read the diff", path)
-	}
+	golden(t, "recovery", b.Bytes())
 }
