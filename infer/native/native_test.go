@@ -217,22 +217,29 @@ func TestMemoryOfManyNodes(t *testing.T) {
 
 // A session says how many threads it has: no more than there are processors, and one for what is not worth sharing.
 func TestThreadsUsed(t *testing.T) {
-	g := graph.New("small")
-	g.Level = graph.Quantized
-	g.Outputs = []*graph.Value{conv(g, g.Input("x", graphtest.Ints(graph.Int8, 1, 0, 1, 4, 4, 1)), 3, 1, 0)}
-	b, err := tflite.Encode(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range native.Families() {
-		s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{Threads: 64})
+	for _, alone := range []bool{false, true} {
+		g := graph.New("small")
+		g.Level = graph.Quantized
+		x := g.Input("x", graphtest.Ints(graph.Int8, 1, 0, 1, 4, 4, 1))
+		if alone {
+			g.Outputs = []*graph.Value{graphtest.As(g.Apply("y", graph.Reshape{Shape: []int{16}}, x), 1, 0)}
+		} else {
+			g.Outputs = []*graph.Value{conv(g, x, 3, 1, 0)}
+		}
+		b, err := tflite.Encode(g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := s.(infer.Threaded).Threads(); n < 1 || n > runtime.GOMAXPROCS(0) || f == native.Portable && n != 1 {
-			t.Errorf("%s: %d threads", f, n)
+		for _, f := range native.Families() {
+			s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{Threads: 64})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := s.(infer.Threaded).Threads(); n < 1 || n > runtime.GOMAXPROCS(0) || n != 1 && (alone || f == native.Portable) {
+				t.Errorf("%s, nothing to share %v: %d threads", f, alone, n)
+			}
+			s.Close()
 		}
-		s.Close()
 	}
 }
 
