@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/interp"
 	"mnet-edge/quant"
 )
@@ -16,11 +17,7 @@ func movedNet() *graph.Graph {
 	g := graph.New("moved")
 	g.Level = graph.Folded
 	constant := func(name string, shape ...int) *graph.Value {
-		v := graph.Const(name, float32Type(shape...), make([]float32, graph.Type{Shape: shape}.Elements()))
-		for i := range floats(v) {
-			floats(v)[i] = float32(i%5-2) / 4
-		}
-		return v
+		return graphtest.Const(name, func(i int) float32 { return float32(i%5-2) / 4 }, shape...)
 	}
 	x := g.Input("x", float32Type(1, 4, 4, 4))
 	x = g.Apply("deep", graph.SpaceToDepth{Block: 2}, x)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/lint"
 )
@@ -29,11 +30,7 @@ func tiny(f func(g *graph.Graph, x *graph.Value) *graph.Value) (*graph.Graph, []
 
 // steps is a constant of a shape with elements 0, 1, 2, ... times a step.
 func steps(name string, step float32, shape ...int) *graph.Value {
-	data := make([]float32, float32Type(shape...).Elements())
-	for i := range data {
-		data[i] = float32(i) * step
-	}
-	return graph.Const(name, float32Type(shape...), data)
+	return graphtest.Const(name, func(i int) float32 { return float32(i) * step }, shape...)
 }
 
 // What depends on constants alone is computed before anything else, so that no pass meets it: the networks convert, with every step of

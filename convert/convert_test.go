@@ -30,6 +30,24 @@ func init() { flag.Set("rapid.seed", "1") }
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
+// golden compares the text of graphs with a file of testdata.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: the graph differs; go test ./convert -update, and read the diff", path)
+	}
+}
+
 // checkpoint is a network with random weights and plausible BN statistics: small, but with every layer of the real one.
 func checkpoint(change func(*model.Spec)) *model.Checkpoint {
 	spec := model.DefaultSpec(model.NetD)
@@ -176,19 +194,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", name+".golden")
-		if *update {
-			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(b.Bytes(), want) {
-			t.Errorf("%s: the graph differs; go test ./convert -update, and read the diff", path)
-		}
+		golden(t, name, b.Bytes())
 	}
 }
 

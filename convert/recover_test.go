@@ -8,8 +8,6 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
 )
@@ -112,16 +111,13 @@ func TestProducts(t *testing.T) {
 
 // What is a stream, and what it allows.
 func TestStreams(t *testing.T) {
-	weight := func(name string, shape ...int) *graph.Value {
-		typ := float32Type(shape...)
-		return graph.Const(name, typ, make([]float32, typ.Elements()))
-	}
 	type net struct {
 		*graph.Graph
 		x *graph.Value
 	}
 	conv := func(g net, name string, x *graph.Value, kernel int, act graph.Activation) *graph.Value {
-		return g.Apply(name, graph.Conv2D{Window: graph.Dense(1, graph.Same), Act: act}, x, weight(name+".w", 2, kernel, kernel, 2), weight(name+".b", 2))
+		return g.Apply(name, graph.Conv2D{Window: graph.Dense(1, graph.Same), Act: act}, x,
+			graphtest.Const(name+".w", nil, 2, kernel, kernel, 2), graphtest.Const(name+".b", nil, 2))
 	}
 	for _, c := range []struct {
 		name  string
@@ -598,17 +594,5 @@ func TestRecoveryGolden(t *testing.T) {
 		}
 		b.WriteString(string(text) + "\n" + convertTo(t, checkpoint(nil), r).Graph.String())
 	}
-	path := filepath.Join("testdata", "recovery.golden")
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("%s: the graph differs; go test ./convert -update, and read the diff", path)
-	}
+	golden(t, "recovery", b.Bytes())
 }

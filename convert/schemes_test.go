@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
 	"mnet-edge/quant"
@@ -174,11 +175,7 @@ func islandNet() *graph.Graph {
 	g := graph.New("islands")
 	g.Level = graph.Folded
 	weight := func(name string, x float32, shape ...int) *graph.Value {
-		v := graph.Const(name, float32Type(shape...), make([]float32, graph.Type{Shape: shape}.Elements()))
-		for i := range floats(v) {
-			floats(v)[i] = x * float32(i%7-3)
-		}
-		return v
+		return graphtest.Const(name, func(i int) float32 { return x * float32(i%7-3) }, shape...)
 	}
 	window := graph.Dense(1, graph.Same)
 	x := g.Input("x", float32Type(1, 4, 4, 3))
@@ -188,10 +185,8 @@ func islandNet() *graph.Graph {
 	d := g.Apply("second", graph.Conv2D{Window: window}, c, weight("w2", 0.1, 6, 1, 1, 6), weight("b2", 0.1, 6))
 	e := g.Apply("sum", graph.Arithmetic{}, c, d)
 	f := g.Apply("pool", graph.Mean{Axes: []int{1, 2}}, e)
-	g.Outputs = []*graph.Value{g.Apply("share", graph.Arithmetic{Fn: graph.Div}, f, weight("two", 0.5, 6))}
-	for i := range floats(g.Nodes[6].In[1]) {
-		floats(g.Nodes[6].In[1])[i] = 2
-	}
+	two := graphtest.Const("two", func(int) float32 { return 2 }, 6)
+	g.Outputs = []*graph.Value{g.Apply("share", graph.Arithmetic{Fn: graph.Div}, f, two)}
 	return g
 }
 

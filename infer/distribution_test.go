@@ -2,6 +2,7 @@ package infer_test
 
 import (
 	"context"
+	"math"
 	"slices"
 	"testing"
 
@@ -31,6 +32,8 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
+func reciprocal(a, b float64) bool { return math.Abs(a*b-1) < 1e-12 }
+
 // Sessions of the same model take as long as each other: the interval of their ratio is around it, and inverse for the
 // inverse. Latencies that were not measured together have none.
 func TestRatioOfLatencies(t *testing.T) {
@@ -51,6 +54,9 @@ func TestRatioOfLatencies(t *testing.T) {
 	r := ls[1].Ratio(ls[0])
 	if r.P50 != ls[0].P50/ls[1].P50 || !(r.CI[0] <= r.P50 && r.P50 <= r.CI[1]) {
 		t.Errorf("%+v of medians %v and %v", r, ls[0].P50, ls[1].P50)
+	}
+	if inverse := ls[0].Ratio(ls[1]); !reciprocal(inverse.P50, r.P50) || !reciprocal(inverse.CI[0], r.CI[1]) || !reciprocal(inverse.CI[1], r.CI[0]) {
+		t.Errorf("%+v, and the other way round %+v", r, inverse)
 	}
 	alone, err := infer.Measure(context.Background(), sessions[0], in, infer.MeasureOptions{NumRuns: 5})
 	if err != nil {

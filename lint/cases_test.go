@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/lint"
-	"mnet-edge/quant"
 )
 
 // single is a model of one operator and what Vela 5.2.0 said of it. What XNNPACK says is asked, where there is TFLite.
@@ -22,17 +22,7 @@ type single struct {
 	vela bool // taken by the NPU
 }
 
-func integers(dtype graph.DType, scale float32, zero int32, shape ...int) graph.Type {
-	return graph.Type{DType: dtype, Shape: shape, Quant: quant.PerTensor(scale, zero)}
-}
-
-func floats(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
-
-// as gives a value a quantization.
-func as(v *graph.Value, scale float32, zero int32) *graph.Value {
-	v.Type.Quant = quant.PerTensor(scale, zero)
-	return v
-}
+var floats, integers, as = graphtest.Floats, graphtest.Ints, graphtest.As
 
 // unary applies an operator whose result has its input's quantization.
 func unary(op graph.Op) func(*graph.Graph, *graph.Value) *graph.Value {
@@ -50,20 +40,13 @@ func unary(op graph.Op) func(*graph.Graph, *graph.Value) *graph.Value {
 }
 
 // layer applies an operator with weights of a shape, of the input's type.
-func layer(op graph.Op, axis int, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
+func layer(op graph.Op, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
 	return func(g *graph.Graph, x *graph.Value) *graph.Value {
-		channels := shape[axis]
+		l := graphtest.Layer{Op: op, Shape: shape, Scale: []float32{0.01}, Weight: func(i int) int8 { return int8(i%250 - 125) }}
 		if x.Type.DType == graph.Float32 {
-			w := graph.Const("w", floats(shape...), make([]float32, floats(shape...).Elements()))
-			return g.Apply("y", op, x, w, graph.Const("b", floats(channels), make([]float32, channels)))
+			return g.Apply("y", op, x, graphtest.Const("w", nil, shape...), graphtest.Const("b", nil, l.Channels()))
 		}
-		wt := integers(graph.Int8, 0.01, 0, shape...)
-		q := make([]int8, wt.Elements())
-		for i := range q {
-			q[i] = int8(i%250 - 125)
-		}
-		bt := integers(graph.Int32, graph.BiasScale(x.Type.Quant, wt.Quant, 0), 0, channels)
-		return as(g.Apply("y", op, x, graph.Const("w", wt, q), graph.Const("b", bt, make([]int32, channels))), 0.1, 0)
+		return as(l.Apply(g, "y", x), 0.1, 0)
 	}
 }
 
@@ -118,36 +101,34 @@ func singles() []single {
 	// with applies an operator to the input and a constant of a shape.
 	with := func(op graph.Op, shape ...int) func(*graph.Graph, *graph.Value) *graph.Value {
 		return func(g *graph.Graph, x *graph.Value) *graph.Value {
-			return g.Apply("y", op, x, graph.Const("c", floats(shape...), make([]float32, floats(shape...).Elements())))
+			return g.Apply("y", op, x, graphtest.Const("c", nil, shape...))
 		}
 	}
 	// fully4 is a fully connected layer of int4 weights with so many scales.
 	fully4 := func(scales int) func(*graph.Graph, *graph.Value) *graph.Value {
 		return func(g *graph.Graph, x *graph.Value) *graph.Value {
-			depth := x.Type.Shape[1]
-			w := graph.Type{DType: graph.Int4, Shape: []int{4, depth}, Quant: quant.PerChannel(slices.Repeat([]float32{0.1}, scales), 0)}
-			b := graph.Type{DType: graph.Int32, Shape: []int{4}, Quant: quant.PerChannel(slices.Repeat([]float32{graph.BiasScale(x.Type.Quant, w.Quant, 0)}, scales), 0)}
-			return as(g.Apply("y", graph.FullyConnected{}, x, graph.Const("w", w, make([]int8, 4*depth)), graph.Const("b", b, make([]int32, 4))), 0.1, 0)
+			l := graphtest.Layer{Op: graph.FullyConnected{}, Shape: []int{4, x.Type.Shape[1]}, Type: graph.Int4, Scale: slices.Repeat([]float32{0.1}, scales)}
+			return as(l.Apply(g, "y", x), 0.1, 0)
 		}
 	}
 	mirror := graph.MirrorPad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}
 	return []single{
-		{"conv", image, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
-		{"conv-float", floatImage, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), false},
-		{"conv-stride-4-same", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Same)}, 0, 16, 5, 5, 8), false},
-		{"conv-stride-4-valid", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Valid)}, 0, 16, 4, 4, 8), true},
-		{"conv-dilated", image, layer(graph.Conv2D{Window: dilated}, 0, 16, 3, 3, 8), true},
+		{"conv", image, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8), true},
+		{"conv-float", floatImage, layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8), false},
+		{"conv-stride-4-same", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Same)}, 16, 5, 5, 8), false},
+		{"conv-stride-4-valid", image, layer(graph.Conv2D{Window: graph.Dense(4, graph.Valid)}, 16, 4, 4, 8), true},
+		{"conv-dilated", image, layer(graph.Conv2D{Window: dilated}, 16, 3, 3, 8), true},
 		{"conv-fine", image, func(g *graph.Graph, x *graph.Value) *graph.Value { // its result has steps a 500th of the sums'
-			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8)(g, x), 1e-6, 0)
+			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8)(g, x), 1e-6, 0)
 		}, true},
 		{"conv-fine-behind", image, func(g *graph.Graph, x *graph.Value) *graph.Value { // which keeps XNNPACK from the one before, too
 			x = unary(pool(graph.Max, 3, 2, graph.Same))(g, x)
-			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8)(g, x), 1e-6, 0)
+			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8)(g, x), 1e-6, 0)
 		}, true},
-		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 0, 16, 3, 3, 8), true},
-		{"depthwise", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, 3, 1, 3, 3, 8), true},
-		{"depthwise-stride-4", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(4, graph.Same)}, 3, 1, 5, 5, 8), false},
-		{"dense", row, layer(graph.FullyConnected{}, 0, 10, 32), true},
+		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8), true},
+		{"depthwise", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, 1, 3, 3, 8), true},
+		{"depthwise-stride-4", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(4, graph.Same)}, 1, 5, 5, 8), false},
+		{"dense", row, layer(graph.FullyConnected{}, 10, 32), true},
 		{"average-pool", image, unary(pool(graph.Average, 2, 2, graph.Valid)), true},
 		{"average-pool-float", floatImage, unary(pool(graph.Average, 2, 2, graph.Valid)), false},
 		{"average-pool-9-same", image, unary(pool(graph.Average, 9, 1, graph.Same)), false},
@@ -252,10 +233,10 @@ func singles() []single {
 		{"matmul-float-computed", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value {
 			return g.Apply("y", graph.BatchMatMul{AdjY: true}, x, x)
 		}, false},
-		{"transpose-conv-stride-same", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Same), Size: [2]int{48, 48}}, 0, 6, 2, 2, 8), false},
-		{"transpose-conv-stride-valid", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Valid), Size: [2]int{48, 48}}, 0, 6, 2, 2, 8), false},
-		{"transpose-conv-small", floats(1, 1, 9, 3), layer(graph.TransposeConv2D{Window: graph.Window{Stride: [2]int{3, 1}, Dilation: [2]int{1, 1}, Padding: graph.Same}, Size: [2]int{1, 9}}, 0, 2, 4, 2, 3), false},
-		{"transpose-conv-float", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{32, 32}}, 0, 6, 3, 3, 8), false},
+		{"transpose-conv-stride-same", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Same), Size: [2]int{48, 48}}, 6, 2, 2, 8), false},
+		{"transpose-conv-stride-valid", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(3, graph.Valid), Size: [2]int{48, 48}}, 6, 2, 2, 8), false},
+		{"transpose-conv-small", floats(1, 1, 9, 3), layer(graph.TransposeConv2D{Window: graph.Window{Stride: [2]int{3, 1}, Dilation: [2]int{1, 1}, Padding: graph.Same}, Size: [2]int{1, 9}}, 2, 4, 2, 3), false},
+		{"transpose-conv-float", floatImage, layer(graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{32, 32}}, 6, 3, 3, 8), false},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -34,6 +33,9 @@ func tiny(step int64) *Checkpoint {
 }
 
 func equal(a, b *Checkpoint) bool { return reflect.DeepEqual(a, b) }
+
+// For tests outside the package, as those with modeltest's file system must be.
+var Tiny, LoadFolder = tiny, loadFolder
 
 func TestSaveLoad(t *testing.T) {
 	dir := t.TempDir()
@@ -151,129 +153,6 @@ func TestLoadRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want ErrCheckpoint with %q", c.name, err, c.message)
 		}
 		os.RemoveAll(at + ".old")
-	}
-}
-
-// limited fails every change of the file system from the n-th on, as a full disk does, or, with dead, as a process does
-// that was killed within the n-th: that one is half done, and nothing comes after it.
-type limited struct {
-	n    int
-	dead bool
-}
-
-var errLimit = errors.New("no space left")
-
-func (l *limited) spent() bool { l.n--; return l.n < 0 }
-
-func (l *limited) do(whole, half func() error) error {
-	if !l.spent() {
-		return whole()
-	}
-	if l.dead && l.n == -1 && half != nil {
-		half()
-	}
-	return errLimit
-}
-
-func (l *limited) MkdirAll(d string) error {
-	return l.do(func() error { return os.MkdirAll(d, 0o755) }, nil)
-}
-
-func (l *limited) Rename(a, b string) error {
-	return l.do(func() error { return os.Rename(a, b) }, nil)
-}
-
-func (l *limited) SyncDir(d string) error {
-	return l.do(func() error { return OSFiles{}.SyncDir(d) }, nil)
-}
-
-func (l *limited) RemoveAll(d string) error {
-	if !l.dead { // a full disk still lets go of files
-		return os.RemoveAll(d)
-	}
-	return l.do(func() error { return os.RemoveAll(d) }, func() error { return os.Remove(filepath.Join(d, weightsFile)) })
-}
-
-func (l *limited) Create(path string) (f File, err error) {
-	err = l.do(func() error { f, err = OSFiles{}.Create(path); return err }, nil)
-	return limitedFile{l, f}, err
-}
-
-func (l *limited) Append(path string) (f File, err error) {
-	err = l.do(func() error { f, err = OSFiles{}.Append(path); return err }, nil)
-	return limitedFile{l, f}, err
-}
-
-type limitedFile struct {
-	l *limited
-	File
-}
-
-func (f limitedFile) Write(b []byte) (n int, err error) {
-	err = f.l.do(func() error { n, err = f.File.Write(b); return err }, func() error { n, _ = f.File.Write(b[:len(b)/2]); return nil })
-	return n, err
-}
-
-func (f limitedFile) Sync() error { return f.l.do(f.File.Sync, nil) }
-
-// Whatever operation of a Save is the last, Load finds the checkpoint saved or the one before, whole, and the next Save
-// goes through and loses nothing meanwhile.
-func TestSaveStoppedAnywhere(t *testing.T) {
-	for _, dead := range []bool{true, false} {
-		stops := 0
-		for n := 0; ; n++ {
-			dir := t.TempDir()
-			for step := range int64(2) {
-				if err := Save(dir, "last", tiny(step)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			newest := int64(1)
-			check := func(when string, saved int64) {
-				t.Helper()
-				got, note, err := Load(filepath.Join(dir, "last"))
-				switch {
-				case err != nil:
-					t.Fatalf("dead %v, stop %d, %s: %v", dead, n, when, err)
-				case got.Step < newest || got.Step > saved:
-					t.Fatalf("dead %v, stop %d, %s: step %d, want %d to %d (%s)", dead, n, when, got.Step, newest, saved, note)
-				case !equal(got, tiny(got.Step)):
-					t.Fatalf("dead %v, stop %d, %s: step %d is not as saved", dead, n, when, got.Step)
-				}
-				newest = got.Step
-			}
-			err := SaveOn(&limited{n: n, dead: dead}, dir, "last", tiny(2))
-			check("after the stop", 2)
-			if err == nil {
-				break
-			}
-			stops++
-			if !errors.Is(err, errLimit) {
-				t.Fatalf("dead %v, stop %d: error %v hides its cause", dead, n, err)
-			}
-			if _, err := os.Stat(filepath.Join(dir, "last.new")); !dead && newest == 1 && err == nil {
-				if _, err := loadFolder(filepath.Join(dir, "last.new")); err != nil {
-					t.Errorf("stop %d leaves a broken last.new on a full disk", n)
-				}
-			}
-			// A second stop, at any place of the Save that clears up after the first.
-			for m := range n + 4 {
-				if SaveOn(&limited{n: m, dead: dead}, dir, "last", tiny(3)) == nil {
-					break
-				}
-				check(fmt.Sprintf("after a second stop at %d", m), 3)
-			}
-			if err := Save(dir, "last", tiny(4)); err != nil {
-				t.Fatalf("dead %v, stop %d: next Save: %v", dead, n, err)
-			}
-			check("after the next Save", 4)
-			if newest != 4 {
-				t.Errorf("dead %v, stop %d: next Save stored step %d", dead, n, newest)
-			}
-		}
-		if stops < 15 {
-			t.Errorf("dead %v: only %d places to stop at", dead, stops)
-		}
 	}
 }
 

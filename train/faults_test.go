@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"mnet-edge/model"
+	"mnet-edge/model/modeltest"
 )
 
 // stopAfter is a context that is found cancelled when it has been asked n times; a run asks before each batch.
@@ -126,70 +126,6 @@ func TestBestDamaged(t *testing.T) {
 	}
 }
 
-// faulty fails the nth change of the file system with err, and with all set every later one too.
-type faulty struct {
-	n      int
-	all    bool
-	err    error
-	failed string // the file or folder that the first failure was about
-}
-
-func (f *faulty) do(op, path string, change func() error) error {
-	f.n--
-	if f.n > 0 || f.n < 0 && !f.all {
-		return change()
-	}
-	if f.failed == "" {
-		f.failed = path
-	}
-	return &fs.PathError{Op: op, Path: path, Err: f.err}
-}
-
-func (f *faulty) MkdirAll(d string) error {
-	return f.do("mkdir", d, func() error { return model.OSFiles{}.MkdirAll(d) })
-}
-
-func (f *faulty) RemoveAll(p string) error {
-	if f.all { // a full disk still lets go of files
-		return model.OSFiles{}.RemoveAll(p)
-	}
-	return f.do("remove", p, func() error { return model.OSFiles{}.RemoveAll(p) })
-}
-
-func (f *faulty) Rename(a, b string) error {
-	return f.do("rename", b, func() error { return model.OSFiles{}.Rename(a, b) })
-}
-
-func (f *faulty) SyncDir(d string) error {
-	return f.do("sync", d, func() error { return model.OSFiles{}.SyncDir(d) })
-}
-
-func (f *faulty) Create(p string) (file model.File, err error) {
-	err = f.do("create", p, func() error { file, err = model.OSFiles{}.Create(p); return err })
-	return &faultyFile{f, p, file}, err
-}
-
-func (f *faulty) Append(p string) (file model.File, err error) {
-	err = f.do("open", p, func() error { file, err = model.OSFiles{}.Append(p); return err })
-	return &faultyFile{f, p, file}, err
-}
-
-type faultyFile struct {
-	f    *faulty
-	path string
-	model.File
-}
-
-func (w *faultyFile) Write(b []byte) (n int, err error) {
-	err = w.f.do("write", w.path, func() error { n, err = w.File.Write(b); return err })
-	if n == 0 {
-		n, _ = w.File.Write(b[:len(b)/2])
-	}
-	return n, err
-}
-
-func (w *faultyFile) Sync() error { return w.f.do("sync", w.path, w.File.Sync) }
-
 // Whichever write of a run fails, as on a full disk or on one that breaks, the error is of that kind and names the file, what
 // was in the folder is there, old or new but whole, and the run can be gone on with.
 func TestFailingWrites(t *testing.T) {
@@ -206,9 +142,9 @@ func TestFailingWrites(t *testing.T) {
 
 	failures := 0
 	for n := 1; ; n++ {
-		fault := &faulty{n: n, err: syscall.EIO}
+		fault := &modeltest.Files{N: n, Err: syscall.EIO}
 		if n%2 == 0 {
-			fault.all, fault.err = true, syscall.ENOSPC
+			fault.Then, fault.Err = modeltest.Full, syscall.ENOSPC
 		}
 		c := begun
 		c.Out, c.Resume, c.files = filepath.Join(t.TempDir(), "run"), true, fault
@@ -216,20 +152,20 @@ func TestFailingWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Run(context.Background(), c, set)
-		if fault.failed == "" {
+		if fault.Failed == "" {
 			if err != nil {
 				t.Fatal(err)
 			}
 			break
 		}
 		failures++
-		if !errors.Is(err, fault.err) || !strings.Contains(err.Error(), fault.failed) {
-			t.Errorf("write %d: error %v, want %v about %s", n, err, fault.err, fault.failed)
+		if !errors.Is(err, fault.Err) || !strings.Contains(err.Error(), fault.Failed) {
+			t.Errorf("write %d: error %v, want %v about %s", n, err, fault.Err, fault.Failed)
 		}
 		if !bytes.Equal(config, mustRead(t, c.Out, configFile)) {
 			t.Errorf("write %d: config.json has changed", n)
 		}
-		checkFolder(t, fmt.Sprintf("write %d failed at %s", n, fault.failed), c.Out)
+		checkFolder(t, fmt.Sprintf("write %d failed at %s", n, fault.Failed), c.Out)
 		if n%7 != 0 { // of either kind of fault some
 			continue
 		}
@@ -237,7 +173,7 @@ func TestFailingWrites(t *testing.T) {
 		if _, err := Run(context.Background(), c, set); err != nil {
 			t.Errorf("resumed after write %d failed: %v", n, err)
 		}
-		sameWeights(t, fmt.Sprintf("resumed after write %d failed", n), c.Out, whole.Out)
+		modeltest.SameWeights(t, fmt.Sprintf("resumed after write %d failed", n), c.Out, whole.Out)
 	}
 	if failures < 50 {
 		t.Errorf("only %d writes to fail", failures)
@@ -247,9 +183,9 @@ func TestFailingWrites(t *testing.T) {
 	// A fresh run, of which nothing is there to keep: the first writes, up to config.json's last.
 	for n := 1; n <= 7; n++ {
 		c := begun
-		fault := &faulty{n: n, err: syscall.ENOSPC, all: true}
+		fault := &modeltest.Files{N: n, Err: syscall.ENOSPC, Then: modeltest.Full}
 		c.Out, c.files = filepath.Join(t.TempDir(), "run"), fault
-		if _, err := Run(context.Background(), c, set); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), fault.failed) {
+		if _, err := Run(context.Background(), c, set); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), fault.Failed) {
 			t.Errorf("fresh run, write %d: error %v", n, err)
 		}
 		if _, err := LoadConfig(c.Out); err != nil && !errors.Is(err, ErrNoRun) {
@@ -302,20 +238,6 @@ func checkFolder(t *testing.T, when, dir string) {
 	}
 }
 
-// sameWeights sees that two runs ended with the same weights and optimizer state, bit for bit.
-func sameWeights(t *testing.T, when, got, want string) {
-	t.Helper()
-	for _, name := range []string{"best", "last"} {
-		a, _, errA := model.Load(filepath.Join(got, "checkpoint", name))
-		b, _, errB := model.Load(filepath.Join(want, "checkpoint", name))
-		if err := errors.Join(errA, errB); err != nil {
-			t.Errorf("%s: %v", when, err)
-		} else if a.Step != b.Step || !reflect.DeepEqual(a.Weights, b.Weights) || !reflect.DeepEqual(a.Optimizer, b.Optimizer) {
-			t.Errorf("%s: %s of step %d differs from the unbroken run's of step %d", when, name, a.Step, b.Step)
-		}
-	}
-}
-
 // A file that a kill left half-written under its temporary name is cleared away by the next writer.
 func TestLeftovers(t *testing.T) {
 	c := Config{Out: t.TempDir(), files: model.OSFiles{}}
@@ -360,7 +282,7 @@ func TestInterruptedWhileCompiling(t *testing.T) {
 	if _, err := Run(context.Background(), c, set); err != nil {
 		t.Fatal(err)
 	}
-	sameWeights(t, "interrupted while compiling", c.Out, whole.Out)
+	modeltest.SameWeights(t, "interrupted while compiling", c.Out, whole.Out)
 }
 
 // A run killed while it stored its first checkpoint has the beginnings of one, and begins anew.

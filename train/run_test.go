@@ -18,6 +18,7 @@ import (
 
 	"mnet-edge/dataset"
 	"mnet-edge/model"
+	"mnet-edge/model/modeltest"
 )
 
 // patterns is a set that a net can learn in a moment: four classes of 16x16 images, told apart by where they are bright.
@@ -307,11 +308,7 @@ func refused(t *testing.T, name string, c Config, set *dataset.Set, want error) 
 // loadLast is the checkpoint "last" of c's run.
 func loadLast(t *testing.T, c Config) *model.Checkpoint {
 	t.Helper()
-	last, _, err := model.Load(filepath.Join(c.Out, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return last
+	return modeltest.LoadLast(t, c.Out)
 }
 
 // reload changes a run's checkpoint "last" as change says.

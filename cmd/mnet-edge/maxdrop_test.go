@@ -9,26 +9,24 @@ import (
 
 	"mnet-edge/convert"
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 )
 
 // smallNet is a float network of 8x8 images to 4 scores, each operator with rounding of its own.
 func smallNet() *graph.Graph {
-	floats := func(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
 	g := graph.New("small")
 	g.Level = graph.Folded
 	n := 0
 	weight := func(name string, shape ...int) *graph.Value {
-		data := make([]float32, floats(shape...).Elements())
-		for i := range data {
+		return graphtest.Const(name, func(int) float32 {
 			n++
-			data[i] = float32(math.Sin(float64(n)*1.7)) / 3
-		}
-		return graph.Const(name, floats(shape...), data)
+			return float32(math.Sin(float64(n)*1.7)) / 3
+		}, shape...)
 	}
 	same := graph.Dense(1, graph.Same)
-	x := g.Input("image", floats(1, 8, 8, 3))
+	x := g.Input("image", graphtest.Floats(1, 8, 8, 3))
 	a := g.Apply("conv1", graph.Conv2D{Window: same, Act: graph.ReLU}, x, weight("w1", 8, 3, 3, 3), weight("b1", 8))
 	b := g.Apply("depth", graph.DepthwiseConv2D{Window: same, Act: graph.ReLU}, a, weight("w2", 1, 3, 3, 8), weight("b2", 8))
 	c := g.Apply("point", graph.Conv2D{Window: same}, b, weight("w3", 8, 1, 1, 8), weight("b3", 8))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mnet-edge/model"
+	"mnet-edge/model/modeltest"
 	"mnet-edge/train"
 )
 
@@ -44,7 +45,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("disk of %d KiB: exit %d\n%s", size, code, stderr)
 		}
 		if strings.Contains(stderr, "epoch 1/") {
-			loadLast(t, run)
+			modeltest.LoadLast(t, run)
 		}
 		remount(t, dir, 1<<20, 0)
 		again := short(run, 2)
@@ -52,7 +53,7 @@ func TestFullDisk(t *testing.T) {
 			again = resume(run)
 		}
 		mustRun(t, again...)
-		sameEnd(t, run, whole)
+		modeltest.SameWeights(t, fmt.Sprintf("disk of %d KiB", size), run, whole)
 		t.Logf("disk of %d KiB: exit %d", size, code)
 	}
 }

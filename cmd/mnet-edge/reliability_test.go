@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"mnet-edge/model"
+	"mnet-edge/model/modeltest"
 	"mnet-edge/train"
 )
 
@@ -111,30 +111,6 @@ func mustRun(t *testing.T, args ...string) {
 	}
 }
 
-func loadLast(t *testing.T, run string) *model.Checkpoint {
-	t.Helper()
-	c, _, err := model.Load(filepath.Join(run, "checkpoint", "last"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// sameEnd sees that two runs ended with the same weights and optimizer state, bit for bit.
-func sameEnd(t *testing.T, got, want string) {
-	t.Helper()
-	for _, name := range []string{"best", "last"} {
-		a, _, errA := model.Load(filepath.Join(got, "checkpoint", name))
-		b, _, errB := model.Load(filepath.Join(want, "checkpoint", name))
-		switch {
-		case errA != nil || errB != nil:
-			t.Fatalf("%s: errors %v, %v", name, errA, errB)
-		case a.Step != b.Step || !reflect.DeepEqual(a.Weights, b.Weights) || !reflect.DeepEqual(a.Optimizer, b.Optimizer):
-			t.Errorf("%s, step %d, differs from the unbroken run's, step %d", name, a.Step, b.Step)
-		}
-	}
-}
-
 // Training runs are killed at random moments and resumed until they end, with the weights of one that was left alone. No
 // epoch that was announced as done is ever lost.
 func TestKilledTraining(t *testing.T) {
@@ -169,13 +145,13 @@ func TestKilledTraining(t *testing.T) {
 			}
 			killed++
 			if announced > 0 {
-				if c := loadLast(t, run); c.Epoch < announced {
+				if c := modeltest.LoadLast(t, run); c.Epoch < announced {
 					t.Fatalf("epoch %d was done; the checkpoint is of epoch %d, step %d", announced, c.Epoch, c.Step)
 				}
 			}
 		}
 		finished++
-		sameEnd(t, run, whole)
+		modeltest.SameWeights(t, fmt.Sprintf("after %d kills", killed), run, whole)
 	}
 	t.Logf("%d kills in %d runs, each of which ended with the unbroken run's weights", killed, finished)
 }
@@ -294,7 +270,7 @@ func TestTwoRunsInOneFolder(t *testing.T) {
 	if code, stderr := winner.end(); code != exitInterrupted {
 		t.Errorf("the winner's exit %d\n%s", code, stderr)
 	}
-	loadLast(t, run)
+	modeltest.LoadLast(t, run)
 	// With the winner gone the folder is free again.
 	p := start(t, resume(run)...)
 	if !p.waitFor("epoch ") {
@@ -326,11 +302,11 @@ func TestInterrupted(t *testing.T) {
 	if !strings.Contains(stderr, "checkpoint stored") || !strings.Contains(stderr, "hint: mnet-edge train --resume --out "+once) {
 		t.Errorf("interrupted once, it says\n%s", stderr)
 	}
-	if c := loadLast(t, once); !strings.Contains(stderr, fmt.Sprintf("step %d,", c.Step)) {
+	if c := modeltest.LoadLast(t, once); !strings.Contains(stderr, fmt.Sprintf("step %d,", c.Step)) {
 		t.Errorf("checkpoint of step %d, but\n%s", c.Step, stderr)
 	}
 	mustRun(t, resume(once)...)
-	sameEnd(t, once, whole)
+	modeltest.SameWeights(t, "interrupted once", once, whole)
 
 	twice := filepath.Join(dir, "twice")
 	atOnce := 0
@@ -357,7 +333,7 @@ func TestInterrupted(t *testing.T) {
 		}
 	}
 	mustRun(t, resume(twice)...)
-	sameEnd(t, twice, whole)
+	modeltest.SameWeights(t, "interrupted twice", twice, whole)
 	if atOnce == 0 {
 		t.Error("none of 8 ended by the second interrupt")
 	}

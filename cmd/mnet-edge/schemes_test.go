@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 )
 
@@ -62,7 +63,6 @@ func TestConvertRefuses(t *testing.T) {
 // classifier is a float model of images 8x8 to 4 classes.
 func classifier(t *testing.T, spoil func(w []float32)) []byte {
 	t.Helper()
-	floats := func(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
 	weights := make([]float32, 4*3*3*3)
 	for i := range weights {
 		weights[i] = float32(i%11-5) / 10
@@ -73,9 +73,9 @@ func classifier(t *testing.T, spoil func(w []float32)) []byte {
 	g := graph.New("classifier")
 	g.Level = graph.Folded
 	g.Meta.Mean, g.Meta.Std = []float32{0}, []float32{255}
-	x := g.Input("image", floats(1, 8, 8, 3))
+	x := g.Input("image", graphtest.Floats(1, 8, 8, 3))
 	x = g.Apply("conv", graph.Conv2D{Window: graph.Dense(2, graph.Same)}, x,
-		graph.Const("conv/w", floats(4, 3, 3, 3), weights), graph.Const("conv/b", floats(4), make([]float32, 4)))
+		graph.Const("conv/w", graphtest.Floats(4, 3, 3, 3), weights), graphtest.Const("conv/b", nil, 4))
 	g.Outputs = []*graph.Value{g.Apply("scores", graph.Mean{Axes: []int{1, 2}}, x)}
 	b, err := tflite.Encode(g)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/model"
 	"mnet-edge/quant"
 )
@@ -17,32 +18,27 @@ func init() { flag.Set("rapid.seed", "1") }
 
 // Shorthands for building graphs.
 
-func floatType(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
+var floatType = graphtest.Floats
 
 func int8Type(scale float32, zero int32, shape ...int) graph.Type {
-	return graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerTensor(scale, zero)}
+	return graphtest.Ints(graph.Int8, scale, zero, shape...)
 }
 
 // layer applies op to x in g: float32 weights (and no quantization) or int8 weights of the given scales and an int32
 // bias. out is the quantization of an int8 result.
 func layer(g *graph.Graph, name string, op graph.Op, x *graph.Value, shape []int, w, bias any, scale []float32, out *quant.Params) *graph.Value {
-	channels, axis := shape[0], 0
-	if _, ok := op.(graph.DepthwiseConv2D); ok {
-		channels, axis = shape[3], 3
-	}
-	wt, bt := floatType(shape...), floatType(channels)
 	if out != nil {
-		wt.DType, bt.DType = graph.Int8, graph.Int32
-		wt.Quant = quant.PerChannel(scale, axis)
-		bt.Quant = graph.BiasQuant(x.Type.Quant, wt.Quant)
+		l := graphtest.Layer{Op: op, Shape: shape, Scale: scale,
+			Weight: func(i int) int8 { return w.([]int8)[i] }, Bias: func(c int) int32 { return bias.([]int32)[c] }}
+		v := l.Apply(g, name, x)
+		v.Type.Quant = out
+		return v
 	}
-	in := []*graph.Value{x, graph.Const(name+".w", wt, w)}
-	if bias != nil {
-		in = append(in, graph.Const(name+".b", bt, bias))
+	in := []*graph.Value{x, graph.Const(name+".w", floatType(shape...), w)}
+	if b, ok := bias.([]float32); ok {
+		in = append(in, graph.Const(name+".b", floatType(len(b)), b))
 	}
-	v := g.Apply(name, op, in...)
-	v.Type.Quant = out
-	return v
+	return g.Apply(name, op, in...)
 }
 
 // machine is New with the error fatal.
@@ -104,13 +100,7 @@ func randomLike(r *rand.Rand, v *graph.Value) any {
 
 // randomLayer adds a layer with random weights; an int8 one scaled so that its results spread over the whole range.
 func randomLayer(r *rand.Rand, g *graph.Graph, name string, op graph.Op, x *graph.Value, shape []int, perChannel bool, zero int32) *graph.Value {
-	n, channels := 1, shape[0]
-	for _, d := range shape {
-		n *= d
-	}
-	if _, ok := op.(graph.DepthwiseConv2D); ok {
-		channels = shape[3]
-	}
+	n, channels := floatType(shape...).Elements(), graphtest.Layer{Op: op, Shape: shape}.Channels()
 	depth := float64(n / channels)
 	if x.Type.DType == graph.Float32 {
 		return layer(g, name, op, x, shape, randomFloats(r, n), randomFloats(r, channels), nil, nil)

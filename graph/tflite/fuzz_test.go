@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 )
 
 // Each target starts from whole models, which its function adds, and from the stored inputs in testdata/fuzz: known shapes of
@@ -58,10 +59,10 @@ func infoOf(g *graph.Graph) obj {
 func tinyNet() *graph.Graph {
 	g := graph.New("tiny")
 	g.Level = graph.Folded
-	x := g.Input("x", floats(1, 2, 2, 1))
-	w := graph.Const("w", floats(2, 1, 1, 1), []float32{1, 2})
-	b := graph.Const("b", floats(2), []float32{3, 4})
-	g.Outputs = []*graph.Value{g.Apply("y", graph.Conv2D{Window: window(1, graph.Same)}, x, w, b)}
+	x := g.Input("x", graphtest.Floats(1, 2, 2, 1))
+	w := graph.Const("w", graphtest.Floats(2, 1, 1, 1), []float32{1, 2})
+	b := graph.Const("b", graphtest.Floats(2), []float32{3, 4})
+	g.Outputs = []*graph.Value{g.Apply("y", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, x, w, b)}
 	g.Meta = graph.Meta{Labels: []string{"a", "b"}, Mean: []float32{128}, Std: []float32{64}}
 	return g
 }

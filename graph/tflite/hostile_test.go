@@ -15,6 +15,7 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 )
 
 // parts is a model before it is written, with its pieces at hand.
@@ -184,9 +185,9 @@ func TestDecodeRefusesInteger(t *testing.T) {
 			p.buffers[w[tensorBuffer].(uint32)][bufferData] = blob{1}
 			fc[operatorInputs] = fc[operatorInputs].([]int32)[:2]
 		}},
-		{"weights are not symmetric", []string{"a"}, func(p parts) { p.quant("pw/w")[quantZero].([]int64)[3] = 1 }},
-		{"scale NaN", []string{"a"}, func(p parts) { p.quant("pw/w")[quantScale].([]float32)[3] = float32(math.NaN()) }},
-		{"bias scale 1 of channel 0", []string{"a"}, func(p parts) { p.quant("pw/b")[quantScale].([]float32)[0] = 1 }},
+		{"weights are not symmetric", []string{"a"}, func(p parts) { p.quant("pw/weight")[quantZero].([]int64)[3] = 1 }},
+		{"scale NaN", []string{"a"}, func(p parts) { p.quant("pw/weight")[quantScale].([]float32)[3] = float32(math.NaN()) }},
+		{"bias scale 1 of channel 0", []string{"a"}, func(p parts) { p.quant("pw/bias")[quantScale].([]float32)[0] = 1 }},
 		{"one scale and zero point", []string{"a"}, func(p parts) { p.tensor("pw")[tensorQuantization] = nil }},
 		{"changes the quantization", []string{"a"}, func(p parts) { p.quant("pad")[quantZero] = []int64{5} }},
 		{"labels.txt: zip", nil, func(parts) {}}, // the metadata names it
@@ -310,7 +311,7 @@ func TestDecodeBounded(t *testing.T) {
 // A name is not multiplied by the steps that an operator is read as.
 func TestStepsBounded(t *testing.T) {
 	g := graph.New("pack")
-	x := g.Input("x", floats(1, 1))
+	x := g.Input("x", graphtest.Floats(1, 1))
 	g.Outputs = []*graph.Value{g.Apply(strings.Repeat("n", 1<<20), graph.Concat{}, slices.Repeat([]*graph.Value{x}, maxInputs)...)}
 	p := taken(t, g)
 	p.code(2)[codeDeprecated], p.code(2)[codeBuiltin] = int8(83), int32(83)

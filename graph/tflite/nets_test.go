@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
-	"mnet-edge/quant"
+	"mnet-edge/graph/graphtest"
 )
 
 // floatNet has every operator of a folded network: 8x8 RGB to 4 classes.
@@ -13,11 +13,11 @@ func floatNet() *graph.Graph {
 	r := rand.New(rand.NewPCG(1, 1))
 	g := graph.New("float net")
 	g.Level = graph.Folded
-	x := g.Input("image", floats(1, 8, 8, 3))
+	x := g.Input("image", graphtest.Floats(1, 8, 8, 3))
 	x = g.Apply("pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x)
-	x = g.Apply("stem", graph.Conv2D{Window: window(2, graph.Valid), Act: graph.ReLU6}, x, weights(r, "stem/w", 6, 3, 3, 3), weights(r, "stem/b", 6))
-	x = g.Apply("dw", graph.DepthwiseConv2D{Window: window(1, graph.Same), Act: graph.ReLU}, x, weights(r, "dw/w", 1, 3, 3, 12), weights(r, "dw/b", 12))
-	wide := window(1, graph.Same)
+	x = g.Apply("stem", graph.Conv2D{Window: graph.Dense(2, graph.Valid), Act: graph.ReLU6}, x, weights(r, "stem/w", 6, 3, 3, 3), weights(r, "stem/b", 6))
+	x = g.Apply("dw", graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same), Act: graph.ReLU}, x, weights(r, "dw/w", 1, 3, 3, 12), weights(r, "dw/b", 12))
+	wide := graph.Dense(1, graph.Same)
 	wide.Dilation = [2]int{2, 3}
 	x = g.Apply("dilated", graph.DepthwiseConv2D{Window: wide}, x, weights(r, "dilated/w", 1, 3, 3, 12), weights(r, "dilated/b", 12))
 	x = g.Apply("grouped", graph.Conv2D{Window: wide}, x, weights(r, "grouped/w", 8, 1, 1, 6), weights(r, "grouped/b", 8))
@@ -36,17 +36,17 @@ func int8Net() *graph.Graph {
 	r := rand.New(rand.NewPCG(2, 2))
 	g := graph.New("int8 net")
 	g.Level = graph.Quantized
-	in := g.Input("image", floats(1, 8, 8, 3))
-	x := quantized(g.Apply("image/q", graph.Quantize{To: graph.Int8}, in), 1/255.0, -128)
-	x = quantized(g.Apply("pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x), 1/255.0, -128)
-	x = quantized(integer(r, g, "stem", graph.Conv2D{Window: window(2, graph.Valid), Act: graph.ReLU6}, x, 0, 6, 3, 3, 3), 0.0235, -128)
-	x = quantized(integer(r, g, "dw", graph.DepthwiseConv2D{Window: window(1, graph.Same), Act: graph.ReLU}, x, 3, 1, 3, 3, 6), 0.05, -128)
-	x = quantized(integer(r, g, "pw", graph.Conv2D{Window: window(1, graph.Same)}, x, 0, 8, 1, 1, 6), 0.07, 3)
-	x = quantized(g.Apply("relu6", graph.Activate{Act: graph.ReLU6}, x), 0.0235, -128)
-	x = quantized(g.Apply("mean", graph.Mean{Axes: []int{1, 2}}, x), 0.02, -100)
-	x = quantized(integer(r, g, "fc", graph.FullyConnected{}, x, -1, 4, 8), 0.1, 7)
+	in := g.Input("image", graphtest.Floats(1, 8, 8, 3))
+	x := graphtest.As(g.Apply("image/q", graph.Quantize{To: graph.Int8}, in), 1/255.0, -128)
+	x = graphtest.As(g.Apply("pad", graph.Pad{Before: []int{0, 1, 1, 0}, After: []int{0, 1, 1, 0}}, x), 1/255.0, -128)
+	x = graphtest.As(integer(r, g, "stem", graph.Conv2D{Window: graph.Dense(2, graph.Valid), Act: graph.ReLU6}, x, 6, 3, 3, 3), 0.0235, -128)
+	x = graphtest.As(integer(r, g, "dw", graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same), Act: graph.ReLU}, x, 1, 3, 3, 6), 0.05, -128)
+	x = graphtest.As(integer(r, g, "pw", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, x, 8, 1, 1, 6), 0.07, 3)
+	x = graphtest.As(g.Apply("relu6", graph.Activate{Act: graph.ReLU6}, x), 0.0235, -128)
+	x = graphtest.As(g.Apply("mean", graph.Mean{Axes: []int{1, 2}}, x), 0.02, -100)
+	x = graphtest.As(integer(r, g, "fc", graph.FullyConnected{}, x, 4, 8), 0.1, 7)
 	y := g.Apply("logits", graph.Dequantize{}, x)
-	x = quantized(g.Apply("column", graph.Reshape{Shape: []int{4, 1}}, x), 0.1, 7)
+	x = graphtest.As(g.Apply("column", graph.Reshape{Shape: []int{4, 1}}, x), 0.1, 7)
 	g.Outputs = []*graph.Value{y, x}
 	g.Meta = graph.Meta{
 		Description: "a test", Version: "v1", Author: "someone", License: "MIT",
@@ -68,7 +68,7 @@ func branched(in graph.Type) *graph.Graph {
 	apply := func(name string, scale float32, zero int32, op graph.Op, in ...*graph.Value) *graph.Value {
 		v := g.Apply(name, op, in...)
 		if v.Type.DType == graph.Int8 {
-			quantized(v, scale, zero)
+			graphtest.As(v, scale, zero)
 		}
 		return v
 	}
@@ -76,7 +76,7 @@ func branched(in graph.Type) *graph.Graph {
 		if in.Quant == nil {
 			return weights(r, name, shape...)
 		}
-		t := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerTensor(0.3, -7)}
+		t := graphtest.Ints(graph.Int8, 0.3, -7, shape...)
 		data := make([]int8, t.Elements())
 		for i := range data {
 			data[i] = int8(r.IntN(256) - 128)
@@ -93,8 +93,8 @@ func branched(in graph.Type) *graph.Graph {
 	y = apply("sub", 0.02, 5, graph.Arithmetic{Fn: graph.Sub, Act: graph.ReLU}, operand("five", 5), y)
 	wide := apply("coarse mul", 0.001, 3, graph.Arithmetic{Fn: graph.Mul}, y, operand("scalar"))
 	y = same("add", graph.Arithmetic{Act: graph.ReLU6}, y, wide)
-	a := same("average", graph.Pool{Window: window(2, graph.Same), Size: [2]int{3, 2}, Act: graph.ReLU6}, y)
-	b := same("max", graph.Pool{Fn: graph.Max, Window: window(2, graph.Valid), Size: [2]int{2, 1}}, y)
+	a := same("average", graph.Pool{Window: graph.Dense(2, graph.Same), Size: [2]int{3, 2}, Act: graph.ReLU6}, y)
+	b := same("max", graph.Pool{Fn: graph.Max, Window: graph.Dense(2, graph.Valid), Size: [2]int{2, 1}}, y)
 	c := same("bilinear", graph.Resize{Size: [2]int{3, 4}, HalfPixel: true}, y)
 	d := same("nearest", graph.Resize{Fn: graph.Nearest, Size: [2]int{3, 4}, AlignCorners: true}, y)
 	y = same("concat", graph.Concat{Axis: 3}, a, b, c, d, a)
@@ -108,47 +108,21 @@ func branched(in graph.Type) *graph.Graph {
 	return g
 }
 
-func floats(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
-
-func window(stride int, p graph.Padding) graph.Window {
-	return graph.Window{Stride: [2]int{stride, stride}, Dilation: [2]int{1, 1}, Padding: p}
-}
-
 func weights(r *rand.Rand, name string, shape ...int) *graph.Value {
-	t := floats(shape...)
-	data := make([]float32, t.Elements())
-	for i := range data {
-		data[i] = r.Float32() - 0.5
-	}
-	return graph.Const(name, t, data)
+	return graphtest.Const(name, func(int) float32 { return r.Float32() - 0.5 }, shape...)
 }
 
-// integer applies an operator with int8 weights and an int32 bias, per channel along axis or with -1 per tensor.
-func integer(r *rand.Rand, g *graph.Graph, name string, op graph.Op, x *graph.Value, axis int, shape ...int) *graph.Value {
-	channels := shape[max(axis, 0)]
-	scale := []float32{0.01}
-	if axis >= 0 {
-		scale = make([]float32, channels)
-		for c := range scale {
-			scale[c] = 0.001 + r.Float32()/100
+// integer applies an operator with int8 weights, per channel but for a fully connected layer.
+func integer(r *rand.Rand, g *graph.Graph, name string, op graph.Op, x *graph.Value, shape ...int) *graph.Value {
+	l := graphtest.Layer{Op: op, Shape: shape, Scale: []float32{0.01},
+		Weight: func(int) int8 { return int8(r.IntN(255) - 127) }, Bias: func(int) int32 { return int32(r.IntN(2000) - 1000) }}
+	if _, ok := op.(graph.FullyConnected); !ok {
+		l.Scale = make([]float32, l.Channels())
+		for c := range l.Scale {
+			l.Scale[c] = 0.001 + r.Float32()/100
 		}
 	}
-	w := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerChannel(scale, max(axis, 0))}
-	data := make([]int8, w.Elements())
-	for i := range data {
-		data[i] = int8(r.IntN(255) - 127)
-	}
-	bias := make([]int32, channels)
-	for c := range bias {
-		bias[c] = int32(r.IntN(2000) - 1000)
-	}
-	b := graph.Type{DType: graph.Int32, Shape: []int{channels}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
-	return g.Apply(name, op, x, graph.Const(name+"/w", w, data), graph.Const(name+"/b", b, bias))
-}
-
-func quantized(v *graph.Value, scale float32, zero int32) *graph.Value {
-	v.Type.Quant = quant.PerTensor(scale, zero)
-	return v
+	return l.Apply(g, name, x)
 }
 
 // ranged gives every activation of a folded network a range.
@@ -166,9 +140,9 @@ func ranged(g *graph.Graph) *graph.Graph {
 func nets(t testing.TB) map[string]*graph.Graph {
 	t.Helper()
 	m := map[string]*graph.Graph{
-		"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet()), "branched": branched(floats(1, 6, 8, 5)),
+		"float": floatNet(), "int8": int8Net(), "ranged": ranged(floatNet()), "branched": branched(graphtest.Floats(1, 6, 8, 5)),
 		"products":      productNet(),
-		"int8 branched": branched(graph.Type{DType: graph.Int8, Shape: []int{1, 6, 8, 5}, Quant: quant.PerTensor(0.04, 9)}),
+		"int8 branched": branched(graphtest.Ints(graph.Int8, 0.04, 9, 1, 6, 8, 5)),
 	}
 	for name, g := range m {
 		if err := g.Check(); err != nil {

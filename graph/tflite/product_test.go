@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 )
 
 // productNet has the operators that sum products without having weights as a layer has them.
@@ -13,9 +14,9 @@ func productNet() *graph.Graph {
 	r := rand.New(rand.NewPCG(4, 4))
 	g := graph.New("products")
 	g.Level = graph.Folded
-	x := g.Input("x", floats(1, 3, 4, 5))
-	x = g.Apply("grown", graph.TransposeConv2D{Window: window(2, graph.Same), Size: [2]int{5, 8}}, x, weights(r, "w", 6, 3, 3, 5), weights(r, "b", 6))
-	x = g.Apply("bare", graph.TransposeConv2D{Window: window(1, graph.Valid), Size: [2]int{6, 8}}, x, weights(r, "v", 2, 2, 1, 6))
+	x := g.Input("x", graphtest.Floats(1, 3, 4, 5))
+	x = g.Apply("grown", graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{5, 8}}, x, weights(r, "w", 6, 3, 3, 5), weights(r, "b", 6))
+	x = g.Apply("bare", graph.TransposeConv2D{Window: graph.Dense(1, graph.Valid), Size: [2]int{6, 8}}, x, weights(r, "v", 2, 2, 1, 6))
 	x = g.Apply("unit", graph.L2Norm{}, x)
 	x = g.Apply("squares", graph.BatchMatMul{AdjX: true}, x, x)
 	g.Outputs = []*graph.Value{g.Apply("rows", graph.BatchMatMul{AdjY: true}, weights(r, "m", 6, 3, 2), x)}

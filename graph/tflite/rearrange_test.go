@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 )
 
 // called is a file with one operator of a code, whose options are of a kind: the input x, constants of int32 behind it
@@ -28,7 +29,7 @@ func (c called) file(t *testing.T) []byte {
 	t.Helper()
 	g := graph.New("call")
 	g.Level = graph.Folded
-	x := g.Input("x", floats(c.x...))
+	x := g.Input("x", graphtest.Floats(c.x...))
 	g.Outputs = []*graph.Value{g.Apply("y", graph.Reshape{Shape: c.x}, x)} // in whose place the operator comes
 	p := taken(t, g)
 	buffers := p.buffers
@@ -153,7 +154,7 @@ func TestReadAs(t *testing.T) {
 func TestDecodeBoundedParts(t *testing.T) {
 	g := graph.New("packs")
 	g.Level = graph.Folded
-	in := slices.Repeat([]*graph.Value{g.Input("x", floats(1))}, maxInputs)
+	in := slices.Repeat([]*graph.Value{g.Input("x", graphtest.Floats(1))}, maxInputs)
 	for i := range maxNodes/maxInputs + 1 {
 		g.Outputs = []*graph.Value{g.Apply(fmt.Sprint("y", i), graph.Concat{}, in...)}
 	}

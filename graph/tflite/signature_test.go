@@ -51,17 +51,24 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// A signature of somebody else's that leaves an input without a name, or two with one, gives no names.
+// A signature of somebody else's that leaves an input without a name, or two outputs with one, gives no names.
 func TestSignatureIncomplete(t *testing.T) {
 	for name, change := range map[string]func(signature obj){
 		"no inputs":      func(s obj) { s[signatureInputs] = []obj{} },
 		"another tensor": func(s obj) { s[signatureInputs] = []obj{{mapName: "x", mapIndex: uint32(77)}} },
 		"no name":        func(s obj) { s[signatureInputs] = []obj{{mapIndex: uint32(0)}} },
+		"two with one": func(s obj) {
+			for _, m := range s[signatureOutputs].([]obj) {
+				m[mapName] = "y"
+			}
+		},
 	} {
-		p := taken(t, floatNet())
+		g := floatNet()
+		g.Outputs = append(g.Outputs, g.Nodes[0].Out)
+		p := taken(t, g)
 		change(p.model[modelSignatures].([]obj)[0])
 		g, err := Decode(finish(p.model, modelID, 0))
-		if err != nil || g.Meta.Signature.Inputs != nil {
+		if err != nil || g.Meta.Signature.Inputs != nil || g.Meta.Signature.Outputs != nil {
 			t.Errorf("%s: %+v, error %v", name, g.Meta.Signature, err)
 		}
 	}

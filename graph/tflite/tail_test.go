@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/quant"
 )
 
@@ -255,7 +256,7 @@ func TestTailOfFormless(t *testing.T) {
 	} {
 		g := graph.New("s")
 		g.Level = graph.Quantized
-		x := g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 8}, Quant: quant.PerTensor(0.05, 3)})
+		x := g.Input("x", graphtest.Ints(graph.Int8, 0.05, 3, 1, 8))
 		r := g.Apply("r", graph.Activate{Act: graph.ReLU6}, x)
 		r.Type.Quant = x.Type.Quant
 		y := g.Apply("y", graph.Activate{Act: graph.ReLU}, r) // another operator's place

@@ -13,6 +13,7 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/quant"
 )
 
@@ -295,7 +296,7 @@ func TestEncodeRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*graph.Graph){
 		`batch_norm "bn" has no form`: func(g *graph.Graph) {
 			g.Level = graph.Float
-			p := graph.Const("p", floats(3), make([]float32, 3))
+			p := graph.Const("p", graphtest.Floats(3), make([]float32, 3))
 			g.Apply("bn", graph.BatchNorm{}, g.Inputs[0], p, p, p, p)
 		},
 		`activate "x" has no form`: func(g *graph.Graph) { g.Apply("x", graph.Activate{}, g.Inputs[0]) },

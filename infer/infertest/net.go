@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/model"
-	"mnet-edge/quant"
 )
 
 // Kind is how a network computes and what its input and output are.
@@ -44,7 +44,7 @@ func Net(spec model.Spec, kind Kind, seed uint64) (*graph.Graph, error) {
 			pool := b.g.Apply("pool", graph.Mean{Axes: []int{1, 2}}, x)
 			if kind != Float {
 				scale, zero := x.Type.Quant.At(0)
-				b.quantize(pool, 0.53*scale, zero) // no mean is half way between two steps, about which XNNPACK's versions differ
+				graphtest.As(pool, 0.53*scale, zero) // no mean is half way between two steps, about which XNNPACK's versions differ
 			}
 			x = pool
 		}
@@ -77,25 +77,15 @@ type builder struct {
 }
 
 func (b *builder) input(size int) *graph.Value {
-	t := graph.Type{DType: graph.Float32, Shape: []int{1, size, size, 3}}
 	const scale, zero = 1.0 / 64, -1
-	switch b.kind {
-	case Int8:
-		t.DType, t.Quant = graph.Int8, quant.PerTensor(scale, zero)
-		return b.g.Input("image", t)
-	case Int8Float:
-		x := b.g.Apply("image/int8", graph.Quantize{To: graph.Int8}, b.g.Input("image", t))
-		b.quantize(x, scale, zero)
-		return x
+	if b.kind == Int8 {
+		return b.g.Input("image", graphtest.Ints(graph.Int8, scale, zero, 1, size, size, 3))
 	}
-	return b.g.Input("image", t)
-}
-
-// quantize gives an activation of an integer network its parameters.
-func (b *builder) quantize(x *graph.Value, scale float32, zero int32) {
-	if b.kind != Float {
-		x.Type.Quant = quant.PerTensor(scale, zero)
+	x := b.g.Input("image", graphtest.Floats(1, size, size, 3))
+	if b.kind == Int8Float {
+		x = graphtest.As(b.g.Apply("image/int8", graph.Quantize{To: graph.Int8}, x), scale, zero)
 	}
+	return x
 }
 
 // pooled is what of the layer's output y goes on, on the same grid.
@@ -124,11 +114,11 @@ func (b *builder) layer(l model.Layer, padding model.Padding, x *graph.Value) *g
 	}
 	var op graph.Op
 	var shape []int
-	taps, axis := l.Kernel*l.Kernel*l.In, 0
+	taps := l.Kernel * l.Kernel * l.In
 	switch l.Kind {
 	case model.Depthwise:
 		op, shape = graph.DepthwiseConv2D{Window: window, Act: act}, []int{1, l.Kernel, l.Kernel, l.Out}
-		taps, axis = l.Kernel*l.Kernel, 3
+		taps = l.Kernel * l.Kernel
 	case model.Linear:
 		op, shape = graph.FullyConnected{Act: act}, []int{l.Out, l.In}
 	default:
@@ -137,30 +127,23 @@ func (b *builder) layer(l model.Layer, padding model.Padding, x *graph.Value) *g
 	if b.kind == Float {
 		return b.g.Apply(l.Name, op, x, b.floats(l.Name+"/weight", taps, shape...), b.floats(l.Name+"/bias", 100, l.Out))
 	}
-	y := b.integer(l, op, x, shape, axis, taps)
+	y := b.integer(l, op, x, shape, taps)
 	// Inputs are about 60 steps from zero, and the weights keep that size; the 255 steps hold three times as much.
 	in, _ := x.Type.Quant.At(0)
 	spread := 60 * math.Sqrt2 * in
 	if l.ReLU {
-		b.quantize(y, 3*spread/255, -128)
-	} else {
-		b.quantize(y, 6*spread/255, 3)
+		return graphtest.As(y, 3*spread/255, -128)
 	}
-	return y
+	return graphtest.As(y, 6*spread/255, 3)
 }
 
 // floats is a constant with the variance that keeps activations at the same size after ReLU (He's).
 func (b *builder) floats(name string, taps int, shape ...int) *graph.Value {
-	t := graph.Type{DType: graph.Float32, Shape: shape}
-	data := make([]float32, t.Elements())
-	for i := range data {
-		data[i] = float32(b.r.NormFloat64() * math.Sqrt(2/float64(taps)))
-	}
-	return graph.Const(name, t, data)
+	return graphtest.Const(name, func(int) float32 { return float32(b.r.NormFloat64() * math.Sqrt(2/float64(taps))) }, shape...)
 }
 
-// integer applies op with int8 weights, per channel along axis but for the linear layer, and an int32 bias.
-func (b *builder) integer(l model.Layer, op graph.Op, x *graph.Value, shape []int, axis, taps int) *graph.Value {
+// integer applies op with int8 weights, per channel but for the linear layer, and a bias.
+func (b *builder) integer(l model.Layer, op graph.Op, x *graph.Value, shape []int, taps int) *graph.Value {
 	scale := make([]float32, l.Out)
 	if l.Kind == model.Linear {
 		scale = scale[:1]
@@ -168,15 +151,8 @@ func (b *builder) integer(l model.Layer, op graph.Op, x *graph.Value, shape []in
 	for c := range scale { // integers drawn evenly from -127..127 spread by 73
 		scale[c] = float32(math.Sqrt(2/float64(taps)) / 73 * (1 + b.r.Float64()/4))
 	}
-	w := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerChannel(scale, axis)}
-	weights := make([]int8, w.Elements())
-	for i := range weights {
-		weights[i] = int8(b.r.IntN(255) - 127)
-	}
-	bias := make([]int32, l.Out)
-	for c := range bias {
-		bias[c] = int32(b.r.IntN(2001) - 1000)
-	}
-	biasType := graph.Type{DType: graph.Int32, Shape: []int{l.Out}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
-	return b.g.Apply(l.Name, op, x, graph.Const(l.Name+"/weight", w, weights), graph.Const(l.Name+"/bias", biasType, bias))
+	return graphtest.Layer{Op: op, Shape: shape, Scale: scale,
+		Weight: func(int) int8 { return int8(b.r.IntN(255) - 127) },
+		Bias:   func(int) int32 { return int32(b.r.IntN(2001) - 1000) },
+	}.Apply(b.g, l.Name, x)
 }

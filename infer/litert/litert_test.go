@@ -10,6 +10,7 @@ import (
 
 	"mnet-edge/dataset"
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -87,14 +88,11 @@ func TestPlacementInPart(t *testing.T) {
 type layer func(*graph.Graph, *graph.Value) *graph.Value
 
 func dense(g *graph.Graph, x *graph.Value) *graph.Value {
-	w := graph.Const("w", graph.Type{DType: graph.Float32, Shape: []int{4, 4}}, make([]float32, 16))
-	b := graph.Const("b", graph.Type{DType: graph.Float32, Shape: []int{4}}, make([]float32, 4))
-	return g.Apply("dense", graph.FullyConnected{}, x, w, b)
+	return g.Apply("dense", graph.FullyConnected{}, x, graphtest.Const("w", nil, 4, 4), graphtest.Const("b", nil, 4))
 }
 
 func int16s(g *graph.Graph, x *graph.Value) *graph.Value {
-	q := g.Apply("q", graph.Quantize{To: graph.Int16}, x)
-	q.Type.Quant = quant.PerTensor(0.5, 0)
+	q := graphtest.As(g.Apply("q", graph.Quantize{To: graph.Int16}, x), 0.5, 0)
 	return g.Apply("d", graph.Dequantize{}, q)
 }
 
@@ -102,7 +100,7 @@ func partModel(t *testing.T, layers ...layer) []byte {
 	t.Helper()
 	g := graph.New("part")
 	g.Level = graph.Quantized
-	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4}})
+	x := g.Input("x", graphtest.Floats(1, 4))
 	for _, l := range layers {
 		x = l(g, x)
 	}
@@ -222,7 +220,7 @@ func dequantized(t *testing.T, model []byte) []byte {
 		return made[v]
 	}
 	in := g.Inputs[0]
-	made[in] = f.Input(in.Name, graph.Type{DType: graph.Float32, Shape: in.Type.Shape})
+	made[in] = f.Input(in.Name, graphtest.Floats(in.Type.Shape...))
 	for _, n := range g.Nodes {
 		switch n.Op.(type) {
 		case graph.Quantize, graph.Dequantize:
@@ -266,5 +264,5 @@ func floatConstant(t *testing.T, v *graph.Value) *graph.Value {
 			t.Fatalf("%q is %T", v.Name, v.Data)
 		}
 	}
-	return graph.Const(v.Name, graph.Type{DType: graph.Float32, Shape: shape}, data)
+	return graph.Const(v.Name, graphtest.Floats(shape...), data)
 }

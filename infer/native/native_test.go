@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -76,7 +77,7 @@ func TestRefusesFloat(t *testing.T) {
 
 // What cannot be run is refused by name, not tried.
 func TestRefuses(t *testing.T) {
-	image := graph.Type{DType: graph.Int8, Shape: []int{1, 512, 512, 1}, Quant: quant.PerTensor(1, 0)}
+	image := graphtest.Ints(graph.Int8, 1, 0, 1, 512, 512, 1)
 	for _, test := range []struct {
 		name  string
 		build func(g *graph.Graph, x *graph.Value) *graph.Value
@@ -117,10 +118,8 @@ func TestRatioBeyondFloat32(t *testing.T) {
 	for weight, want := range map[int8][3]int8{0: {5, 5, 5}, 1: {-128, 5, 127}} {
 		g := graph.New("ratio")
 		g.Level = graph.Quantized
-		y := conv(g, g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 16, 16, 1}, Quant: quant.PerTensor(1e20, 0)}), 1, weight, 0)
-		y.Type.Quant = quant.PerTensor(1e-20, 5)
-		y.Def.In[2].Type.Quant = quant.PerTensor(1e20, 0)
-		g.Outputs = []*graph.Value{y}
+		y := conv(g, g.Input("x", graphtest.Ints(graph.Int8, 1e20, 0, 1, 16, 16, 1)), 1, weight, 0)
+		g.Outputs = []*graph.Value{graphtest.As(y, 1e-20, 5)}
 		b, err := tflite.Encode(g)
 		if err != nil {
 			t.Fatal(err)
@@ -155,11 +154,9 @@ func TestPoolTable(t *testing.T) {
 		g := graph.New("pool")
 		g.Level = graph.Quantized
 		const side = 120
-		one := quant.PerTensor(1, 0)
-		x := g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, side, side, 1}, Quant: one})
+		x := g.Input("x", graphtest.Ints(graph.Int8, 1, 0, 1, side, side, 1))
 		y := g.Apply("y", graph.Pool{Fn: fn, Window: graph.Dense(1, graph.Same), Size: [2]int{side, side}}, x)
-		y.Type.Quant = one
-		g.Outputs = []*graph.Value{y}
+		g.Outputs = []*graph.Value{graphtest.As(y, 1, 0)}
 		b, err := tflite.Encode(g)
 		if err != nil {
 			t.Fatal(err)
@@ -182,10 +179,8 @@ func TestPoolTable(t *testing.T) {
 
 // Tables of offsets and buffers are counted node by node, over all of them: what would take too much is refused before it does.
 func TestMemoryOfManyNodes(t *testing.T) {
-	one := quant.PerTensor(1, 0)
-	int8s := func(shape ...int) graph.Type { return graph.Type{DType: graph.Int8, Shape: shape, Quant: one} }
-	w := graph.Const("w", int8s(1, 64, 64, 1), make([]int8, 4096))
-	b := graph.Const("b", graph.Type{DType: graph.Int32, Shape: []int{1}, Quant: one}, []int32{0})
+	w := graph.Const("w", graphtest.Ints(graph.Int8, 1, 0, 1, 64, 64, 1), make([]int8, 4096))
+	b := graph.Const("b", graphtest.Ints(graph.Int32, 1, 0, 1), []int32{0})
 	zeros := make([]int, 4)
 	for name, c := range map[string]struct {
 		side, nodes int
@@ -198,10 +193,9 @@ func TestMemoryOfManyNodes(t *testing.T) {
 	} {
 		g := graph.New(name)
 		g.Level = graph.Quantized
-		x := g.Input("x", int8s(1, c.side, c.side, 1))
+		x := g.Input("x", graphtest.Ints(graph.Int8, 1, 0, 1, c.side, c.side, 1))
 		for i := range c.nodes {
-			x = g.Apply(fmt.Sprint("y", i), c.op, append([]*graph.Value{x}, c.in...)...)
-			x.Type.Quant = one
+			x = graphtest.As(g.Apply(fmt.Sprint("y", i), c.op, append([]*graph.Value{x}, c.in...)...), 1, 0)
 		}
 		g.Outputs = []*graph.Value{x}
 		b, err := tflite.Encode(g)
@@ -223,37 +217,37 @@ func TestMemoryOfManyNodes(t *testing.T) {
 
 // A session says how many threads it has: no more than there are processors, and one for what is not worth sharing.
 func TestThreadsUsed(t *testing.T) {
-	g := graph.New("small")
-	g.Level = graph.Quantized
-	g.Outputs = []*graph.Value{conv(g, g.Input("x", graph.Type{DType: graph.Int8, Shape: []int{1, 4, 4, 1}, Quant: quant.PerTensor(1, 0)}), 3, 1, 0)}
-	b, err := tflite.Encode(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range native.Families() {
-		s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{Threads: 64})
+	for _, alone := range []bool{false, true} {
+		g := graph.New("small")
+		g.Level = graph.Quantized
+		x := g.Input("x", graphtest.Ints(graph.Int8, 1, 0, 1, 4, 4, 1))
+		if alone {
+			g.Outputs = []*graph.Value{graphtest.As(g.Apply("y", graph.Reshape{Shape: []int{16}}, x), 1, 0)}
+		} else {
+			g.Outputs = []*graph.Value{conv(g, x, 3, 1, 0)}
+		}
+		b, err := tflite.Encode(g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := s.(infer.Threaded).Threads(); n < 1 || n > runtime.GOMAXPROCS(0) || f == native.Portable && n != 1 {
-			t.Errorf("%s: %d threads", f, n)
+		for _, f := range native.Families() {
+			s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{Threads: 64})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := s.(infer.Threaded).Threads(); n < 1 || n > runtime.GOMAXPROCS(0) || n != 1 && (alone || f == native.Portable) {
+				t.Errorf("%s, nothing to share %v: %d threads", f, alone, n)
+			}
+			s.Close()
 		}
-		s.Close()
 	}
 }
 
 // conv applies a filter of k x k taps that are all w.
 func conv(g *graph.Graph, x *graph.Value, k int, w int8, bias int32) *graph.Value {
-	weights := make([]int8, k*k)
-	for i := range weights {
-		weights[i] = w
-	}
-	one := quant.PerTensor(1, 0)
-	y := g.Apply("y", graph.Conv2D{Window: graph.Dense(1, graph.Same)}, x,
-		graph.Const("w", graph.Type{DType: graph.Int8, Shape: []int{1, k, k, 1}, Quant: one}, weights),
-		graph.Const("b", graph.Type{DType: graph.Int32, Shape: []int{1}, Quant: one}, []int32{bias}))
-	y.Type.Quant = one
-	return y
+	l := graphtest.Layer{Op: graph.Conv2D{Window: graph.Dense(1, graph.Same)}, Shape: []int{1, k, k, 1}, Scale: []float32{1},
+		Weight: func(int) int8 { return w }, Bias: func(int) int32 { return bias }}
+	return graphtest.As(l.Apply(g, "y", x), 1, 0)
 }
 
 func TestFamily(t *testing.T) {

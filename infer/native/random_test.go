@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/interp"
 	"mnet-edge/infer"
 	"mnet-edge/quant"
@@ -207,31 +208,21 @@ func (b *builder) surround(g *graph.Graph, x *graph.Value) *graph.Value {
 }
 
 // layer ends g with op, whose weights have the shape given and terms of which make up a sum.
-func (b *builder) layer(g *graph.Graph, op graph.Op, x *graph.Value, shape []int, axis, terms int) *graph.Graph {
+func (b *builder) layer(g *graph.Graph, op graph.Op, x *graph.Value, shape []int, terms int) *graph.Graph {
 	b.seed()
-	oc := shape[axis]
-	scales := make([]float32, 1)
-	if b.bool("per channel") {
-		scales = make([]float32, oc)
-	}
-	for c := range scales {
-		scales[c] = float32(math.Exp(b.r.NormFloat64()/2)) / 100
-	}
-	w := graph.Type{DType: graph.Int8, Shape: shape, Quant: quant.PerChannel(scales, axis)}
-	weights := make([]int8, w.Elements())
-	for i := range weights {
-		weights[i] = int8(b.r.IntN(256) - 128)
-	}
 	spread := 73 * 73 * math.Sqrt(float64(terms)) // about the deviation of the sums
-	bias := make([]int32, oc)
-	for c := range bias {
-		bias[c] = int32(spread * b.r.NormFloat64())
+	l := graphtest.Layer{Op: op, Shape: shape, Scale: make([]float32, 1),
+		Weight: func(int) int8 { return int8(b.r.IntN(256) - 128) }, Bias: func(int) int32 { return int32(spread * b.r.NormFloat64()) }}
+	if b.bool("per channel") {
+		l.Scale = make([]float32, l.Channels())
 	}
-	biasType := graph.Type{DType: graph.Int32, Shape: []int{oc}, Quant: graph.BiasQuant(x.Type.Quant, w.Quant)}
-	y := g.Apply("y", op, x, graph.Const("w", w, weights), graph.Const("bias", biasType, bias))
+	for c := range l.Scale {
+		l.Scale[c] = float32(math.Exp(b.r.NormFloat64()/2)) / 100
+	}
+	y := l.Apply(g, "y", x)
 	// The spread in steps of the output: mostly within its 256, sometimes nothing or far beyond.
 	steps := rapid.SampledFrom([]float64{60, 60, 60, 3, 1e4, 1e10}).Draw(b.T, "spread")
-	y.Type.Quant = quant.PerTensor(max(float32(float64(biasType.Quant.Scale[0])*spread/steps), 1e-30), b.zero("y zero"))
+	y.Type.Quant = quant.PerTensor(max(float32(float64(y.Def.In[2].Type.Quant.Scale[0])*spread/steps), 1e-30), b.zero("y zero"))
 	g.Outputs = []*graph.Value{y}
 	return g
 }
@@ -246,14 +237,14 @@ func (b *builder) conv() *graph.Graph {
 	oc := b.int("out a group", 1, 40) * groups
 	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, kh, b.int("height", 1, 8)), fit(w, 1, kw, b.int("width", 1, 8)), depth*groups)
 	x = b.surround(g, x)
-	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, kh, kw, depth}, 0, kh*kw*depth)
+	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, kh, kw, depth}, kh*kw*depth)
 }
 
 func (b *builder) pointwise() *graph.Graph {
 	w := graph.Dense(b.int("stride", 1, 2), graph.Same)
 	c, oc := b.channels("in"), b.channels("out")
 	g, x := b.graph(b.int("n", 1, 2), b.int("height", 1, 6), b.int("width", 1, 6), c)
-	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, 1, 1, c}, 0, c)
+	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, 1, 1, c}, c)
 }
 
 func (b *builder) depthwise() *graph.Graph {
@@ -262,7 +253,7 @@ func (b *builder) depthwise() *graph.Graph {
 	oc := c * b.int("multiplier", 1, 3)
 	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, kh, b.int("height", 1, 8)), fit(w, 1, kw, b.int("width", 1, 8)), c)
 	x = b.surround(g, x)
-	return b.layer(g, graph.DepthwiseConv2D{Window: w, Act: b.act()}, x, []int{1, kh, kw, oc}, 3, kh*kw)
+	return b.layer(g, graph.DepthwiseConv2D{Window: w, Act: b.act()}, x, []int{1, kh, kw, oc}, kh*kw)
 }
 
 func (b *builder) depthwise3x3() *graph.Graph {
@@ -270,7 +261,7 @@ func (b *builder) depthwise3x3() *graph.Graph {
 	c := b.channels("channels")
 	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, 3, b.int("height", 1, 8)), fit(w, 1, 3, b.int("width", 1, 8)), c)
 	x = b.surround(g, x)
-	return b.layer(g, graph.DepthwiseConv2D{Window: w, Act: b.act()}, x, []int{1, 3, 3, c}, 3, 9)
+	return b.layer(g, graph.DepthwiseConv2D{Window: w, Act: b.act()}, x, []int{1, 3, 3, c}, 9)
 }
 
 func (b *builder) fully() *graph.Graph {
@@ -280,7 +271,7 @@ func (b *builder) fully() *graph.Graph {
 		shape = []int{1, c, n}
 	}
 	g, x := b.graph(shape...)
-	return b.layer(g, graph.FullyConnected{Act: b.act()}, x, []int{oc, c}, 0, c)
+	return b.layer(g, graph.FullyConnected{Act: b.act()}, x, []int{oc, c}, c)
 }
 
 func (b *builder) shape() []int {
@@ -316,7 +307,7 @@ func (b *builder) mean() *graph.Graph {
 func (b *builder) elements() *graph.Graph {
 	g := graph.New("random")
 	g.Level = graph.Quantized
-	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: b.shape()})
+	x := g.Input("x", graphtest.Floats(b.shape()...))
 	to := func(d graph.DType) {
 		x = g.Apply("to "+d.String(), graph.Quantize{To: d}, x)
 		lo, hi := d.Limits()
@@ -433,7 +424,7 @@ func (b *builder) slide() *graph.Graph {
 	kh, c, oc := b.int("kernel y", 1, 4), b.int("channels", 1, 20), b.int("out", 1, 50)
 	g, x := b.graph(b.int("n", 1, 2), fit(w, 0, kh, b.int("height", 1, 4)), b.int("width", 8, 40), c)
 	x = b.surround(g, x)
-	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, kh, 3, c}, 0, kh*3*c)
+	return b.layer(g, graph.Conv2D{Window: w, Act: b.act()}, x, []int{oc, kh, 3, c}, kh*3*c)
 }
 
 func (b *builder) pool() *graph.Graph {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -22,14 +23,7 @@ import (
 // bits of an exponential.
 func TestFloatOnly(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	floats := func(shape ...int) graph.Type { return graph.Type{DType: graph.Float32, Shape: shape} }
-	numbers := func(n int) []float32 {
-		s := make([]float32, n)
-		for i := range s {
-			s[i] = float32(random.NormFloat64())
-		}
-		return s
-	}
+	normal := func(int) float32 { return float32(random.NormFloat64()) }
 	positive := []string{"sqrt", "rsqrt", "log", "pow"}
 	for _, op := range []graph.Op{
 		graph.Unary{Fn: graph.Tanh}, graph.Unary{Fn: graph.Exp}, graph.Unary{Fn: graph.Abs}, graph.Unary{Fn: graph.Neg},
@@ -48,22 +42,23 @@ func TestFloatOnly(t *testing.T) {
 	} {
 		g := graph.New("floats")
 		g.Level = graph.Folded
-		x := g.Input("x", floats(1, 5, 3, 8))
+		x := g.Input("x", graphtest.Floats(1, 5, 3, 8))
 		in := []*graph.Value{x}
 		switch op.(type) {
 		case graph.PReLU:
-			in = append(in, graph.Const("alpha", floats(1, 1, 8), numbers(8)))
+			in = append(in, graphtest.Const("alpha", normal, 1, 1, 8))
 		case graph.Pair, graph.Arithmetic:
-			in = append(in, graph.Const("b", floats(5, 3, 8), numbers(120)))
+			in = append(in, graphtest.Const("b", normal, 5, 3, 8))
 		case graph.BatchMatMul:
 			shape := map[graph.Op][]int{graph.BatchMatMul{}: {8, 6}, graph.BatchMatMul{AdjY: true}: {5, 6, 8}, graph.BatchMatMul{AdjX: true}: {5, 3, 6}}[op]
-			in = append(in, graph.Const("b", floats(shape...), numbers(floats(shape...).Elements())))
+			in = append(in, graphtest.Const("b", normal, shape...))
 		case graph.TransposeConv2D:
-			in = append(in, graph.Const("w", floats(4, 3, 3, 8), numbers(288)), graph.Const("b", floats(4), numbers(4)))
+			in = append(in, graphtest.Const("w", normal, 4, 3, 3, 8), graphtest.Const("b", normal, 4))
 		}
 		g.Outputs = []*graph.Value{g.Apply("y", op, in...)}
 		data := make([]byte, 480)
-		for i, v := range numbers(120) {
+		for i := range 120 {
+			v := normal(i)
 			if slices.Contains(positive, op.Name()) {
 				v = float32(math.Abs(float64(v))) + 0.01
 			}
@@ -103,7 +98,7 @@ func besideReference(t *testing.T, name string, g *graph.Graph, data []byte, che
 // The operators that move elements of int8, of which LiteRT's reference kernels leave out two: the interpreter's bits.
 func TestMoves(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
-	x := graph.Type{DType: graph.Int8, Shape: []int{1, 6, 4, 8}, Quant: quant.PerTensor(0.05, -3)}
+	x := graphtest.Ints(graph.Int8, 0.05, -3, 1, 6, 4, 8)
 	for _, op := range []graph.Op{
 		graph.DepthToSpace{Block: 2}, graph.Tile{Times: []int{2, 1, 3, 2}}, graph.SpaceToDepth{Block: 2},
 		graph.Slice{Begin: []int{0, 1, 0, 2}, Size: []int{1, 4, 3, 5}, Step: []int{1, 1, 1, 1}},

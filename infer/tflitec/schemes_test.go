@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -105,75 +106,49 @@ func layerModel(t *testing.T, random *rand.Rand, op graph.Op, x, w graph.DType, 
 	t.Helper()
 	g := graph.New("layer")
 	g.Level = graph.Quantized
-	shape, filter, axis := []int{1, 7, 9, 6}, []int{8, 3, 3, 6}, 0
+	_, most := w.Limits()
+	l := graphtest.Layer{Op: op, Shape: []int{8, 3, 3, 6}, Type: w, Scale: []float32{0.02},
+		Weight: func(int) int8 { return int8(random.IntN(int(2*most+1)) - int(most)) }}
+	shape := []int{1, 7, 9, 6}
 	switch op.(type) {
 	case graph.DepthwiseConv2D:
-		filter, axis = []int{1, 3, 3, 6}, 3
+		l.Shape = []int{1, 3, 3, 6}
 	case graph.FullyConnected:
-		shape, filter = []int{1, 64}, []int{12, 64}
+		shape, l.Shape = []int{1, 64}, []int{12, 64}
 	}
-	in := graph.Type{DType: x, Shape: shape}
-	switch x {
-	case graph.Int8:
-		in.Quant = quant.PerTensor(0.03, -4)
-	case graph.Int16:
-		in.Quant = quant.PerTensor(0.0002, 0)
-	}
-	wq := quant.PerTensor(0.02, 0)
 	if perChannel {
-		wq = quant.PerChannel(make([]float32, filter[axis]), axis)
-		for i := range wq.Scale {
-			wq.Scale[i] = 0.02 + 0.001*float32(i)
+		l.Scale = make([]float32, l.Channels())
+		for i := range l.Scale {
+			l.Scale[i] = 0.02 + 0.001*float32(i)
 		}
 	}
-	weight, bias := constants(random, graph.Type{DType: w, Shape: filter}, in, wq, filter[axis])
-	v := g.Input("x", in)
-	if w == graph.Float16 {
-		weight, bias = g.Apply("w.float32", graph.Dequantize{}, weight), g.Apply("b.float32", graph.Dequantize{}, bias)
-	}
-	y := g.Apply("y", op, v, weight, bias)
+	in := graphtest.Floats(shape...)
+	var out *quant.Params
 	switch x {
 	case graph.Int8:
-		y.Type.Quant = quant.PerTensor(0.25, 3)
+		in, out = graphtest.Ints(x, 0.03, -4, shape...), quant.PerTensor(0.25, 3)
 	case graph.Int16:
-		y.Type.Quant = quant.PerTensor(0.005, 0)
+		in, out = graphtest.Ints(x, 0.0002, 0, shape...), quant.PerTensor(0.005, 0)
 	}
+	halves := func(name string, shape ...int) *graph.Value {
+		data := make([]graph.Half, graphtest.Floats(shape...).Elements())
+		for i := range data {
+			data[i] = graph.NewHalf(float32(random.NormFloat64()))
+		}
+		return g.Apply(name+".float32", graph.Dequantize{}, graph.Const(name, graph.Type{DType: graph.Float16, Shape: shape}, data))
+	}
+	v := g.Input("x", in)
+	var y *graph.Value
+	if w == graph.Float16 {
+		y = g.Apply("y", op, v, halves("w", l.Shape...), halves("b", l.Channels()))
+	} else {
+		y = l.Apply(g, "y", v)
+	}
+	y.Type.Quant = out
 	g.Outputs = []*graph.Value{y}
 	b, err := tflite.Encode(g)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// constants are a layer's weight and bias.
-func constants(random *rand.Rand, t, x graph.Type, q *quant.Params, channels int) (weight, bias *graph.Value) {
-	flat := graph.Type{Shape: []int{channels}}
-	if t.DType == graph.Float16 {
-		halves := func(n int) []graph.Half {
-			s := make([]graph.Half, n)
-			for i := range s {
-				s[i] = graph.NewHalf(float32(random.NormFloat64()))
-			}
-			return s
-		}
-		flat.DType = graph.Float16
-		return graph.Const("w", t, halves(t.Elements())), graph.Const("b", flat, halves(channels))
-	}
-	t.Quant = q
-	_, most := t.DType.Limits()
-	w := make([]int8, t.Elements())
-	for i := range w {
-		w[i] = int8(random.IntN(int(2*most+1)) - int(most))
-	}
-	if x.DType == graph.Float32 {
-		flat.DType = graph.Float32
-		return graph.Const("w", t, w), graph.Const("b", flat, make([]float32, channels))
-	}
-	flat.DType = graph.BiasType(x.DType)
-	flat.Quant = graph.BiasQuant(x.Quant, q)
-	if x.DType == graph.Int16 {
-		return graph.Const("w", t, w), graph.Const("b", flat, make([]int64, channels))
-	}
-	return graph.Const("w", t, w), graph.Const("b", flat, make([]int32, channels))
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
 	"mnet-edge/infer"
 	"mnet-edge/infer/infertest"
@@ -47,7 +48,7 @@ func TestVersion(t *testing.T) {
 func TestRefusalNamesTheReason(t *testing.T) {
 	g := graph.New("seven dimensions")
 	g.Level = graph.Folded
-	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 1, 1, 1, 1, 1, 2}})
+	x := g.Input("x", graphtest.Floats(1, 1, 1, 1, 1, 1, 2))
 	zeros := make([]int, 7)
 	g.Outputs = []*graph.Value{g.Apply("y", graph.Pad{Before: zeros, After: zeros}, x)}
 	b, err := tflite.Encode(g)
@@ -66,13 +67,10 @@ func TestRefusalNamesTheReason(t *testing.T) {
 // the operators on both sides runs two partitions.
 func TestPlacementInPart(t *testing.T) {
 	dense := func(g *graph.Graph, x *graph.Value) *graph.Value {
-		w := graph.Const("w", graph.Type{DType: graph.Float32, Shape: []int{4, 4}}, make([]float32, 16))
-		b := graph.Const("b", graph.Type{DType: graph.Float32, Shape: []int{4}}, make([]float32, 4))
-		return g.Apply("dense", graph.FullyConnected{}, x, w, b)
+		return g.Apply("dense", graph.FullyConnected{}, x, graphtest.Const("w", nil, 4, 4), graphtest.Const("b", nil, 4))
 	}
 	int16s := func(g *graph.Graph, x *graph.Value) *graph.Value {
-		q := g.Apply("q", graph.Quantize{To: graph.Int16}, x)
-		q.Type.Quant = quant.PerTensor(0.5, 0)
+		q := graphtest.As(g.Apply("q", graph.Quantize{To: graph.Int16}, x), 0.5, 0)
 		return g.Apply("d", graph.Dequantize{}, q)
 	}
 	type layers []func(*graph.Graph, *graph.Value) *graph.Value
@@ -85,7 +83,7 @@ func TestPlacementInPart(t *testing.T) {
 	} {
 		g := graph.New("part")
 		g.Level = graph.Quantized
-		x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4}})
+		x := g.Input("x", graphtest.Floats(1, 4))
 		for _, layer := range test.layers {
 			x = layer(g, x)
 		}
@@ -153,7 +151,7 @@ func residentPages(t *testing.T) int {
 func TestUnread(t *testing.T) {
 	g := graph.New("unread")
 	g.Level = graph.Folded
-	x := g.Input("x", graph.Type{DType: graph.Float32, Shape: []int{1, 4, 4, 4}})
+	x := g.Input("x", graphtest.Floats(1, 4, 4, 4))
 	a := g.Apply("a", graph.Arithmetic{Fn: graph.Add}, x, x)
 	g.Apply("unread", graph.Arithmetic{Fn: graph.Mul}, a, x)
 	g.Outputs = []*graph.Value{g.Apply("y", graph.Activate{Act: graph.ReLU}, x)}
