@@ -323,7 +323,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 // code is the builtin operator of an operator code.
 func (d *decoder) code(i uint32) (int32, error) {
 	v, err := d.codeOf(i)
-	if err == nil && v.code == customOp {
+	if err == nil && v.code == opCustom {
 		err = fmt.Errorf("custom operator %q: %w", v.custom, ErrUnsupported)
 	}
 	return v.code, err
@@ -421,9 +421,8 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 	return v, nil
 }
 
-// sayOfEachDimension are the operators whose inputs behind the first have numbers for each dimension of that: PAD, RESHAPE, TRANSPOSE,
-// STRIDED_SLICE, SLICE, TILE, MIRROR_PAD.
-var sayOfEachDimension = []int32{34, 22, 39, 45, 65, 69, 100}
+// sayOfEachDimension are the operators whose inputs behind the first have numbers for each dimension of that.
+var sayOfEachDimension = []int32{opPad, opReshape, opTranspose, opStridedSlice, opSlice, opTile, opMirrorPad}
 
 // noNumbers is a constant of int32 or int64 without elements, as sayOfEachDimension have them for scalars; nil for any other tensor.
 func (d *decoder) noNumbers(i int32) *graph.Value {

@@ -12,7 +12,7 @@ import (
 // and what gives several results as a slice for each that is used.
 
 // split are the operators that may have several results. decode is called for each.
-var split = []int32{49, 88, 102}
+var split = []int32{opSplit, opUnpack, opSplitV}
 
 func sliceVersion(n *graph.Node) int {
 	switch {

@@ -73,7 +73,7 @@ func (t *Tail) Given() (n int) {
 }
 
 func (o foreign) name() string {
-	if o.code == customOp {
+	if o.code == opCustom {
 		return fmt.Sprintf("custom operator %q", o.custom)
 	}
 	return builtinName(o.code)
