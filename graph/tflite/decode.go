@@ -233,7 +233,7 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		where += fmt.Sprintf(" giving %s", d.tensorName(outs[0]))
 	}
 	d.where = where
-	c := codecFor(code)
+	c := byCode[code]
 	if c == nil && shapers[code] == nil {
 		return fmt.Errorf("%s: %w", where, ErrUnsupported)
 	}
@@ -282,7 +282,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	if part > 0 {
 		d.f.charge(o.at, 1, tableCost) // as if it were an operator's of its own
 	}
-	c := codecFor(code)
+	c := byCode[code]
 	nodes := len(g.Nodes)
 	call := &call{in: in, out: out.Type, part: part, parts: parts, g: g, f: d.f, name: out.Name}
 	if fold := shapers[code]; fold != nil && (c == nil || out.Type.DType == graph.Int32) {

@@ -3,15 +3,14 @@ package tflite
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"mnet-edge/graph"
 )
 
-// codec is what the file has for one operator of the graph. A new operator is a new entry of codecs.
+// codec is how an operator of the graph is written, and read. A new operator is a new entry of codecs.
 type codec struct {
-	op      string   // the graph operator's name; of Activate, the activation's; empty where another's stands for it
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
 	biased  bool     // the last input may be a bias that is -1; runtimes fall over a -1 in any other place
@@ -40,98 +39,118 @@ type call struct {
 	steps int    // so far
 }
 
-var codecs = []*codec{
-	{"conv2d", opConv2D, 1, false, strings.Fields("1.5.0 1.14.0 1.14.0 2.3.0 2.4.0 2.9.0 2.11.0"), convVersion, encodeConv, decodeConv},
-	{"depthwise_conv2d", opDepthwiseConv2D, 2, false,
-		strings.Fields("1.5.0 1.12.0 1.14.0 2.2.0 2.3.0 2.3.0 2.11.0"), depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", opFullyConnected, 8, true,
-		strings.Fields("1.5.0 1.10.0 1.14.0 1.14.0 2.0.0 2.1.0 2.3.0 2.3.0 2.3.0 2.11.0 2.15.0 2.17.0"), denseVersion, encodeDense, decodeDense},
-	{"mean", opMean, 27, false, strings.Fields("1.6.0 1.14.0 2.4.0"), byType, encodeMean, decodeMean},
-	{"pad", opPad, 22, false, strings.Fields("1.5.0 1.14.0 2.4.0 2.6.0"), padVersion, encodePad, decodePad},
-	{"reshape", opReshape, 17, false, strings.Fields("1.5.0"), one, encodeReshape, decodeReshape},
-	{"relu", opReLU, 0, false, strings.Fields("1.5.0 2.1.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU})},
-	{"relu6", opReLU6, 0, false, strings.Fields("1.5.0 1.14.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU6})},
-	{"add", opAdd, 11, false, strings.Fields("1.5.0 1.14.0 2.4.0"), byType, encodeArithmetic, decodeArithmetic(graph.Add)},
-	{"sub", opSub, 28, false, strings.Fields("1.6.0 1.14.0 2.3.0 2.4.0 2.4.0"), subVersion, encodeArithmetic, decodeArithmetic(graph.Sub)},
-	{"mul", opMul, 21, false, strings.Fields("1.5.0 1.14.0 1.15.0 2.3.0"), mulVersion, encodeArithmetic, decodeArithmetic(graph.Mul)},
-	{"average_pool", opAveragePool2D, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Average)},
-	{"max_pool", opMaxPool2D, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Max)},
-	{"concat", opConcatenation, 10, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeConcat, decodeConcat},
-	{"hard_swish", opHardSwish, 91, false, strings.Fields("1.15.0"), one, plain, always(graph.Unary{Fn: graph.HardSwish})},
-	{"logistic", opLogistic, 0, false, strings.Fields("1.14.0 1.14.0 2.3.0"), byType, plain, always(graph.Unary{Fn: graph.Logistic})},
-	{"softmax", opSoftmax, 9, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeSoftmax, decodeSoftmax},
-	{"resize_bilinear", opResizeBilinear, 15, false, strings.Fields("1.7.0 1.14.0 2.2.0 2.5.0"), bilinearVersion, encodeBilinear, decodeBilinear},
-	{"resize_nearest", opResizeNearestNeighbor, 74, false, strings.Fields("1.13.1 1.14.0 2.3.0 2.4.0"), nearestVersion, encodeNearest, decodeNearest},
-	{"transpose", opTranspose, 26, false,
-		strings.Fields("1.6.0 1.14.0 1.15.0 2.3.0 2.4.0 2.12.0"), transposeVersion, encodeTranspose, decodeTranspose},
-	{"quantize", opQuantize, 89, false, strings.Fields("1.14.0 1.15.0"), quantizeVersion, plain, decodeQuantize},
-	{"dequantize", opDequantize, 38, false, strings.Fields("1.13.1 1.14.0 1.15.0"), byType, plain, always(graph.Dequantize{})},
-	{"div", opDiv, 29, false, strings.Fields("1.6.0 2.3.0"), divVersion, encodeArithmetic, decodeArithmetic(graph.Div)},
-	{"leaky_relu", opLeakyReLU, 75, false, strings.Fields("1.13.1"), one, encodeLeaky, decodeLeaky},
-	{"prelu", opPReLU, 0, false, strings.Fields("1.8.0"), one, plain, always(graph.PReLU{})},
-	{"maximum", opMaximum, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Maximum})},
-	{"minimum", opMinimum, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Minimum})},
-	{"elu", opElu, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Elu})},
-	{"tanh", opTanh, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Tanh})},
-	{"exp", opExp, 33, false, strings.Fields("1.7.0"), one, plain, always(graph.Unary{Fn: graph.Exp})},
-	{"abs", opAbs, 78, false, strings.Fields("1.13.0"), one, plain, always(graph.Unary{Fn: graph.Abs})},
-	{"neg", opNeg, 42, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Neg})},
-	{"sqrt", opSqrt, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Sqrt})},
-	{"rsqrt", opRsqrt, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Rsqrt})},
-	{"square", opSquare, 66, false, strings.Fields("1.12.0"), one, plain, always(graph.Unary{Fn: graph.Square})},
-	{"floor", opFloor, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Floor})},
-	{"ceil", opCeil, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Ceil})},
-	{"round", opRound, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Round})},
-	{"relu_n1_to_1", opReLUN1To1, 0, false, strings.Fields("1.5.0"), one, plain, always(graph.Unary{Fn: graph.Clip1})},
-	{"relu_0_to_1", opReLU0To1, 0, false, strings.Fields("2.10.0"), one, plain, always(graph.Unary{Fn: graph.Clip01})},
-	{"gelu", opGelu, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
-	{"gelu_tanh", opGelu, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
-	{"squared_difference", opSquaredDifference, 76, false, strings.Fields("1.13.1"), one, plain, always(graph.Pair{Fn: graph.SquaredDifference})},
-	{"slice", opSlice, 48, false, strings.Fields("1.14.0 1.14.0 1.14.0 2.4.0 2.5.0"), sliceVersion, encodeSlice, decodeSlice},
-	{"strided_slice", opStridedSlice, 32, false, strings.Fields("1.6.0 1.14.0 2.1.0 2.2.0"), stridedVersion, encodeStrided, decodeStrided},
-	{"space_to_depth", opSpaceToDepth, 19, false, strings.Fields("1.5.0 1.14.0"), int8Version(2), encodeSpaceToDepth, decodeSpaceToDepth},
-	{"depth_to_space", opDepthToSpace, 94, false, strings.Fields("2.1.0 2.5.0"), int8Version(2), encodeDepthToSpace, decodeDepthToSpace},
-	{"mirror_pad", opMirrorPad, 77, false, strings.Fields("1.13.1 2.3.0 2.12.0"), byType, encodeMirrorPad, decodeMirrorPad},
-	{"tile", opTile, 51, false, strings.Fields("1.10.1 2.2.0 2.8.0"), int8Version(3), encodeTile, decodeTile},
-	{"sum", opSum, 27, false, strings.Fields("1.10.0"), one, encodeReduce, decodeReduce(graph.Sum)},
-	{"reduce_max", opReduceMax, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Largest)},
-	{"reduce_min", opReduceMin, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Smallest)},
-	{"log", opLog, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Log})},
-	{"sin", opSin, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Sin})},
-	{"cos", opCos, 84, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Cos})},
-	{"pow", opPow, 56, false, strings.Fields("1.10.0"), one, plain, always(graph.Pair{Fn: graph.Pow})},
-	{"l2_normalization", opL2Normalization, 12, false, strings.Fields("1.5.0"), one, plain, decodeL2Norm},
-	{"batch_matmul", opBatchMatMul, 101, false, strings.Fields("2.3.0"), one, encodeBatchMatMul, decodeBatchMatMul},
-	{"transpose_conv2d", opTransposeConv, 49, true, strings.Fields("1.9.0 2.2.0 2.3.0"), transposeConvVersion, encodeTransposeConv, decodeTransposeConv},
-	{"", opSqueeze, 30, false, nil, nil, nil, decodeSqueeze},       // read as a reshape
-	{"", opExpandDims, 52, false, nil, nil, nil, decodeExpandDims}, // so is this
-	{"", opReverseV2, 81, false, nil, nil, nil, decodeReverse},     // as a slice
-	{"", opSplit, 35, false, nil, nil, nil, decodeSplit},           // as a slice for each result
-	{"", opSplitV, 79, false, nil, nil, nil, decodeSplitV},
-	{"", opUnpack, 64, false, nil, nil, nil, decodeUnpack},
-	{"", opPack, 59, false, nil, nil, nil, decodePack}, // as a concatenation of reshapes
+// codecs are by the name of the graph's operator, or of the activation where an operator is nothing else.
+var codecs = map[string]*codec{
+	"conv2d": {code: opConv2D, options: 1, version: convVersion, encode: encodeConv, decode: decodeConv,
+		since: []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0", "2.11.0"}},
+	"depthwise_conv2d": {code: opDepthwiseConv2D, options: 2, version: depthwiseVersion, encode: encodeDepthwise, decode: decodeDepthwise,
+		since: []string{"1.5.0", "1.12.0", "1.14.0", "2.2.0", "2.3.0", "2.3.0", "2.11.0"}},
+	"fully_connected": {code: opFullyConnected, options: 8, biased: true, version: denseVersion, encode: encodeDense, decode: decodeDense,
+		since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0", "2.11.0", "2.15.0", "2.17.0"}},
+	"mean":    {code: opMean, options: 27, version: byType, encode: encodeMean, decode: decodeMean, since: []string{"1.6.0", "1.14.0", "2.4.0"}},
+	"pad":     {code: opPad, options: 22, version: padVersion, encode: encodePad, decode: decodePad, since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}},
+	"reshape": {code: opReshape, options: 17, version: one, encode: encodeReshape, decode: decodeReshape, since: []string{"1.5.0"}},
+	"relu":    {code: opReLU, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU}), since: []string{"1.5.0", "2.1.0", "2.5.0"}},
+	"relu6":   {code: opReLU6, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU6}), since: []string{"1.5.0", "1.14.0", "2.5.0"}},
+	"add":     {code: opAdd, options: 11, version: byType, encode: encodeArithmetic, decode: decodeArithmetic(graph.Add), since: []string{"1.5.0", "1.14.0", "2.4.0"}},
+	"sub": {code: opSub, options: 28, version: subVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Sub),
+		since: []string{"1.6.0", "1.14.0", "2.3.0", "2.4.0", "2.4.0"}},
+	"mul": {code: opMul, options: 21, version: mulVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Mul),
+		since: []string{"1.5.0", "1.14.0", "1.15.0", "2.3.0"}},
+	"average_pool": {code: opAveragePool2D, options: 5, version: byType, encode: encodePool, decode: decodePool(graph.Average),
+		since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"max_pool":   {code: opMaxPool2D, options: 5, version: byType, encode: encodePool, decode: decodePool(graph.Max), since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"concat":     {code: opConcatenation, options: 10, version: byType, encode: encodeConcat, decode: decodeConcat, since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"hard_swish": {code: opHardSwish, options: 91, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.HardSwish}), since: []string{"1.15.0"}},
+	"logistic":   {code: opLogistic, version: byType, encode: plain, decode: always(graph.Unary{Fn: graph.Logistic}), since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"softmax":    {code: opSoftmax, options: 9, version: byType, encode: encodeSoftmax, decode: decodeSoftmax, since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"resize_bilinear": {code: opResizeBilinear, options: 15, version: bilinearVersion, encode: encodeBilinear, decode: decodeBilinear,
+		since: []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"}},
+	"resize_nearest": {code: opResizeNearestNeighbor, options: 74, version: nearestVersion, encode: encodeNearest, decode: decodeNearest,
+		since: []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"}},
+	"transpose": {code: opTranspose, options: 26, version: transposeVersion, encode: encodeTranspose, decode: decodeTranspose,
+		since: []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0"}},
+	"quantize": {code: opQuantize, options: 89, version: quantizeVersion, encode: plain, decode: decodeQuantize, since: []string{"1.14.0", "1.15.0"}},
+	"dequantize": {code: opDequantize, options: 38, version: byType, encode: plain, decode: always(graph.Dequantize{}),
+		since: []string{"1.13.1", "1.14.0", "1.15.0"}},
+	"div":        {code: opDiv, options: 29, version: divVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Div), since: []string{"1.6.0", "2.3.0"}},
+	"leaky_relu": {code: opLeakyReLU, options: 75, version: one, encode: encodeLeaky, decode: decodeLeaky, since: []string{"1.13.1"}},
+	"prelu":      {code: opPReLU, version: one, encode: plain, decode: always(graph.PReLU{}), since: []string{"1.8.0"}},
+	"maximum": {code: opMaximum, options: 39, version: pairVersion, encode: plain, decode: always(graph.Pair{Fn: graph.Maximum}),
+		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"minimum": {code: opMinimum, options: 39, version: pairVersion, encode: plain, decode: always(graph.Pair{Fn: graph.Minimum}),
+		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"elu":          {code: opElu, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Elu}), since: []string{"1.14.0"}},
+	"tanh":         {code: opTanh, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Tanh}), since: []string{"1.14.0"}},
+	"exp":          {code: opExp, options: 33, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Exp}), since: []string{"1.7.0"}},
+	"abs":          {code: opAbs, options: 78, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Abs}), since: []string{"1.13.0"}},
+	"neg":          {code: opNeg, options: 42, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Neg}), since: []string{"1.9.0"}},
+	"sqrt":         {code: opSqrt, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Sqrt}), since: []string{"1.10.0"}},
+	"rsqrt":        {code: opRsqrt, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Rsqrt}), since: []string{"1.10.0"}},
+	"square":       {code: opSquare, options: 66, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Square}), since: []string{"1.12.0"}},
+	"floor":        {code: opFloor, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Floor}), since: []string{"1.9.0"}},
+	"ceil":         {code: opCeil, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Ceil}), since: []string{"1.14.0"}},
+	"round":        {code: opRound, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Round}), since: []string{"1.14.0"}},
+	"relu_n1_to_1": {code: opReLUN1To1, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Clip1}), since: []string{"1.5.0"}},
+	"relu_0_to_1":  {code: opReLU0To1, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Clip01}), since: []string{"2.10.0"}},
+	"gelu":         gelu,
+	"gelu_tanh":    gelu,
+	"squared_difference": {code: opSquaredDifference, options: 76, version: one, encode: plain, decode: always(graph.Pair{Fn: graph.SquaredDifference}),
+		since: []string{"1.13.1"}},
+	"slice": {code: opSlice, options: 48, version: sliceVersion, encode: encodeSlice, decode: decodeSlice,
+		since: []string{"1.14.0", "1.14.0", "1.14.0", "2.4.0", "2.5.0"}},
+	"strided_slice": {code: opStridedSlice, options: 32, version: stridedVersion, encode: encodeStrided, decode: decodeStrided,
+		since: []string{"1.6.0", "1.14.0", "2.1.0", "2.2.0"}},
+	"space_to_depth": {code: opSpaceToDepth, options: 19, version: int8Version(2), encode: encodeSpaceToDepth, decode: decodeSpaceToDepth,
+		since: []string{"1.5.0", "1.14.0"}},
+	"depth_to_space": {code: opDepthToSpace, options: 94, version: int8Version(2), encode: encodeDepthToSpace, decode: decodeDepthToSpace,
+		since: []string{"2.1.0", "2.5.0"}},
+	"mirror_pad": {code: opMirrorPad, options: 77, version: byType, encode: encodeMirrorPad, decode: decodeMirrorPad, since: []string{"1.13.1", "2.3.0", "2.12.0"}},
+	"tile":       {code: opTile, options: 51, version: int8Version(3), encode: encodeTile, decode: decodeTile, since: []string{"1.10.1", "2.2.0", "2.8.0"}},
+	"sum":        {code: opSum, options: 27, version: one, encode: encodeReduce, decode: decodeReduce(graph.Sum), since: []string{"1.10.0"}},
+	"reduce_max": {code: opReduceMax, options: 27, version: byType, encode: encodeReduce, decode: decodeReduce(graph.Largest),
+		since: []string{"1.11.0", "1.14.0", "2.5.0"}},
+	"reduce_min": {code: opReduceMin, options: 27, version: byType, encode: encodeReduce, decode: decodeReduce(graph.Smallest),
+		since: []string{"1.11.0", "1.14.0", "2.5.0"}},
+	"log":              {code: opLog, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Log}), since: []string{"1.14.0"}},
+	"sin":              {code: opSin, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Sin}), since: []string{"1.9.0"}},
+	"cos":              {code: opCos, options: 84, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Cos}), since: []string{"1.14.0"}},
+	"pow":              {code: opPow, options: 56, version: one, encode: plain, decode: always(graph.Pair{Fn: graph.Pow}), since: []string{"1.10.0"}},
+	"l2_normalization": {code: opL2Normalization, options: 12, version: one, encode: plain, decode: decodeL2Norm, since: []string{"1.5.0"}},
+	"batch_matmul":     {code: opBatchMatMul, options: 101, version: one, encode: encodeBatchMatMul, decode: decodeBatchMatMul, since: []string{"2.3.0"}},
+	"transpose_conv2d": {code: opTransposeConv, options: 49, biased: true, version: transposeConvVersion, encode: encodeTransposeConv, decode: decodeTransposeConv,
+		since: []string{"1.9.0", "2.2.0", "2.3.0"}},
 }
+
+// gelu is one operator of a file and two of the graph.
+var gelu = &codec{code: opGelu, options: 116, version: one, encode: encodeGelu, decode: decodeGelu, since: []string{"2.9.0"}}
+
+// readOnly are of operators that are read as others of the graph. Nothing is written by them: they have no version, encode and since.
+var readOnly = []*codec{
+	{code: opSqueeze, options: 30, decode: decodeSqueeze},       // as a reshape
+	{code: opExpandDims, options: 52, decode: decodeExpandDims}, // as a reshape
+	{code: opReverseV2, options: 81, decode: decodeReverse},     // as a slice
+	{code: opSplit, options: 35, decode: decodeSplit},           // as a slice for each result
+	{code: opSplitV, options: 79, decode: decodeSplitV},         // likewise
+	{code: opUnpack, options: 64, decode: decodeUnpack},         // as a slice and a reshape for each result
+	{code: opPack, options: 59, decode: decodePack},             // as a concatenation of reshapes
+}
+
+// byCode are all codecs by the operator that they read.
+var byCode = func() map[int32]*codec {
+	m := map[int32]*codec{}
+	for _, c := range slices.Concat(slices.Collect(maps.Values(codecs)), readOnly) {
+		m[c.code] = c
+	}
+	return m
+}()
 
 // codecOf is the codec of a graph operator, or nil.
 func codecOf(op graph.Op) *codec {
-	name := op.Name()
 	if a, ok := op.(graph.Activate); ok {
-		name = a.Act.String()
+		return codecs[a.Act.String()]
 	}
-	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.op == name })
-	if i < 0 {
-		return nil
-	}
-	return codecs[i]
-}
-
-// codecFor is the codec of an operator code, or nil.
-func codecFor(code int32) *codec {
-	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.code == code })
-	if i < 0 {
-		return nil
-	}
-	return codecs[i]
+	return codecs[op.Name()]
 }
 
 // Versions.
