@@ -47,7 +47,7 @@ var codecs = map[string]*codec{
 		since: []string{"1.5.0", "1.12.0", "1.14.0", "2.2.0", "2.3.0", "2.3.0", "2.11.0"}},
 	"fully_connected": {code: opFullyConnected, options: 8, biased: true, version: denseVersion, encode: encodeDense, decode: decodeDense,
 		since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0", "2.11.0", "2.15.0", "2.17.0"}},
-	"mean":    {code: opMean, options: 27, version: byType, encode: encodeMean, decode: decodeMean, since: []string{"1.6.0", "1.14.0", "2.4.0"}},
+	"mean":    {code: opMean, options: 27, version: byType, encode: encodeReduce, decode: decodeMean, since: []string{"1.6.0", "1.14.0", "2.4.0"}},
 	"pad":     {code: opPad, options: 22, version: padVersion, encode: encodePad, decode: decodePad, since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}},
 	"reshape": {code: opReshape, options: 17, version: one, encode: encodeReshape, decode: decodeReshape, since: []string{"1.5.0"}},
 	"relu":    {code: opReLU, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU}), since: []string{"1.5.0", "2.1.0", "2.5.0"}},
@@ -253,11 +253,9 @@ func always(op graph.Op) func(*call) (graph.Op, error) {
 
 func encodeConv(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Conv2D)
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
-		convActivation: encodeActivation(o.Act),
-		convDilationW:  int32(o.Dilation[1]), convDilationW + 1: int32(o.Dilation[0]),
-	}, missingBias(n)
+	return windowOptions(o.Window, obj{
+		convActivation: encodeActivation(o.Act), convDilationW: int32(o.Dilation[1]), convDilationW + 1: int32(o.Dilation[0]),
+	}), missingBias(n)
 }
 
 // missingBias gives a convolution without a bias one of zeros: TFLite's kernel refuses to do without, XNNPACK too.
@@ -271,52 +269,47 @@ func missingBias(n *graph.Node) []*graph.Value {
 }
 
 func decodeConv(c *call) (graph.Op, error) {
-	if err := c.wantBias(); err != nil {
-		return nil, err
-	}
-	w, err := c.window()
-	if err != nil {
-		return nil, err
-	}
-	w.Dilation = c.dilation(convDilationW)
-	act, err := c.activation(convActivation)
+	w, act, err := c.convolution(convDilationW, convActivation)
 	return graph.Conv2D{Window: w, Act: act}, err
 }
 
 func encodeDepthwise(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.DepthwiseConv2D)
 	multiplier := n.In[1].Type.Shape[3] / n.In[0].Type.Shape[3]
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+	return windowOptions(o.Window, obj{
 		depthMultiplier: int32(multiplier), depthActivation: encodeActivation(o.Act),
 		depthDilationW: int32(o.Dilation[1]), depthDilationW + 1: int32(o.Dilation[0]),
-	}, missingBias(n)
+	}), missingBias(n)
 }
 
 // decodeDepthwise leaves the multiplier to the shapes, as the runtime does.
 func decodeDepthwise(c *call) (graph.Op, error) {
-	if err := c.wantBias(); err != nil {
-		return nil, err
-	}
-	w, err := c.window()
-	if err != nil {
-		return nil, err
-	}
-	w.Dilation = c.dilation(depthDilationW)
-	act, err := c.activation(depthActivation)
+	w, act, err := c.convolution(depthDilationW, depthActivation)
 	return graph.DepthwiseConv2D{Window: w, Act: act}, err
 }
 
-// wantBias refuses a convolution of two inputs: TFLite's kernel does too, but that of the depthwise one reads through a
-// null pointer.
-func (c *call) wantBias() error {
+// convolution reads what Conv2DOptions and DepthwiseConv2DOptions have in common. dilation is the number of
+// dilation_w_factor; dilation_h_factor follows. Two inputs are refused: TFLite's kernel does too, but that of the
+// depthwise one reads through a null pointer.
+func (c *call) convolution(dilation, activation int) (w graph.Window, act graph.Activation, err error) {
 	if len(c.in) != 3 {
-		return fmt.Errorf("%d inputs: want input, weights and bias", len(c.in))
+		return w, act, fmt.Errorf("%d inputs: want input, weights and bias", len(c.in))
 	}
-	return nil
+	if w, err = c.window(); err != nil {
+		return w, act, err
+	}
+	w.Dilation = [2]int{int(c.options.int32Or(dilation+1, 1)), int(c.options.int32Or(dilation, 1))}
+	act, err = c.activation(activation)
+	return w, act, err
 }
 
-// window reads what Conv2DOptions, DepthwiseConv2DOptions and Pool2DOptions share. graph.Check bounds the numbers.
+// windowOptions completes options with the fields that those of convolutions and pools begin with.
+func windowOptions(w graph.Window, o obj) obj {
+	o[windowPadding], o[windowStrideW], o[windowStrideH] = int8(w.Padding), int32(w.Stride[1]), int32(w.Stride[0])
+	return o
+}
+
+// window is the inverse of windowOptions. graph.Check bounds the numbers.
 func (c *call) window() (graph.Window, error) {
 	p := c.options.int8(windowPadding)
 	if p != int8(graph.Same) && p != int8(graph.Valid) {
@@ -327,11 +320,6 @@ func (c *call) window() (graph.Window, error) {
 		Dilation: [2]int{1, 1},
 		Padding:  graph.Padding(p),
 	}, nil
-}
-
-// dilation reads dilation_w_factor, whose number is given, and dilation_h_factor, which follows.
-func (c *call) dilation(width int) [2]int {
-	return [2]int{int(c.options.int32Or(width+1, 1)), int(c.options.int32Or(width, 1))}
 }
 
 // ActivationFunctionType of each activation.
@@ -345,6 +333,14 @@ func (c *call) activation(id int) (graph.Activation, error) {
 		return graph.Activation(i), nil
 	}
 	return 0, fmt.Errorf("fused activation %d: %w", f, ErrUnsupported)
+}
+
+// linear refuses a fused activation, as runtimes do.
+func (c *call) linear(id int) error {
+	if c.options.int8(id) != activations[graph.Linear] {
+		return fmt.Errorf("with a fused activation: %w", ErrUnsupported)
+	}
+	return nil
 }
 
 func encodeDense(n *graph.Node) (obj, []*graph.Value) {
@@ -369,13 +365,11 @@ func decodeDense(c *call) (graph.Op, error) {
 	return op, err
 }
 
-func encodeMean(n *graph.Node) (obj, []*graph.Value) {
-	o := n.Op.(graph.Mean)
-	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
-}
-
 func encodeReduce(n *graph.Node) (obj, []*graph.Value) {
-	o := n.Op.(graph.Reduce)
+	o, _ := n.Op.(graph.Reduce)
+	if m, ok := n.Op.(graph.Mean); ok { // which has the same attributes
+		o.Axes, o.KeepDims = m.Axes, m.KeepDims
+	}
 	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
 }
 

@@ -92,10 +92,9 @@ func (c *call) powers() bool {
 
 func encodePool(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Pool)
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+	return windowOptions(o.Window, obj{
 		poolWidth: int32(o.Size[1]), poolWidth + 1: int32(o.Size[0]), poolActivation: encodeActivation(o.Act),
-	}, nil
+	}), nil
 }
 
 func decodePool(f graph.PoolFunc) func(*call) (graph.Op, error) {
@@ -115,8 +114,8 @@ func encodeConcat(n *graph.Node) (obj, []*graph.Value) {
 }
 
 func decodeConcat(c *call) (graph.Op, error) {
-	if act, err := c.activation(concatActivation); err != nil || act != graph.Linear {
-		return nil, fmt.Errorf("with a fused activation: %w", ErrUnsupported) // runtimes refuse it too
+	if err := c.linear(concatActivation); err != nil {
+		return nil, err
 	}
 	axis := int(c.options.int32(concatAxis))
 	if axis < 0 {
