@@ -52,7 +52,8 @@ var codecs = map[string]*codec{
 	"reshape": {code: opReshape, options: 17, version: one, encode: encodeReshape, decode: decodeReshape, since: []string{"1.5.0"}},
 	"relu":    {code: opReLU, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU}), since: []string{"1.5.0", "2.1.0", "2.5.0"}},
 	"relu6":   {code: opReLU6, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU6}), since: []string{"1.5.0", "1.14.0", "2.5.0"}},
-	"add":     {code: opAdd, options: 11, version: byType, encode: encodeArithmetic, decode: decodeArithmetic(graph.Add), since: []string{"1.5.0", "1.14.0", "2.4.0"}},
+	"add": {code: opAdd, options: 11, version: byType, encode: encodeArithmetic, decode: decodeArithmetic(graph.Add),
+		since: []string{"1.5.0", "1.14.0", "2.4.0"}},
 	"sub": {code: opSub, options: 28, version: subVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Sub),
 		since: []string{"1.6.0", "1.14.0", "2.3.0", "2.4.0", "2.4.0"}},
 	"mul": {code: opMul, options: 21, version: mulVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Mul),
@@ -64,21 +65,22 @@ var codecs = map[string]*codec{
 	"hard_swish": {code: opHardSwish, options: 91, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.HardSwish}), since: []string{"1.15.0"}},
 	"logistic":   {code: opLogistic, version: byType, encode: plain, decode: always(graph.Unary{Fn: graph.Logistic}), since: []string{"1.14.0", "1.14.0", "2.3.0"}},
 	"softmax":    {code: opSoftmax, options: 9, version: byType, encode: encodeSoftmax, decode: decodeSoftmax, since: []string{"1.5.0", "1.14.0", "2.3.0"}},
-	"resize_bilinear": {code: opResizeBilinear, options: 15, version: bilinearVersion, encode: encodeBilinear, decode: decodeBilinear,
-		since: []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"}},
-	"resize_nearest": {code: opResizeNearestNeighbor, options: 74, version: nearestVersion, encode: encodeNearest, decode: decodeNearest,
-		since: []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"}},
+	"resize_bilinear": {code: opResizeBilinear, options: 15, version: bilinearVersion,
+		encode: encodeResize(bilinearCorners), decode: decodeResize(graph.Bilinear, bilinearCorners), since: []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"}},
+	"resize_nearest": {code: opResizeNearestNeighbor, options: 74, version: nearestVersion,
+		encode: encodeResize(nearestCorners), decode: decodeResize(graph.Nearest, nearestCorners), since: []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"}},
 	"transpose": {code: opTranspose, options: 26, version: transposeVersion, encode: encodeTranspose, decode: decodeTranspose,
 		since: []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0"}},
-	"quantize": {code: opQuantize, options: 89, version: quantizeVersion, encode: plain, decode: decodeQuantize, since: []string{"1.14.0", "1.15.0"}},
+	"quantize": {code: opQuantize, options: 89, version: oneOr(2, toInt16), encode: plain, decode: decodeQuantize, since: []string{"1.14.0", "1.15.0"}},
 	"dequantize": {code: opDequantize, options: 38, version: byType, encode: plain, decode: always(graph.Dequantize{}),
 		since: []string{"1.13.1", "1.14.0", "1.15.0"}},
-	"div":        {code: opDiv, options: 29, version: divVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Div), since: []string{"1.6.0", "2.3.0"}},
+	"div": {code: opDiv, options: 29, version: oneOr(2, repeats), encode: encodeArithmetic, decode: decodeArithmetic(graph.Div),
+		since: []string{"1.6.0", "2.3.0"}},
 	"leaky_relu": {code: opLeakyReLU, options: 75, version: one, encode: encodeLeaky, decode: decodeLeaky, since: []string{"1.13.1"}},
 	"prelu":      {code: opPReLU, version: one, encode: plain, decode: always(graph.PReLU{}), since: []string{"1.8.0"}},
-	"maximum": {code: opMaximum, options: 39, version: pairVersion, encode: plain, decode: always(graph.Pair{Fn: graph.Maximum}),
+	"maximum": {code: opMaximum, options: 39, version: oneOr(3, repeats), encode: plain, decode: always(graph.Pair{Fn: graph.Maximum}),
 		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
-	"minimum": {code: opMinimum, options: 39, version: pairVersion, encode: plain, decode: always(graph.Pair{Fn: graph.Minimum}),
+	"minimum": {code: opMinimum, options: 39, version: oneOr(3, repeats), encode: plain, decode: always(graph.Pair{Fn: graph.Minimum}),
 		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
 	"elu":          {code: opElu, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Elu}), since: []string{"1.14.0"}},
 	"tanh":         {code: opTanh, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Tanh}), since: []string{"1.14.0"}},
@@ -101,12 +103,12 @@ var codecs = map[string]*codec{
 		since: []string{"1.14.0", "1.14.0", "1.14.0", "2.4.0", "2.5.0"}},
 	"strided_slice": {code: opStridedSlice, options: 32, version: stridedVersion, encode: encodeStrided, decode: decodeStrided,
 		since: []string{"1.6.0", "1.14.0", "2.1.0", "2.2.0"}},
-	"space_to_depth": {code: opSpaceToDepth, options: 19, version: int8Version(2), encode: encodeSpaceToDepth, decode: decodeSpaceToDepth,
+	"space_to_depth": {code: opSpaceToDepth, options: 19, version: oneOr(2, ofInt8), encode: encodeSpaceToDepth, decode: decodeSpaceToDepth,
 		since: []string{"1.5.0", "1.14.0"}},
-	"depth_to_space": {code: opDepthToSpace, options: 94, version: int8Version(2), encode: encodeDepthToSpace, decode: decodeDepthToSpace,
+	"depth_to_space": {code: opDepthToSpace, options: 94, version: oneOr(2, ofInt8), encode: encodeDepthToSpace, decode: decodeDepthToSpace,
 		since: []string{"2.1.0", "2.5.0"}},
 	"mirror_pad": {code: opMirrorPad, options: 77, version: byType, encode: encodeMirrorPad, decode: decodeMirrorPad, since: []string{"1.13.1", "2.3.0", "2.12.0"}},
-	"tile":       {code: opTile, options: 51, version: int8Version(3), encode: encodeTile, decode: decodeTile, since: []string{"1.10.1", "2.2.0", "2.8.0"}},
+	"tile":       {code: opTile, options: 51, version: oneOr(3, ofInt8), encode: encodeTile, decode: decodeTile, since: []string{"1.10.1", "2.2.0", "2.8.0"}},
 	"sum":        {code: opSum, options: 27, version: one, encode: encodeReduce, decode: decodeReduce(graph.Sum), since: []string{"1.10.0"}},
 	"reduce_max": {code: opReduceMax, options: 27, version: byType, encode: encodeReduce, decode: decodeReduce(graph.Largest),
 		since: []string{"1.11.0", "1.14.0", "2.5.0"}},
@@ -118,7 +120,7 @@ var codecs = map[string]*codec{
 	"pow":              {code: opPow, options: 56, version: one, encode: plain, decode: always(graph.Pair{Fn: graph.Pow}), since: []string{"1.10.0"}},
 	"l2_normalization": {code: opL2Normalization, options: 12, version: one, encode: plain, decode: decodeL2Norm, since: []string{"1.5.0"}},
 	"batch_matmul":     {code: opBatchMatMul, options: 101, version: one, encode: encodeBatchMatMul, decode: decodeBatchMatMul, since: []string{"2.3.0"}},
-	"transpose_conv2d": {code: opTransposeConv, options: 49, biased: true, version: transposeConvVersion, encode: encodeTransposeConv, decode: decodeTransposeConv,
+	"transpose_conv2d": {code: opTransposeConv, options: 49, biased: true, version: oneOr(3, withBias), encode: encodeTransposeConv, decode: decodeTransposeConv,
 		since: []string{"1.9.0", "2.2.0", "2.3.0"}},
 }
 
@@ -157,7 +159,21 @@ func codecOf(op graph.Op) *codec {
 
 func one(*graph.Node) int { return 1 }
 
-// byType is the common rule: 1, for int8 2, for int16 3.
+// oneOr is the rule of an operator that is of the given version where needed says so, and of the first elsewhere.
+func oneOr(version int, needed func(*graph.Node) bool) func(*graph.Node) int {
+	return func(n *graph.Node) int {
+		if needed(n) {
+			return version
+		}
+		return 1
+	}
+}
+
+func ofInt8(n *graph.Node) bool   { return n.In[0].Type.DType == graph.Int8 }
+func toInt16(n *graph.Node) bool  { return n.Out.Type.DType == graph.Int16 }
+func withBias(n *graph.Node) bool { return len(n.In) > 2 }
+
+// byType is the common rule: 1, for int8 2, for types of 16 bits 3.
 func byType(n *graph.Node) int {
 	switch n.In[0].Type.DType {
 	case graph.Int8:
@@ -233,13 +249,6 @@ func padVersion(n *graph.Node) int {
 		return 4
 	}
 	return byType(n)
-}
-
-func quantizeVersion(n *graph.Node) int {
-	if n.Out.Type.DType == graph.Int16 {
-		return 2
-	}
-	return 1
 }
 
 // Attributes.
@@ -370,7 +379,7 @@ func encodeReduce(n *graph.Node) (obj, []*graph.Value) {
 	if m, ok := n.Op.(graph.Mean); ok { // which has the same attributes
 		o.Axes, o.KeepDims = m.Axes, m.KeepDims
 	}
-	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
+	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", o.Axes)}
 }
 
 func decodeMean(c *call) (graph.Op, error) {
@@ -422,7 +431,9 @@ func paddings(n *graph.Node, before, after []int) []*graph.Value {
 	for i := range before {
 		pairs = append(pairs, before[i], after[i])
 	}
-	return []*graph.Value{operand(n, "paddings", []int{len(before), 2}, pairs)}
+	v := operand(n, "paddings", pairs)
+	v.Type.Shape = []int{len(before), 2}
+	return []*graph.Value{v}
 }
 
 func (c *call) paddings() (before, after []int, err error) {
@@ -435,7 +446,7 @@ func (c *call) paddings() (before, after []int, err error) {
 
 func encodeReshape(n *graph.Node) (obj, []*graph.Value) {
 	shape := n.Op.(graph.Reshape).Shape
-	return obj{reshapeNewShape: int32s(shape)}, []*graph.Value{operand(n, "shape", []int{len(shape)}, shape)}
+	return obj{reshapeNewShape: int32s(shape)}, []*graph.Value{operand(n, "shape", shape)}
 }
 
 // decodeReshape takes the shape from the second input, or without one from the options; one dimension may be -1.
@@ -447,22 +458,18 @@ func decodeReshape(c *call) (graph.Op, error) {
 			return nil, err
 		}
 	} else {
-		for _, d := range c.options.int32s(reshapeNewShape) {
-			shape = append(shape, int(d))
-		}
+		shape = ints(c.options.int32s(reshapeNewShape))
 	}
 	if len(shape) > maxRank {
 		return nil, fmt.Errorf("shape of %d dimensions", len(shape))
 	}
 	if free := slices.Index(shape, -1); free >= 0 {
 		rest := 1
-		for i, d := range shape {
-			if i != free && (d < 1 || d > graph.MaxElements/rest) {
+		for _, d := range slices.Concat(shape[:free], shape[free+1:]) {
+			if d < 1 || d > graph.MaxElements/rest {
 				return nil, fmt.Errorf("shape %v", shape)
 			}
-			if i != free {
-				rest *= d
-			}
+			rest *= d
 		}
 		shape[free] = c.in[0].Type.Elements() / rest
 	}
@@ -476,9 +483,9 @@ func decodeQuantize(c *call) (graph.Op, error) {
 // maxRank is the most dimensions of a tensor, as in TFLite's runtime.
 const maxRank = 8
 
-// operand is an attribute as a constant input.
-func operand(n *graph.Node, name string, shape, data []int) *graph.Value {
-	return graph.Const(n.Out.Name+"/"+name, graph.Type{DType: graph.Int32, Shape: shape}, int32s(data))
+// operand is an attribute as a constant input, a vector.
+func operand(n *graph.Node, name string, data []int) *graph.Value {
+	return graph.Const(n.Out.Name+"/"+name, graph.Type{DType: graph.Int32, Shape: []int{len(data)}}, int32s(data))
 }
 
 // attribute takes the second input, a constant of integers, from the call.
@@ -526,23 +533,28 @@ func numbers(v *graph.Value) ([]int, error) {
 	if n := v.Type.Elements(); v.Constant() && n > maxInputs {
 		return nil, fmt.Errorf("%d elements", n)
 	}
-	var s []int
 	switch d := v.Data.(type) {
 	case []int32:
-		for _, x := range d {
-			s = append(s, int(x))
-		}
+		return ints(d), nil
 	case []int64:
+		var s []int
 		for _, x := range d {
 			if int64(int32(x)) != x {
 				return nil, fmt.Errorf("%d is no index", x)
 			}
 			s = append(s, int(x))
 		}
-	default:
-		return nil, errors.New("not a constant of integers")
+		return s, nil
 	}
-	return s, nil
+	return nil, errors.New("not a constant of integers")
+}
+
+func ints(s []int32) []int {
+	var t []int
+	for _, x := range s {
+		t = append(t, int(x))
+	}
+	return t
 }
 
 func int32s(s []int) []int32 {

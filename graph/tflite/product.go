@@ -24,16 +24,9 @@ func decodeBatchMatMul(c *call) (graph.Op, error) {
 // A TRANSPOSE_CONV has its result's shape first, and its weights before its input. One with an activation is read as two
 // operators, since it is of a later version than all that have none.
 
-func transposeConvVersion(n *graph.Node) int {
-	if len(n.In) > 2 {
-		return 3
-	}
-	return 1
-}
-
 func encodeTransposeConv(n *graph.Node) (obj, []*graph.Value) {
 	options := windowOptions(n.Op.(graph.TransposeConv2D).Window, make(obj, windowStrideH+1))
-	return options, []*graph.Value{operand(n, "shape", []int{4}, n.Out.Type.Shape)}
+	return options, []*graph.Value{operand(n, "shape", n.Out.Type.Shape)}
 }
 
 // transposeConvInputs are x, weight, perhaps a bias, and the shape in the file's order.

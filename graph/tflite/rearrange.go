@@ -20,31 +20,25 @@ func sliceVersion(n *graph.Node) int {
 		return 5
 	case n.In[0].Type.DType == graph.Int16:
 		return 4
+	case ofInt8(n):
+		return 2
 	}
-	return int8Version(2)(n)
+	return 1
 }
 
 func stridedVersion(n *graph.Node) int {
-	if len(n.In[0].Type.Shape) > 4 {
+	switch {
+	case len(n.In[0].Type.Shape) > 4:
 		return 4
+	case ofInt8(n):
+		return 2
 	}
-	return int8Version(2)(n)
-}
-
-// int8Version is the rule of an operator whose int8 kernel came with a version, and which else is of version 1.
-func int8Version(version int) func(*graph.Node) int {
-	return func(n *graph.Node) int {
-		if n.In[0].Type.DType == graph.Int8 {
-			return version
-		}
-		return 1
-	}
+	return 1
 }
 
 func encodeSlice(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Slice)
-	dims := []int{len(o.Begin)}
-	return obj{}, []*graph.Value{operand(n, "begin", dims, o.Begin), operand(n, "size", dims, o.Size)}
+	return obj{}, []*graph.Value{operand(n, "begin", o.Begin), operand(n, "size", o.Size)}
 }
 
 func decodeSlice(c *call) (graph.Op, error) {
@@ -80,9 +74,8 @@ func encodeStrided(n *graph.Node) (obj, []*graph.Value) {
 			end[i], mask = 0, mask|1<<i
 		}
 	}
-	dims := []int{len(x)}
 	return obj{sliceEnd: mask, sliceShrink: int32(0)},
-		[]*graph.Value{operand(n, "begin", dims, o.Begin), operand(n, "end", dims, end), operand(n, "strides", dims, o.Step)}
+		[]*graph.Value{operand(n, "begin", o.Begin), operand(n, "end", end), operand(n, "strides", o.Step)}
 }
 
 // decodeStrided resolves the masks. An entry of begin, end and strides is about the next dimension; but of the ellipsis
@@ -315,7 +308,7 @@ func decodeMirrorPad(c *call) (graph.Op, error) {
 
 func encodeTile(n *graph.Node) (obj, []*graph.Value) {
 	times := n.Op.(graph.Tile).Times
-	return obj{}, []*graph.Value{operand(n, "multiples", []int{len(times)}, times)}
+	return obj{}, []*graph.Value{operand(n, "multiples", times)}
 }
 
 func decodeTile(c *call) (graph.Op, error) {
