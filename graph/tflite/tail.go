@@ -72,13 +72,6 @@ func (t *Tail) Given() (n int) {
 	return n
 }
 
-func (o foreign) name() string {
-	if o.code == opCustom {
-		return fmt.Sprintf("custom operator %q", o.custom)
-	}
-	return builtinName(o.code)
-}
-
 // String is a line for each operator: results = NAME(inputs).
 func (t *Tail) String() string {
 	var b strings.Builder
