@@ -34,21 +34,21 @@ func Decode(b []byte) (*graph.Graph, error) {
 	return g, err
 }
 
-// ComputedShapes are the nodes, by their numbers in the graph that DecodeHead reads of a file, whose result's shape is computed as it runs,
-// from that of another tensor. The graph does not show it; some runtimes mind.
+// ComputedShapes are the numbers of those nodes of DecodeHead's graph whose shape the file computes while it runs, from another tensor's.
+// The graph does not show it; some runtimes mind.
 func ComputedShapes(b []byte) ([]int, error) {
 	_, d, err := decode(b, true)
 	return d.computed, err
 }
 
-// DecodeOrigins is Decode, with the number of the file's operator that each node of the graph is read from: of an operator may be several,
-// or none.
+// DecodeOrigins is Decode, and says of each node of the graph which operator of the file, by number, it is read from. One operator may be
+// read as several nodes, or as none.
 func DecodeOrigins(b []byte) (*graph.Graph, []int, error) {
 	g, d, err := decode(b, false)
 	return g, d.origins, err
 }
 
-// decode reads the whole file, or if partly what the graph has forms for and the rest as d.tail.
+// decode reads the whole file as a graph; or, if partly, what the graph has forms for, and the rest as d.tail.
 func decode(b []byte, partly bool) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
 	d := &decoder{f: f, partly: partly, folded: map[*graph.Value]bool{}}
@@ -82,13 +82,13 @@ type decoder struct {
 
 	read     []bool                // of each tensor, whether anybody does
 	folded   map[*graph.Value]bool // results of shapers
-	computed []int                 // nodes that are made with one
+	computed []int                 // nodes that read one
 	origins  []int                 // of each node, the number of its operator
 
 	partly  bool
 	left    []table // operators of the tail
 	behind  []bool  // of each tensor, whether one of them gives it
-	refusal error   // why the first of them is
+	refusal error   // why the first of them was left
 	tail    *Tail
 }
 
@@ -269,7 +269,7 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	return nil
 }
 
-// result decodes what operator o of a code makes of in: tensor t, which is number part of its results.
+// result decodes tensor t, the result number part of operator o, from the operator's inputs.
 func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value, t int32, part, parts int) error {
 	out, err := d.undefined(t)
 	if err != nil {
@@ -289,7 +289,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		d.values[t], d.folded[out] = out, true
 		return nil
 	}
-	// Where the type says so there are no options, whatever else there is.
+	// Of kind 0 there are no options, whatever the field behind it has.
 	if kind := o.uint8(operatorOptionsType); kind == c.options {
 		call.options = o.table(operatorOptions)
 	} else if kind != 0 {
@@ -305,7 +305,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
 	for _, n := range g.Nodes[nodes:] {
-		if err := n.Form(); err != nil { // as sound as it may be
+		if err := n.Form(); err != nil { // the file may be sound all the same
 			return fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
 	}
@@ -458,8 +458,8 @@ func (d *decoder) free(i int32) error {
 	return err
 }
 
-// fixed reports an input whose size the file leaves open. An open batch is 1, as the shape beside it says; for other
-// dimensions that 1 is no size to convert or run at.
+// fixed refuses an input whose size the file leaves open. The shape beside it has 1 for an open dimension. That does for a
+// batch; for any other it is no size to convert or run at.
 func (d *decoder) fixed(i int32) error {
 	signature := d.tensors[i].int32s(tensorSignature)
 	if len(signature) > 1 && slices.Contains(signature[1:], -1) {
@@ -499,7 +499,7 @@ func moreThanData(t table) bool {
 
 var errMoreThanData = fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
 
-// shapeOf checks a shape so far that its number of elements is a number.
+// shapeOf is a shape with at least one element and no more than a graph may have.
 func shapeOf(dims []int32) ([]int, error) {
 	if len(dims) > maxRank {
 		return nil, fmt.Errorf("%d dimensions: at most %d", len(dims), maxRank)

@@ -119,7 +119,7 @@ func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 	}, nil
 }
 
-// names are those of tensors.
+// names are the tensors' own.
 func (e *encoder) names(index []int32) []string {
 	var names []string
 	for _, i := range index {

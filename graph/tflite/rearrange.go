@@ -78,8 +78,8 @@ func encodeStrided(n *graph.Node) (obj, []*graph.Value) {
 		[]*graph.Value{operand(n, "begin", o.Begin), operand(n, "end", end), operand(n, "strides", o.Step)}
 }
 
-// decodeStrided resolves the masks. An entry of begin, end and strides is about the next dimension; but of the ellipsis
-// about as many as have no entry of their own, and of a new axis about none. What shrinks, or is new, is a reshape's.
+// decodeStrided resolves the masks. Each entry of begin, end and strides is about the next dimension. But an ellipsis is about
+// all dimensions without an entry of their own, and a new axis about none. What shrinks or is new takes a reshape behind the slice.
 // Source: TFLite's BuildStridedSliceParams and strided_slice_logic.h.
 func decodeStrided(c *call) (graph.Op, error) {
 	args, err := c.attributes("begin", "end", "strides")
@@ -138,8 +138,8 @@ func decodeStrided(c *call) (graph.Op, error) {
 	return graph.Reshape{Shape: shape}, err
 }
 
-// stretch is what a slice takes of a dimension: from an element on so many, step apart. Negative positions count from
-// the end; all are clamped to the dimension.
+// stretch is what a slice takes of a dimension of d elements: the first, how many, and how far apart. Negative positions
+// count from the end; all are clamped to the dimension.
 func stretch(d, begin, end, step int, fromFirst, toLast, one bool) (first, size, by int) {
 	least, most := 0, d
 	if step < 0 {
