@@ -234,7 +234,7 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 		return ErrUnsupported
 	}
 	most := 1
-	if slices.Contains(split, code) {
+	if c != nil && c.several {
 		most = maxInputs
 	}
 	if len(outs) == 0 || len(outs) > most || len(ins) == 0 || len(ins) > maxInputs {

@@ -14,6 +14,7 @@ type codec struct {
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
 	biased  bool     // the last input may be a bias that is -1; runtimes fall over a -1 in any other place
+	several bool     // there may be several results; decode is called for each
 	since   []string // the TensorFlow release whose runtime first had version i+1
 
 	// version is the lowest version of the operator that a runtime must have.
@@ -129,13 +130,13 @@ var gelu = &codec{code: opGelu, options: 116, version: one, encode: encodeGelu, 
 
 // readOnly are of operators that are read as others of the graph. Nothing is written by them: they have no version, encode and since.
 var readOnly = []*codec{
-	{code: opSqueeze, options: 30, decode: decodeSqueeze},       // as a reshape
-	{code: opExpandDims, options: 52, decode: decodeExpandDims}, // as a reshape
-	{code: opReverseV2, options: 81, decode: decodeReverse},     // as a slice
-	{code: opSplit, options: 35, decode: decodeSplit},           // as a slice for each result
-	{code: opSplitV, options: 79, decode: decodeSplitV},         // likewise
-	{code: opUnpack, options: 64, decode: decodeUnpack},         // as a slice and a reshape for each result
-	{code: opPack, options: 59, decode: decodePack},             // as a concatenation of reshapes
+	{code: opSqueeze, options: 30, decode: decodeSqueeze},              // as a reshape
+	{code: opExpandDims, options: 52, decode: decodeExpandDims},        // as a reshape
+	{code: opReverseV2, options: 81, decode: decodeReverse},            // as a slice
+	{code: opSplit, options: 35, several: true, decode: decodeSplit},   // as a slice for each result
+	{code: opSplitV, options: 79, several: true, decode: decodeSplitV}, // likewise
+	{code: opUnpack, options: 64, several: true, decode: decodeUnpack}, // as a slice and a reshape for each result
+	{code: opPack, options: 59, decode: decodePack},                    // as a concatenation of reshapes
 }
 
 // byCode are all codecs by the operator that they read.

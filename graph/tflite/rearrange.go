@@ -11,9 +11,6 @@ import (
 // a STRIDED_SLICE; a STRIDED_SLICE whose dimensions are not its input's, a PACK and an UNPACK are read as two operators,
 // and what gives several results as a slice for each that is used.
 
-// split are the operators that may have several results. decode is called for each.
-var split = []int32{opSplit, opUnpack, opSplitV}
-
 func sliceVersion(n *graph.Node) int {
 	switch {
 	case len(n.In[0].Type.Shape) > 4:
