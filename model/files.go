@@ -59,7 +59,7 @@ func WriteFile(f Files, path string, data []byte) error {
 	temporary := filepath.Join(dir, "."+base+".new")
 	err := f.RemoveAll(temporary)
 	if err == nil {
-		err = writeFile(f, temporary, data)
+		err = createFile(f, temporary, data)
 	}
 	if err == nil {
 		err = f.Rename(temporary, path)
@@ -86,8 +86,8 @@ func AppendFile(f Files, path string, data []byte) error {
 	return nil
 }
 
-// writeFile makes a new file and sees its content to the disk.
-func writeFile(f Files, path string, data []byte) error {
+// createFile makes a file that is not there yet and sees its content to the disk. Stopped in between, it leaves a part of data.
+func createFile(f Files, path string, data []byte) error {
 	w, err := f.Create(path)
 	if err != nil {
 		return err

@@ -152,7 +152,7 @@ func writeFolder(f Files, dir string, c *Checkpoint) error {
 		if err := writeSafetensors(&b, ws); err != nil {
 			return err
 		}
-		if err := writeFile(f, filepath.Join(dir, name), b.Bytes()); err != nil {
+		if err := createFile(f, filepath.Join(dir, name), b.Bytes()); err != nil {
 			return err
 		}
 		m.Files[name] = fingerprintOf(b.Bytes())
@@ -161,7 +161,7 @@ func writeFolder(f Files, dir string, c *Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(f, filepath.Join(dir, manifestFile), text); err != nil {
+	if err := createFile(f, filepath.Join(dir, manifestFile), text); err != nil {
 		return err
 	}
 	if err := f.SyncDir(dir); err != nil {

@@ -34,21 +34,21 @@ func Decode(b []byte) (*graph.Graph, error) {
 	return g, err
 }
 
-// ComputedShapes are the nodes, by their numbers in the graph that DecodeHead reads of a file, whose result's shape is computed as it runs,
-// from that of another tensor. The graph does not show it; some runtimes mind.
+// ComputedShapes are the numbers of those nodes of DecodeHead's graph whose shape the file computes while it runs, from another tensor's.
+// The graph does not show it; some runtimes mind.
 func ComputedShapes(b []byte) ([]int, error) {
 	_, d, err := decode(b, true)
 	return d.computed, err
 }
 
-// DecodeOrigins is Decode, with the number of the file's operator that each node of the graph is read from: of an operator may be several,
-// or none.
+// DecodeOrigins is Decode, and says of each node of the graph which operator of the file, by number, it is read from. One operator may be
+// read as several nodes, or as none.
 func DecodeOrigins(b []byte) (*graph.Graph, []int, error) {
 	g, d, err := decode(b, false)
 	return g, d.origins, err
 }
 
-// decode reads the whole file, or if partly what the graph has forms for and the rest as d.tail.
+// decode reads the whole file as a graph; or, if partly, what the graph has forms for, and the rest as d.tail.
 func decode(b []byte, partly bool) (*graph.Graph, *decoder, error) {
 	f, model := open(b, modelID)
 	d := &decoder{f: f, partly: partly, folded: map[*graph.Value]bool{}}
@@ -82,13 +82,13 @@ type decoder struct {
 
 	read     []bool                // of each tensor, whether anybody does
 	folded   map[*graph.Value]bool // results of shapers
-	computed []int                 // nodes that are made with one
+	computed []int                 // nodes that read one
 	origins  []int                 // of each node, the number of its operator
 
 	partly  bool
 	left    []table // operators of the tail
 	behind  []bool  // of each tensor, whether one of them gives it
-	refusal error   // why the first of them is
+	refusal error   // why the first of them was left
 	tail    *Tail
 }
 
@@ -171,10 +171,13 @@ func (d *decoder) outputs(g *graph.Graph, tensors []int32) (err error) {
 // operator decodes operator i, or leaves it to the tail.
 func (d *decoder) operator(g *graph.Graph, i int, o table) error {
 	nodes := len(g.Nodes)
-	if d.partly && slices.ContainsFunc(o.int32s(operatorInputs), func(t int32) bool { return t >= 0 && int(t) < len(d.behind) && d.behind[t] }) {
+	if d.partly && slices.ContainsFunc(o.int32s(operatorInputs), func(t int32) bool { return d.has(t) && d.behind[t] }) {
 		return d.leave(g, i, nodes, o)
 	}
 	err := d.node(g, i, o)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", d.where, err)
+	}
 	if !d.partly || !errors.Is(err, ErrUnsupported) || d.f.err != nil {
 		return err
 	}
@@ -187,16 +190,10 @@ func (d *decoder) operator(g *graph.Graph, i int, o table) error {
 func level(g *graph.Graph) graph.Level {
 	ranged := true
 	for _, v := range g.Values() {
-		if v.Constant() {
-			if v.Type.DType != graph.Float32 { // weights of a float32 layer, or what a DEQUANTIZE reads
-				return graph.Quantized
-			}
-			continue
-		}
-		if v.Type.DType != graph.Float32 {
+		if v.Type.DType != graph.Float32 { // of a constant, too: a float32 layer's weights, or what a DEQUANTIZE reads
 			return graph.Quantized
 		}
-		ranged = ranged && v.Range != nil
+		ranged = ranged && (v.Constant() || v.Range != nil)
 	}
 	if ranged {
 		return graph.Ranged
@@ -209,7 +206,7 @@ func (d *decoder) reads(sub table, operators []table) {
 	d.read = make([]bool, len(d.tensors))
 	note := func(tensors []int32) {
 		for _, i := range tensors {
-			if i >= 0 && int(i) < len(d.read) {
+			if d.has(i) {
 				d.read[i] = true
 			}
 		}
@@ -226,23 +223,22 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	ins, outs := o.int32s(operatorInputs), o.int32s(operatorOutputs)
 	code, err := d.code(o.uint32(operatorCode))
 	if err != nil {
-		return fmt.Errorf("operator %d: %w", i, err)
+		return err
 	}
-	where := fmt.Sprintf("operator %d %s", i, builtinName(code))
+	d.where += " " + builtinName(code)
 	if len(outs) > 0 {
-		where += fmt.Sprintf(" giving %s", d.tensorName(outs[0]))
+		d.where += " giving " + d.tensorName(outs[0])
 	}
-	d.where = where
-	c := codecFor(code)
+	c := byCode[code]
 	if c == nil && shapers[code] == nil {
-		return fmt.Errorf("%s: %w", where, ErrUnsupported)
+		return ErrUnsupported
 	}
 	most := 1
-	if slices.Contains(split, code) {
+	if c != nil && c.several {
 		most = maxInputs
 	}
 	if len(outs) == 0 || len(outs) > most || len(ins) == 0 || len(ins) > maxInputs {
-		return fmt.Errorf("%s: %d inputs and %d outputs", where, len(ins), len(outs))
+		return fmt.Errorf("%d inputs and %d outputs", len(ins), len(outs))
 	}
 	if last := len(ins) - 1; c != nil && c.biased && last > 1 && ins[last] == -1 {
 		ins = ins[:last]
@@ -250,30 +246,30 @@ func (d *decoder) node(g *graph.Graph, i int, o table) error {
 	in := make([]*graph.Value, len(ins))
 	for k, t := range ins {
 		if in[k], err = d.value(t); err != nil {
-			return fmt.Errorf("%s: input %d: %w", where, k, err)
+			return fmt.Errorf("input %d: %w", k, err)
 		}
 		if in[k].Type.Elements() == 0 && (k == 0 || !slices.Contains(sayOfEachDimension, code)) {
-			return fmt.Errorf("%s: input %d: %s: shape %v", where, k, d.tensorName(t), in[k].Type.Shape)
+			return fmt.Errorf("input %d: %s: shape %v", k, d.tensorName(t), in[k].Type.Shape)
 		}
 		if q := in[k].Type.Quant; q != nil {
 			d.f.charge(o.at, len(q.Scale), 4) // Check looks at them once a use
 		}
 	}
 	for k, t := range outs {
-		if len(outs) > 1 && t >= 0 && int(t) < len(d.read) && !d.read[t] {
+		if len(outs) > 1 && d.has(t) && !d.read[t] {
 			continue
 		}
 		if err := d.result(g, code, o, in, t, k, len(outs)); err != nil {
 			for _, t := range outs[:k] {
 				d.values[t] = nil // in case the operator is left
 			}
-			return fmt.Errorf("%s: %w", where, err)
+			return err
 		}
 	}
 	return nil
 }
 
-// result decodes what operator o of a code makes of in: tensor t, which is number part of its results.
+// result decodes tensor t, the result number part of operator o, from the operator's inputs.
 func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value, t int32, part, parts int) error {
 	out, err := d.undefined(t)
 	if err != nil {
@@ -282,7 +278,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	if part > 0 {
 		d.f.charge(o.at, 1, tableCost) // as if it were an operator's of its own
 	}
-	c := codecFor(code)
+	c := byCode[code]
 	nodes := len(g.Nodes)
 	call := &call{in: in, out: out.Type, part: part, parts: parts, g: g, f: d.f, name: out.Name}
 	if fold := shapers[code]; fold != nil && (c == nil || out.Type.DType == graph.Int32) {
@@ -293,7 +289,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 		d.values[t], d.folded[out] = out, true
 		return nil
 	}
-	// Where the type says so there are no options, whatever else there is.
+	// Of kind 0 there are no options, whatever the field behind it has.
 	if kind := o.uint8(operatorOptionsType); kind == c.options {
 		call.options = o.table(operatorOptions)
 	} else if kind != 0 {
@@ -309,7 +305,7 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 	}
 	v.Type, v.Range = out.Type, out.Range // Check compares it with what the operator gives
 	for _, n := range g.Nodes[nodes:] {
-		if err := n.Form(); err != nil { // as sound as it may be
+		if err := n.Form(); err != nil { // the file may be sound all the same
 			return fmt.Errorf("%w: %w", err, ErrUnsupported)
 		}
 	}
@@ -323,8 +319,8 @@ func (d *decoder) result(g *graph.Graph, code int32, o table, in []*graph.Value,
 // code is the builtin operator of an operator code.
 func (d *decoder) code(i uint32) (int32, error) {
 	v, err := d.codeOf(i)
-	if err == nil && v.code == customOp {
-		err = fmt.Errorf("custom operator %q: %w", v.custom, ErrUnsupported)
+	if err == nil && v.code == opCustom {
+		err = fmt.Errorf("%s: %w", v.name(), ErrUnsupported)
 	}
 	return v.code, err
 }
@@ -342,24 +338,17 @@ func (d *decoder) codeOf(i uint32) (operatorVersion, error) {
 // one. A bias whose scale is the product of input and weight scale but for rounding gets exactly their float32 product:
 // TensorFlow's converter rounds it later, and runtimes compute with the two scales, not with the bias's.
 func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Value {
-	switch op.(type) {
-	case graph.Conv2D, graph.DepthwiseConv2D, graph.FullyConnected:
-	default:
-		return in
-	}
-	if len(in) < 2 || in[0].Type.Quant == nil || in[1].Type.Quant == nil || len(in[0].Type.Quant.Scale) != 1 {
+	_, weighted := (&graph.Node{Op: op}).OutputAxis()
+	if !weighted || len(in) < 2 || in[0].Type.Quant == nil || in[1].Type.Quant == nil || len(in[0].Type.Quant.Scale) != 1 {
 		return in
 	}
 	x, w := in[0].Type.Quant, in[1].Type.Quant
 	q := graph.BiasQuant(x, w)
-	if shape := in[1].Type.Shape; len(in) == 2 {
+	if shape := in[1].Type.Shape; len(in) == 2 { // a FullyConnected: convolutions without a bias are refused
 		if len(shape) == 0 {
 			return in // which Infer refuses
 		}
 		channels := shape[0]
-		if _, ok := op.(graph.DepthwiseConv2D); ok {
-			channels = shape[len(shape)-1]
-		}
 		if d.f.charge(0, channels, 4); d.f.err != nil { // many operators may share the weights
 			return in
 		}
@@ -382,15 +371,17 @@ func near(a, b float32) bool {
 }
 
 func (d *decoder) tensorName(i int32) string {
-	if i < 0 || int(i) >= len(d.tensors) {
+	if !d.has(i) {
 		return fmt.Sprintf("tensor %d", i)
 	}
 	return fmt.Sprintf("tensor %d %q", i, d.tensors[i].string(tensorName))
 }
 
-// exists reports a tensor that the file has not.
+// has says whether the file has tensor i; exists gives the error where it has not.
+func (d *decoder) has(i int32) bool { return i >= 0 && int(i) < len(d.tensors) }
+
 func (d *decoder) exists(i int32) error {
-	if i < 0 || int(i) >= len(d.tensors) {
+	if !d.has(i) {
 		return fmt.Errorf("tensor %d of %d", i, len(d.tensors))
 	}
 	return nil
@@ -421,9 +412,8 @@ func (d *decoder) value(i int32) (*graph.Value, error) {
 	return v, nil
 }
 
-// sayOfEachDimension are the operators whose inputs behind the first have numbers for each dimension of that: PAD, RESHAPE, TRANSPOSE,
-// STRIDED_SLICE, SLICE, TILE, MIRROR_PAD.
-var sayOfEachDimension = []int32{34, 22, 39, 45, 65, 69, 100}
+// sayOfEachDimension are the operators whose inputs behind the first have numbers for each dimension of that.
+var sayOfEachDimension = []int32{opPad, opReshape, opTranspose, opStridedSlice, opSlice, opTile, opMirrorPad}
 
 // noNumbers is a constant of int32 or int64 without elements, as sayOfEachDimension have them for scalars; nil for any other tensor.
 func (d *decoder) noNumbers(i int32) *graph.Value {
@@ -432,10 +422,7 @@ func (d *decoder) noNumbers(i int32) *graph.Value {
 	if len(dims) > maxRank || !slices.Contains(dims, 0) || slices.Min(dims) < 0 {
 		return nil
 	}
-	v := &graph.Value{Name: t.string(tensorName)}
-	for _, d := range dims {
-		v.Type.Shape = append(v.Type.Shape, int(d))
-	}
+	v := &graph.Value{Name: t.string(tensorName), Type: graph.Type{Shape: ints(dims)}}
 	switch v.Type.DType = dtypes[t.int8(tensorType)]; v.Type.DType {
 	case graph.Int32:
 		v.Data = []int32{}
@@ -471,8 +458,8 @@ func (d *decoder) free(i int32) error {
 	return err
 }
 
-// fixed reports an input whose size the file leaves open. An open batch is 1, as the shape beside it says; for other
-// dimensions that 1 is no size to convert or run at.
+// fixed refuses an input whose size the file leaves open. The shape beside it has 1 for an open dimension. That does for a
+// batch; for any other it is no size to convert or run at.
 func (d *decoder) fixed(i int32) error {
 	signature := d.tensors[i].int32s(tensorSignature)
 	if len(signature) > 1 && slices.Contains(signature[1:], -1) {
@@ -512,21 +499,19 @@ func moreThanData(t table) bool {
 
 var errMoreThanData = fmt.Errorf("a variable, sparse or external tensor: %w", ErrUnsupported)
 
-// shapeOf checks a shape so far that its number of elements is a number.
+// shapeOf is a shape with at least one element and no more than a graph may have.
 func shapeOf(dims []int32) ([]int, error) {
 	if len(dims) > maxRank {
 		return nil, fmt.Errorf("%d dimensions: at most %d", len(dims), maxRank)
 	}
-	var shape []int
 	n := 1
 	for _, d := range dims {
 		if d < 1 || int(d) > graph.MaxElements/n {
 			return nil, fmt.Errorf("shape %v", dims)
 		}
 		n *= int(d)
-		shape = append(shape, int(d))
 	}
-	return shape, nil
+	return ints(dims), nil
 }
 
 // quantizationOf sets quantization and range of a tensor. Scales mean nothing on a float32.

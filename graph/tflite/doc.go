@@ -20,12 +20,12 @@
 //	SignatureDef = "serving_default", or the key that it had: the inputs and outputs by name
 //
 // Tensors stand in the order of graph.Values. Attributes that the format has as inputs (the axes of a mean, the
-// padding, the new shape) are int32 constants before the operator's result. The numbers of fields are in schema.go,
-// the operators in the table of ops.go.
+// padding, the new shape) are int32 constants before the operator's result. The numbers of fields and
+// operators are in schema.go, how each operator is written and read in the tables of ops.go.
 //
 // Decode also takes what Encode does not write: a SQUEEZE or an EXPAND_DIMS, as a reshape; a SPLIT, an UNPACK, a PACK and the like, as
 // slices, reshapes and concatenations (rearrange.go); and the operators that compute a reshape's shape from a batch that the converter
-// did not know (shapes.go). A result between two operators that one is read as is called NAME/1, NAME/2 after the operator's.
+// did not know (shapes.go). Where one operator is read as several, the results between them are called NAME/1, NAME/2 after its own.
 //
 // DecodeHead reads a file with operators that the graph has no forms for: the graph as far as it goes, and the rest as a Tail, whose own Encode
 // writes both (tail.go).

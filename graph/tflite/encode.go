@@ -71,6 +71,13 @@ type operatorVersion struct {
 	custom        string
 }
 
+func (v operatorVersion) name() string {
+	if v.code == opCustom {
+		return fmt.Sprintf("custom operator %q", v.custom)
+	}
+	return builtinName(v.code)
+}
+
 func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 	inputs := e.values(g.Inputs)
 	for _, n := range g.Nodes {
@@ -112,7 +119,7 @@ func (e *encoder) model(g *graph.Graph, tail *Tail) (obj, error) {
 	}, nil
 }
 
-// names are those of tensors.
+// names are the tensors' own.
 func (e *encoder) names(index []int32) []string {
 	var names []string
 	for _, i := range index {
@@ -144,14 +151,10 @@ func (e *encoder) node(n *graph.Node) error {
 		inputs = transposeConvInputs(inputs)
 	}
 	operator := obj{
-		operatorCode:        e.code(c, n),
-		operatorInputs:      e.values(inputs),
-		operatorOutputs:     e.values([]*graph.Value{n.Out}),
-		operatorOptionsType: c.options,
-		operatorOptions:     options,
+		operatorCode: e.code(c, n), operatorInputs: e.values(inputs), operatorOutputs: e.values([]*graph.Value{n.Out}),
 	}
-	if c.options == 0 {
-		operator = operator[:operatorOptionsType]
+	if c.options != 0 {
+		operator = append(operator, c.options, options) // operatorOptionsType, operatorOptions
 	}
 	e.operators = append(e.operators, operator)
 	return nil

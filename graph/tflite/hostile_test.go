@@ -61,6 +61,7 @@ func (p parts) code(i int32) obj {
 
 // Models that are well-formed as flatbuffers and wrong as models. In the float network operator 0 is PAD and 1 CONV_2D.
 func TestDecodeRefuses(t *testing.T) {
+	const opLSTM = 16 // which a graph has no form for
 	for _, c := range []struct {
 		want  string
 		spoil func(p parts)
@@ -86,34 +87,34 @@ func TestDecodeRefuses(t *testing.T) {
 		{`output: tensor 2 "pad": given twice`, func(p parts) { p.operators[1][operatorOutputs] = []int32{2} }},
 		{"operator code 99 of", func(p parts) { p.operators[1][operatorCode] = uint32(99) }},
 		{`operator 1 LSTM giving tensor 5 "stem": outside the supported set`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(16), int32(16)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opLSTM), int32(opLSTM)
 		}},
 		{`operator 1 SOFTMAX giving tensor 5 "stem": options of kind 1: want 9`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(25), int32(25)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opSoftmax), int32(opSoftmax)
 		}},
 		{`operator 1 SHAPE giving tensor 5 "stem": 3 inputs: want 1`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(77), int32(77)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opShape), int32(opShape)
 		}},
 		{`operator 1 STRIDED_SLICE giving tensor 5 "stem": 3 inputs: want 4`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(45), int32(45)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opStridedSlice), int32(opStridedSlice)
 			p.operators[1][operatorOptionsType] = uint8(0)
 		}},
 		{`operator 1 PACK giving tensor 5 "stem": not a constant of integers`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(83), int32(83)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opPack), int32(opPack)
 			p.tensor("stem")[tensorType] = int8(2)
 		}},
 		{`operator 1 PACK giving tensor 5 "stem": [6] beside [1 10 10 3]`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(83), int32(83)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(opPack), int32(opPack)
 			p.operators[1][operatorOptionsType] = uint8(0)
 		}},
 		{`input: tensor 0 "image": dynamic shape [1 -1 -1 3]`, func(p parts) {
 			p.tensor("image")[tensorSignature] = []int32{1, -1, -1, 3}
 		}},
 		{"operator 1 BuiltinOperator(200) giving", func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin] = int8(127), int32(200)
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin] = int8(127), int32(200)
 		}},
 		{`custom operator "Mine"`, func(p parts) {
-			p.code(3)[codeDeprecated], p.code(3)[codeBuiltin], p.code(3)[codeCustom] = int8(32), int32(32), "Mine"
+			p.code(opConv2D)[codeDeprecated], p.code(opConv2D)[codeBuiltin], p.code(opConv2D)[codeCustom] = int8(opCustom), int32(opCustom), "Mine"
 		}},
 		{"options of kind 2: want 1", func(p parts) { p.operators[1][operatorOptionsType] = uint8(2) }},
 		{"stride [0 0]", func(p parts) { p.operators[1][operatorOptionsType] = uint8(0) }},
@@ -314,7 +315,7 @@ func TestStepsBounded(t *testing.T) {
 	x := g.Input("x", graphtest.Floats(1, 1))
 	g.Outputs = []*graph.Value{g.Apply(strings.Repeat("n", 1<<20), graph.Concat{}, slices.Repeat([]*graph.Value{x}, maxInputs)...)}
 	p := taken(t, g)
-	p.code(2)[codeDeprecated], p.code(2)[codeBuiltin] = int8(83), int32(83)
+	p.code(opConcatenation)[codeDeprecated], p.code(opConcatenation)[codeBuiltin] = int8(opPack), int32(opPack)
 	p.operators[0][operatorOptionsType], p.operators[0][operatorOptions] = uint8(59), obj{int32(maxInputs), int32(0)}
 	p.tensors[1][tensorShape] = []int32{maxInputs, 1, 1}
 	b := finish(p.model, modelID, 0)

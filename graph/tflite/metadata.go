@@ -73,7 +73,7 @@ func checkLabels(labels []string) error {
 	return nil
 }
 
-// info is the ModelMetadata of a file with the graph; given are the names of the file's outputs, and the labels are of a kind.
+// info is the ModelMetadata of a file with the graph. given are the names of the file's outputs; kind is what the labels are of.
 func info(g *graph.Graph, given []string, kind int8) obj {
 	inputs, outputs := []obj{}, []obj{}
 	for _, v := range g.Inputs {

@@ -3,18 +3,18 @@ package tflite
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"mnet-edge/graph"
 )
 
-// codec is what the file has for one operator of the graph. A new operator is a new entry of codecs.
+// codec is how an operator of the graph is written, and read. A new operator is a new entry of codecs.
 type codec struct {
-	op      string   // the graph operator's name; of Activate, the activation's; empty where another's stands for it
 	code    int32    // BuiltinOperator
 	options uint8    // the member of BuiltinOptions, 0 for none
 	biased  bool     // the last input may be a bias that is -1; runtimes fall over a -1 in any other place
+	several bool     // there may be several results; decode is called for each
 	since   []string // the TensorFlow release whose runtime first had version i+1
 
 	// version is the lowest version of the operator that a runtime must have.
@@ -40,105 +40,141 @@ type call struct {
 	steps int    // so far
 }
 
-var codecs = []*codec{
-	{"conv2d", 3, 1, false, strings.Fields("1.5.0 1.14.0 1.14.0 2.3.0 2.4.0 2.9.0 2.11.0"), convVersion, encodeConv, decodeConv},
-	{"depthwise_conv2d", 4, 2, false,
-		strings.Fields("1.5.0 1.12.0 1.14.0 2.2.0 2.3.0 2.3.0 2.11.0"), depthwiseVersion, encodeDepthwise, decodeDepthwise},
-	{"fully_connected", 9, 8, true,
-		strings.Fields("1.5.0 1.10.0 1.14.0 1.14.0 2.0.0 2.1.0 2.3.0 2.3.0 2.3.0 2.11.0 2.15.0 2.17.0"), denseVersion, encodeDense, decodeDense},
-	{"mean", 40, 27, false, strings.Fields("1.6.0 1.14.0 2.4.0"), byType, encodeMean, decodeMean},
-	{"pad", 34, 22, false, strings.Fields("1.5.0 1.14.0 2.4.0 2.6.0"), padVersion, encodePad, decodePad},
-	{"reshape", 22, 17, false, strings.Fields("1.5.0"), one, encodeReshape, decodeReshape},
-	{"relu", 19, 0, false, strings.Fields("1.5.0 2.1.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU})},
-	{"relu6", 21, 0, false, strings.Fields("1.5.0 1.14.0 2.5.0"), byType, plain, always(graph.Activate{Act: graph.ReLU6})},
-	{"add", 0, 11, false, strings.Fields("1.5.0 1.14.0 2.4.0"), byType, encodeArithmetic, decodeArithmetic(graph.Add)},
-	{"sub", 41, 28, false, strings.Fields("1.6.0 1.14.0 2.3.0 2.4.0 2.4.0"), subVersion, encodeArithmetic, decodeArithmetic(graph.Sub)},
-	{"mul", 18, 21, false, strings.Fields("1.5.0 1.14.0 1.15.0 2.3.0"), mulVersion, encodeArithmetic, decodeArithmetic(graph.Mul)},
-	{"average_pool", 1, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Average)},
-	{"max_pool", 17, 5, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodePool, decodePool(graph.Max)},
-	{"concat", 2, 10, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeConcat, decodeConcat},
-	{"hard_swish", 117, 91, false, strings.Fields("1.15.0"), one, plain, always(graph.Unary{Fn: graph.HardSwish})},
-	{"logistic", 14, 0, false, strings.Fields("1.14.0 1.14.0 2.3.0"), byType, plain, always(graph.Unary{Fn: graph.Logistic})},
-	{"softmax", 25, 9, false, strings.Fields("1.5.0 1.14.0 2.3.0"), byType, encodeSoftmax, decodeSoftmax},
-	{"resize_bilinear", 23, 15, false, strings.Fields("1.7.0 1.14.0 2.2.0 2.5.0"), bilinearVersion, encodeBilinear, decodeBilinear},
-	{"resize_nearest", 97, 74, false, strings.Fields("1.13.1 1.14.0 2.3.0 2.4.0"), nearestVersion, encodeNearest, decodeNearest},
-	{"transpose", 39, 26, false,
-		strings.Fields("1.6.0 1.14.0 1.15.0 2.3.0 2.4.0 2.12.0"), transposeVersion, encodeTranspose, decodeTranspose},
-	{"quantize", 114, 89, false, strings.Fields("1.14.0 1.15.0"), quantizeVersion, plain, decodeQuantize},
-	{"dequantize", 6, 38, false, strings.Fields("1.13.1 1.14.0 1.15.0"), byType, plain, always(graph.Dequantize{})},
-	{"div", 42, 29, false, strings.Fields("1.6.0 2.3.0"), divVersion, encodeArithmetic, decodeArithmetic(graph.Div)},
-	{"leaky_relu", 98, 75, false, strings.Fields("1.13.1"), one, encodeLeaky, decodeLeaky},
-	{"prelu", 54, 0, false, strings.Fields("1.8.0"), one, plain, always(graph.PReLU{})},
-	{"maximum", 55, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Maximum})},
-	{"minimum", 57, 39, false, strings.Fields("1.14.0 1.14.0 2.3.0"), pairVersion, plain, always(graph.Pair{Fn: graph.Minimum})},
-	{"elu", 111, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Elu})},
-	{"tanh", 28, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Tanh})},
-	{"exp", 47, 33, false, strings.Fields("1.7.0"), one, plain, always(graph.Unary{Fn: graph.Exp})},
-	{"abs", 101, 78, false, strings.Fields("1.13.0"), one, plain, always(graph.Unary{Fn: graph.Abs})},
-	{"neg", 59, 42, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Neg})},
-	{"sqrt", 75, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Sqrt})},
-	{"rsqrt", 76, 0, false, strings.Fields("1.10.0"), one, plain, always(graph.Unary{Fn: graph.Rsqrt})},
-	{"square", 92, 66, false, strings.Fields("1.12.0"), one, plain, always(graph.Unary{Fn: graph.Square})},
-	{"floor", 8, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Floor})},
-	{"ceil", 104, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Ceil})},
-	{"round", 116, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Round})},
-	{"relu_n1_to_1", 20, 0, false, strings.Fields("1.5.0"), one, plain, always(graph.Unary{Fn: graph.Clip1})},
-	{"relu_0_to_1", 152, 0, false, strings.Fields("2.10.0"), one, plain, always(graph.Unary{Fn: graph.Clip01})},
-	{"gelu", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
-	{"gelu_tanh", 150, 116, false, strings.Fields("2.9.0"), one, encodeGelu, decodeGelu},
-	{"squared_difference", 99, 76, false, strings.Fields("1.13.1"), one, plain, always(graph.Pair{Fn: graph.SquaredDifference})},
-	{"slice", 65, 48, false, strings.Fields("1.14.0 1.14.0 1.14.0 2.4.0 2.5.0"), sliceVersion, encodeSlice, decodeSlice},
-	{"strided_slice", 45, 32, false, strings.Fields("1.6.0 1.14.0 2.1.0 2.2.0"), stridedVersion, encodeStrided, decodeStrided},
-	{"space_to_depth", 26, 19, false, strings.Fields("1.5.0 1.14.0"), int8Version(2), encodeSpaceToDepth, decodeSpaceToDepth},
-	{"depth_to_space", 5, 94, false, strings.Fields("2.1.0 2.5.0"), int8Version(2), encodeDepthToSpace, decodeDepthToSpace},
-	{"mirror_pad", 100, 77, false, strings.Fields("1.13.1 2.3.0 2.12.0"), byType, encodeMirrorPad, decodeMirrorPad},
-	{"tile", 69, 51, false, strings.Fields("1.10.1 2.2.0 2.8.0"), int8Version(3), encodeTile, decodeTile},
-	{"sum", 74, 27, false, strings.Fields("1.10.0"), one, encodeReduce, decodeReduce(graph.Sum)},
-	{"reduce_max", 82, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Largest)},
-	{"reduce_min", 89, 27, false, strings.Fields("1.11.0 1.14.0 2.5.0"), byType, encodeReduce, decodeReduce(graph.Smallest)},
-	{"log", 73, 0, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Log})},
-	{"sin", 66, 0, false, strings.Fields("1.9.0"), one, plain, always(graph.Unary{Fn: graph.Sin})},
-	{"cos", 108, 84, false, strings.Fields("1.14.0"), one, plain, always(graph.Unary{Fn: graph.Cos})},
-	{"pow", 78, 56, false, strings.Fields("1.10.0"), one, plain, always(graph.Pair{Fn: graph.Pow})},
-	{"l2_normalization", 11, 12, false, strings.Fields("1.5.0"), one, plain, decodeL2Norm},
-	{"batch_matmul", 126, 101, false, strings.Fields("2.3.0"), one, encodeBatchMatMul, decodeBatchMatMul},
-	{"transpose_conv2d", 67, 49, true, strings.Fields("1.9.0 2.2.0 2.3.0"), transposeConvVersion, encodeTransposeConv, decodeTransposeConv},
-	{"", 43, 30, false, nil, nil, nil, decodeSqueeze},    // read as a reshape
-	{"", 70, 52, false, nil, nil, nil, decodeExpandDims}, // so is this
-	{"", 105, 81, false, nil, nil, nil, decodeReverse},   // as a slice
-	{"", 49, 35, false, nil, nil, nil, decodeSplit},      // as a slice for each result
-	{"", 102, 79, false, nil, nil, nil, decodeSplitV},
-	{"", 88, 64, false, nil, nil, nil, decodeUnpack},
-	{"", 83, 59, false, nil, nil, nil, decodePack}, // as a concatenation of reshapes
+// codecs are by the name of the graph's operator, or of the activation where an operator is nothing else.
+var codecs = map[string]*codec{
+	"conv2d": {code: opConv2D, options: 1, version: convVersion, encode: encodeConv, decode: decodeConv,
+		since: []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0", "2.11.0"}},
+	"depthwise_conv2d": {code: opDepthwiseConv2D, options: 2, version: depthwiseVersion, encode: encodeDepthwise, decode: decodeDepthwise,
+		since: []string{"1.5.0", "1.12.0", "1.14.0", "2.2.0", "2.3.0", "2.3.0", "2.11.0"}},
+	"fully_connected": {code: opFullyConnected, options: 8, biased: true, version: denseVersion, encode: encodeDense, decode: decodeDense,
+		since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0", "2.11.0", "2.15.0", "2.17.0"}},
+	"mean":    {code: opMean, options: 27, version: byType, encode: encodeReduce, decode: decodeMean, since: []string{"1.6.0", "1.14.0", "2.4.0"}},
+	"pad":     {code: opPad, options: 22, version: padVersion, encode: encodePad, decode: decodePad, since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0"}},
+	"reshape": {code: opReshape, options: 17, version: one, encode: encodeReshape, decode: decodeReshape, since: []string{"1.5.0"}},
+	"relu":    {code: opReLU, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU}), since: []string{"1.5.0", "2.1.0", "2.5.0"}},
+	"relu6":   {code: opReLU6, version: byType, encode: plain, decode: always(graph.Activate{Act: graph.ReLU6}), since: []string{"1.5.0", "1.14.0", "2.5.0"}},
+	"add": {code: opAdd, options: 11, version: byType, encode: encodeArithmetic, decode: decodeArithmetic(graph.Add),
+		since: []string{"1.5.0", "1.14.0", "2.4.0"}},
+	"sub": {code: opSub, options: 28, version: subVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Sub),
+		since: []string{"1.6.0", "1.14.0", "2.3.0", "2.4.0", "2.4.0"}},
+	"mul": {code: opMul, options: 21, version: mulVersion, encode: encodeArithmetic, decode: decodeArithmetic(graph.Mul),
+		since: []string{"1.5.0", "1.14.0", "1.15.0", "2.3.0"}},
+	"average_pool": {code: opAveragePool2D, options: 5, version: byType, encode: encodePool, decode: decodePool(graph.Average),
+		since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"max_pool":   {code: opMaxPool2D, options: 5, version: byType, encode: encodePool, decode: decodePool(graph.Max), since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"concat":     {code: opConcatenation, options: 10, version: byType, encode: encodeConcat, decode: decodeConcat, since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"hard_swish": {code: opHardSwish, options: 91, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.HardSwish}), since: []string{"1.15.0"}},
+	"logistic":   {code: opLogistic, version: byType, encode: plain, decode: always(graph.Unary{Fn: graph.Logistic}), since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"softmax":    {code: opSoftmax, options: 9, version: byType, encode: encodeSoftmax, decode: decodeSoftmax, since: []string{"1.5.0", "1.14.0", "2.3.0"}},
+	"resize_bilinear": {code: opResizeBilinear, options: 15, version: bilinearVersion,
+		encode: encodeResize(bilinearCorners), decode: decodeResize(graph.Bilinear, bilinearCorners), since: []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"}},
+	"resize_nearest": {code: opResizeNearestNeighbor, options: 74, version: nearestVersion,
+		encode: encodeResize(nearestCorners), decode: decodeResize(graph.Nearest, nearestCorners), since: []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"}},
+	"transpose": {code: opTranspose, options: 26, version: transposeVersion, encode: encodeTranspose, decode: decodeTranspose,
+		since: []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0"}},
+	"quantize": {code: opQuantize, options: 89, version: oneOr(2, toInt16), encode: plain, decode: decodeQuantize, since: []string{"1.14.0", "1.15.0"}},
+	"dequantize": {code: opDequantize, options: 38, version: byType, encode: plain, decode: always(graph.Dequantize{}),
+		since: []string{"1.13.1", "1.14.0", "1.15.0"}},
+	"div": {code: opDiv, options: 29, version: oneOr(2, repeats), encode: encodeArithmetic, decode: decodeArithmetic(graph.Div),
+		since: []string{"1.6.0", "2.3.0"}},
+	"leaky_relu": {code: opLeakyReLU, options: 75, version: one, encode: encodeLeaky, decode: decodeLeaky, since: []string{"1.13.1"}},
+	"prelu":      {code: opPReLU, version: one, encode: plain, decode: always(graph.PReLU{}), since: []string{"1.8.0"}},
+	"maximum": {code: opMaximum, options: 39, version: oneOr(3, repeats), encode: plain, decode: always(graph.Pair{Fn: graph.Maximum}),
+		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"minimum": {code: opMinimum, options: 39, version: oneOr(3, repeats), encode: plain, decode: always(graph.Pair{Fn: graph.Minimum}),
+		since: []string{"1.14.0", "1.14.0", "2.3.0"}},
+	"elu":          {code: opElu, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Elu}), since: []string{"1.14.0"}},
+	"tanh":         {code: opTanh, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Tanh}), since: []string{"1.14.0"}},
+	"exp":          {code: opExp, options: 33, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Exp}), since: []string{"1.7.0"}},
+	"abs":          {code: opAbs, options: 78, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Abs}), since: []string{"1.13.0"}},
+	"neg":          {code: opNeg, options: 42, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Neg}), since: []string{"1.9.0"}},
+	"sqrt":         {code: opSqrt, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Sqrt}), since: []string{"1.10.0"}},
+	"rsqrt":        {code: opRsqrt, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Rsqrt}), since: []string{"1.10.0"}},
+	"square":       {code: opSquare, options: 66, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Square}), since: []string{"1.12.0"}},
+	"floor":        {code: opFloor, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Floor}), since: []string{"1.9.0"}},
+	"ceil":         {code: opCeil, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Ceil}), since: []string{"1.14.0"}},
+	"round":        {code: opRound, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Round}), since: []string{"1.14.0"}},
+	"relu_n1_to_1": {code: opReLUN1To1, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Clip1}), since: []string{"1.5.0"}},
+	"relu_0_to_1":  {code: opReLU0To1, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Clip01}), since: []string{"2.10.0"}},
+	"gelu":         gelu,
+	"gelu_tanh":    gelu,
+	"squared_difference": {code: opSquaredDifference, options: 76, version: one, encode: plain, decode: always(graph.Pair{Fn: graph.SquaredDifference}),
+		since: []string{"1.13.1"}},
+	"slice": {code: opSlice, options: 48, version: sliceVersion, encode: encodeSlice, decode: decodeSlice,
+		since: []string{"1.14.0", "1.14.0", "1.14.0", "2.4.0", "2.5.0"}},
+	"strided_slice": {code: opStridedSlice, options: 32, version: stridedVersion, encode: encodeStrided, decode: decodeStrided,
+		since: []string{"1.6.0", "1.14.0", "2.1.0", "2.2.0"}},
+	"space_to_depth": {code: opSpaceToDepth, options: 19, version: oneOr(2, ofInt8), encode: encodeSpaceToDepth, decode: decodeSpaceToDepth,
+		since: []string{"1.5.0", "1.14.0"}},
+	"depth_to_space": {code: opDepthToSpace, options: 94, version: oneOr(2, ofInt8), encode: encodeDepthToSpace, decode: decodeDepthToSpace,
+		since: []string{"2.1.0", "2.5.0"}},
+	"mirror_pad": {code: opMirrorPad, options: 77, version: byType, encode: encodeMirrorPad, decode: decodeMirrorPad, since: []string{"1.13.1", "2.3.0", "2.12.0"}},
+	"tile":       {code: opTile, options: 51, version: oneOr(3, ofInt8), encode: encodeTile, decode: decodeTile, since: []string{"1.10.1", "2.2.0", "2.8.0"}},
+	"sum":        {code: opSum, options: 27, version: one, encode: encodeReduce, decode: decodeReduce(graph.Sum), since: []string{"1.10.0"}},
+	"reduce_max": {code: opReduceMax, options: 27, version: byType, encode: encodeReduce, decode: decodeReduce(graph.Largest),
+		since: []string{"1.11.0", "1.14.0", "2.5.0"}},
+	"reduce_min": {code: opReduceMin, options: 27, version: byType, encode: encodeReduce, decode: decodeReduce(graph.Smallest),
+		since: []string{"1.11.0", "1.14.0", "2.5.0"}},
+	"log":              {code: opLog, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Log}), since: []string{"1.14.0"}},
+	"sin":              {code: opSin, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Sin}), since: []string{"1.9.0"}},
+	"cos":              {code: opCos, options: 84, version: one, encode: plain, decode: always(graph.Unary{Fn: graph.Cos}), since: []string{"1.14.0"}},
+	"pow":              {code: opPow, options: 56, version: one, encode: plain, decode: always(graph.Pair{Fn: graph.Pow}), since: []string{"1.10.0"}},
+	"l2_normalization": {code: opL2Normalization, options: 12, version: one, encode: plain, decode: decodeL2Norm, since: []string{"1.5.0"}},
+	"batch_matmul":     {code: opBatchMatMul, options: 101, version: one, encode: encodeBatchMatMul, decode: decodeBatchMatMul, since: []string{"2.3.0"}},
+	"transpose_conv2d": {code: opTransposeConv, options: 49, biased: true, version: oneOr(3, withBias), encode: encodeTransposeConv, decode: decodeTransposeConv,
+		since: []string{"1.9.0", "2.2.0", "2.3.0"}},
 }
+
+// gelu is one operator of a file and two of the graph.
+var gelu = &codec{code: opGelu, options: 116, version: one, encode: encodeGelu, decode: decodeGelu, since: []string{"2.9.0"}}
+
+// readOnly are of operators that are read as others of the graph. Nothing is written by them: they have no version, encode and since.
+var readOnly = []*codec{
+	{code: opSqueeze, options: 30, decode: decodeSqueeze},              // as a reshape
+	{code: opExpandDims, options: 52, decode: decodeExpandDims},        // as a reshape
+	{code: opReverseV2, options: 81, decode: decodeReverse},            // as a slice
+	{code: opSplit, options: 35, several: true, decode: decodeSplit},   // as a slice for each result
+	{code: opSplitV, options: 79, several: true, decode: decodeSplitV}, // likewise
+	{code: opUnpack, options: 64, several: true, decode: decodeUnpack}, // as a slice and a reshape for each result
+	{code: opPack, options: 59, decode: decodePack},                    // as a concatenation of reshapes
+}
+
+// byCode are all codecs by the operator that they read.
+var byCode = func() map[int32]*codec {
+	m := map[int32]*codec{}
+	for _, c := range slices.Concat(slices.Collect(maps.Values(codecs)), readOnly) {
+		m[c.code] = c
+	}
+	return m
+}()
 
 // codecOf is the codec of a graph operator, or nil.
 func codecOf(op graph.Op) *codec {
-	name := op.Name()
 	if a, ok := op.(graph.Activate); ok {
-		name = a.Act.String()
+		return codecs[a.Act.String()]
 	}
-	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.op == name })
-	if i < 0 {
-		return nil
-	}
-	return codecs[i]
-}
-
-// codecFor is the codec of an operator code, or nil.
-func codecFor(code int32) *codec {
-	i := slices.IndexFunc(codecs, func(c *codec) bool { return c.code == code })
-	if i < 0 {
-		return nil
-	}
-	return codecs[i]
+	return codecs[op.Name()]
 }
 
 // Versions.
 
 func one(*graph.Node) int { return 1 }
 
-// byType is the common rule: 1, for int8 2, for int16 3.
+// oneOr is the rule of an operator that is of the given version where needed says so, and of the first elsewhere.
+func oneOr(version int, needed func(*graph.Node) bool) func(*graph.Node) int {
+	return func(n *graph.Node) int {
+		if needed(n) {
+			return version
+		}
+		return 1
+	}
+}
+
+func ofInt8(n *graph.Node) bool   { return n.In[0].Type.DType == graph.Int8 }
+func toInt16(n *graph.Node) bool  { return n.Out.Type.DType == graph.Int16 }
+func withBias(n *graph.Node) bool { return len(n.In) > 2 }
+
+// byType is the common rule: 1, for int8 2, for types of 16 bits 3.
 func byType(n *graph.Node) int {
 	switch n.In[0].Type.DType {
 	case graph.Int8:
@@ -216,13 +252,6 @@ func padVersion(n *graph.Node) int {
 	return byType(n)
 }
 
-func quantizeVersion(n *graph.Node) int {
-	if n.Out.Type.DType == graph.Int16 {
-		return 2
-	}
-	return 1
-}
-
 // Attributes.
 
 // plain is for operators without attributes.
@@ -234,11 +263,9 @@ func always(op graph.Op) func(*call) (graph.Op, error) {
 
 func encodeConv(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Conv2D)
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
-		convActivation: encodeActivation(o.Act),
-		convDilationW:  int32(o.Dilation[1]), convDilationW + 1: int32(o.Dilation[0]),
-	}, missingBias(n)
+	return windowOptions(o.Window, obj{
+		convActivation: encodeActivation(o.Act), convDilationW: int32(o.Dilation[1]), convDilationW + 1: int32(o.Dilation[0]),
+	}), missingBias(n)
 }
 
 // missingBias gives a convolution without a bias one of zeros: TFLite's kernel refuses to do without, XNNPACK too.
@@ -252,52 +279,47 @@ func missingBias(n *graph.Node) []*graph.Value {
 }
 
 func decodeConv(c *call) (graph.Op, error) {
-	if err := c.wantBias(); err != nil {
-		return nil, err
-	}
-	w, err := c.window()
-	if err != nil {
-		return nil, err
-	}
-	w.Dilation = c.dilation(convDilationW)
-	act, err := c.activation(convActivation)
+	w, act, err := c.convolution(convDilationW, convActivation)
 	return graph.Conv2D{Window: w, Act: act}, err
 }
 
 func encodeDepthwise(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.DepthwiseConv2D)
 	multiplier := n.In[1].Type.Shape[3] / n.In[0].Type.Shape[3]
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+	return windowOptions(o.Window, obj{
 		depthMultiplier: int32(multiplier), depthActivation: encodeActivation(o.Act),
 		depthDilationW: int32(o.Dilation[1]), depthDilationW + 1: int32(o.Dilation[0]),
-	}, missingBias(n)
+	}), missingBias(n)
 }
 
 // decodeDepthwise leaves the multiplier to the shapes, as the runtime does.
 func decodeDepthwise(c *call) (graph.Op, error) {
-	if err := c.wantBias(); err != nil {
-		return nil, err
-	}
-	w, err := c.window()
-	if err != nil {
-		return nil, err
-	}
-	w.Dilation = c.dilation(depthDilationW)
-	act, err := c.activation(depthActivation)
+	w, act, err := c.convolution(depthDilationW, depthActivation)
 	return graph.DepthwiseConv2D{Window: w, Act: act}, err
 }
 
-// wantBias refuses a convolution of two inputs: TFLite's kernel does too, but that of the depthwise one reads through a
-// null pointer.
-func (c *call) wantBias() error {
+// convolution reads what Conv2DOptions and DepthwiseConv2DOptions have in common. dilation is the number of
+// dilation_w_factor; dilation_h_factor follows. Two inputs are refused: TFLite's kernel does too, but that of the
+// depthwise one reads through a null pointer.
+func (c *call) convolution(dilation, activation int) (w graph.Window, act graph.Activation, err error) {
 	if len(c.in) != 3 {
-		return fmt.Errorf("%d inputs: want input, weights and bias", len(c.in))
+		return w, act, fmt.Errorf("%d inputs: want input, weights and bias", len(c.in))
 	}
-	return nil
+	if w, err = c.window(); err != nil {
+		return w, act, err
+	}
+	w.Dilation = [2]int{int(c.options.int32Or(dilation+1, 1)), int(c.options.int32Or(dilation, 1))}
+	act, err = c.activation(activation)
+	return w, act, err
 }
 
-// window reads what Conv2DOptions, DepthwiseConv2DOptions and Pool2DOptions share. graph.Check bounds the numbers.
+// windowOptions completes options with the fields that those of convolutions and pools begin with.
+func windowOptions(w graph.Window, o obj) obj {
+	o[windowPadding], o[windowStrideW], o[windowStrideH] = int8(w.Padding), int32(w.Stride[1]), int32(w.Stride[0])
+	return o
+}
+
+// window is the inverse of windowOptions. graph.Check bounds the numbers.
 func (c *call) window() (graph.Window, error) {
 	p := c.options.int8(windowPadding)
 	if p != int8(graph.Same) && p != int8(graph.Valid) {
@@ -308,11 +330,6 @@ func (c *call) window() (graph.Window, error) {
 		Dilation: [2]int{1, 1},
 		Padding:  graph.Padding(p),
 	}, nil
-}
-
-// dilation reads dilation_w_factor, whose number is given, and dilation_h_factor, which follows.
-func (c *call) dilation(width int) [2]int {
-	return [2]int{int(c.options.int32Or(width+1, 1)), int(c.options.int32Or(width, 1))}
 }
 
 // ActivationFunctionType of each activation.
@@ -326,6 +343,14 @@ func (c *call) activation(id int) (graph.Activation, error) {
 		return graph.Activation(i), nil
 	}
 	return 0, fmt.Errorf("fused activation %d: %w", f, ErrUnsupported)
+}
+
+// linear refuses a fused activation, as runtimes do.
+func (c *call) linear(id int) error {
+	if c.options.int8(id) != activations[graph.Linear] {
+		return fmt.Errorf("with a fused activation: %w", ErrUnsupported)
+	}
+	return nil
 }
 
 func encodeDense(n *graph.Node) (obj, []*graph.Value) {
@@ -350,14 +375,12 @@ func decodeDense(c *call) (graph.Op, error) {
 	return op, err
 }
 
-func encodeMean(n *graph.Node) (obj, []*graph.Value) {
-	o := n.Op.(graph.Mean)
-	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
-}
-
 func encodeReduce(n *graph.Node) (obj, []*graph.Value) {
-	o := n.Op.(graph.Reduce)
-	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", []int{len(o.Axes)}, o.Axes)}
+	o, _ := n.Op.(graph.Reduce)
+	if m, ok := n.Op.(graph.Mean); ok { // which has the same attributes
+		o.Axes, o.KeepDims = m.Axes, m.KeepDims
+	}
+	return obj{reduceKeepDims: o.KeepDims}, []*graph.Value{operand(n, "axes", o.Axes)}
 }
 
 func decodeMean(c *call) (graph.Op, error) {
@@ -409,7 +432,9 @@ func paddings(n *graph.Node, before, after []int) []*graph.Value {
 	for i := range before {
 		pairs = append(pairs, before[i], after[i])
 	}
-	return []*graph.Value{operand(n, "paddings", []int{len(before), 2}, pairs)}
+	v := operand(n, "paddings", pairs)
+	v.Type.Shape = []int{len(before), 2}
+	return []*graph.Value{v}
 }
 
 func (c *call) paddings() (before, after []int, err error) {
@@ -422,7 +447,7 @@ func (c *call) paddings() (before, after []int, err error) {
 
 func encodeReshape(n *graph.Node) (obj, []*graph.Value) {
 	shape := n.Op.(graph.Reshape).Shape
-	return obj{reshapeNewShape: int32s(shape)}, []*graph.Value{operand(n, "shape", []int{len(shape)}, shape)}
+	return obj{reshapeNewShape: int32s(shape)}, []*graph.Value{operand(n, "shape", shape)}
 }
 
 // decodeReshape takes the shape from the second input, or without one from the options; one dimension may be -1.
@@ -434,22 +459,18 @@ func decodeReshape(c *call) (graph.Op, error) {
 			return nil, err
 		}
 	} else {
-		for _, d := range c.options.int32s(reshapeNewShape) {
-			shape = append(shape, int(d))
-		}
+		shape = ints(c.options.int32s(reshapeNewShape))
 	}
 	if len(shape) > maxRank {
 		return nil, fmt.Errorf("shape of %d dimensions", len(shape))
 	}
 	if free := slices.Index(shape, -1); free >= 0 {
 		rest := 1
-		for i, d := range shape {
-			if i != free && (d < 1 || d > graph.MaxElements/rest) {
+		for _, d := range slices.Concat(shape[:free], shape[free+1:]) {
+			if d < 1 || d > graph.MaxElements/rest {
 				return nil, fmt.Errorf("shape %v", shape)
 			}
-			if i != free {
-				rest *= d
-			}
+			rest *= d
 		}
 		shape[free] = c.in[0].Type.Elements() / rest
 	}
@@ -463,9 +484,9 @@ func decodeQuantize(c *call) (graph.Op, error) {
 // maxRank is the most dimensions of a tensor, as in TFLite's runtime.
 const maxRank = 8
 
-// operand is an attribute as a constant input.
-func operand(n *graph.Node, name string, shape, data []int) *graph.Value {
-	return graph.Const(n.Out.Name+"/"+name, graph.Type{DType: graph.Int32, Shape: shape}, int32s(data))
+// operand is an attribute as a constant input, a vector.
+func operand(n *graph.Node, name string, data []int) *graph.Value {
+	return graph.Const(n.Out.Name+"/"+name, graph.Type{DType: graph.Int32, Shape: []int{len(data)}}, int32s(data))
 }
 
 // attribute takes the second input, a constant of integers, from the call.
@@ -513,23 +534,28 @@ func numbers(v *graph.Value) ([]int, error) {
 	if n := v.Type.Elements(); v.Constant() && n > maxInputs {
 		return nil, fmt.Errorf("%d elements", n)
 	}
-	var s []int
 	switch d := v.Data.(type) {
 	case []int32:
-		for _, x := range d {
-			s = append(s, int(x))
-		}
+		return ints(d), nil
 	case []int64:
+		var s []int
 		for _, x := range d {
 			if int64(int32(x)) != x {
 				return nil, fmt.Errorf("%d is no index", x)
 			}
 			s = append(s, int(x))
 		}
-	default:
-		return nil, errors.New("not a constant of integers")
+		return s, nil
 	}
-	return s, nil
+	return nil, errors.New("not a constant of integers")
+}
+
+func ints(s []int32) []int {
+	var t []int
+	for _, x := range s {
+		t = append(t, int(x))
+	}
+	return t
 }
 
 func int32s(s []int) []int32 {

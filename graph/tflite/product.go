@@ -9,10 +9,7 @@ import (
 // The codecs of the operators that sum products without having weights as a layer has them.
 
 func decodeL2Norm(c *call) (graph.Op, error) {
-	if act, err := c.activation(l2Activation); err != nil || act != graph.Linear {
-		return nil, fmt.Errorf("with a fused activation: %w", ErrUnsupported) // runtimes refuse it too
-	}
-	return graph.L2Norm{}, nil
+	return graph.L2Norm{}, c.linear(l2Activation)
 }
 
 func encodeBatchMatMul(n *graph.Node) (obj, []*graph.Value) {
@@ -27,17 +24,9 @@ func decodeBatchMatMul(c *call) (graph.Op, error) {
 // A TRANSPOSE_CONV has its result's shape first, and its weights before its input. One with an activation is read as two
 // operators, since it is of a later version than all that have none.
 
-func transposeConvVersion(n *graph.Node) int {
-	if len(n.In) > 2 {
-		return 3
-	}
-	return 1
-}
-
 func encodeTransposeConv(n *graph.Node) (obj, []*graph.Value) {
-	o := n.Op.(graph.TransposeConv2D)
-	return obj{windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0])},
-		[]*graph.Value{operand(n, "shape", []int{4}, n.Out.Type.Shape)}
+	options := windowOptions(n.Op.(graph.TransposeConv2D).Window, make(obj, windowStrideH+1))
+	return options, []*graph.Value{operand(n, "shape", n.Out.Type.Shape)}
 }
 
 // transposeConvInputs are x, weight, perhaps a bias, and the shape in the file's order.

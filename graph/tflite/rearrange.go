@@ -11,40 +11,31 @@ import (
 // a STRIDED_SLICE; a STRIDED_SLICE whose dimensions are not its input's, a PACK and an UNPACK are read as two operators,
 // and what gives several results as a slice for each that is used.
 
-// split are the operators that may have several results. decode is called for each.
-var split = []int32{49, 88, 102}
-
 func sliceVersion(n *graph.Node) int {
 	switch {
 	case len(n.In[0].Type.Shape) > 4:
 		return 5
 	case n.In[0].Type.DType == graph.Int16:
 		return 4
+	case ofInt8(n):
+		return 2
 	}
-	return int8Version(2)(n)
+	return 1
 }
 
 func stridedVersion(n *graph.Node) int {
-	if len(n.In[0].Type.Shape) > 4 {
+	switch {
+	case len(n.In[0].Type.Shape) > 4:
 		return 4
+	case ofInt8(n):
+		return 2
 	}
-	return int8Version(2)(n)
-}
-
-// int8Version is the rule of an operator whose int8 kernel came with a version, and which else is of version 1.
-func int8Version(version int) func(*graph.Node) int {
-	return func(n *graph.Node) int {
-		if n.In[0].Type.DType == graph.Int8 {
-			return version
-		}
-		return 1
-	}
+	return 1
 }
 
 func encodeSlice(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Slice)
-	dims := []int{len(o.Begin)}
-	return obj{}, []*graph.Value{operand(n, "begin", dims, o.Begin), operand(n, "size", dims, o.Size)}
+	return obj{}, []*graph.Value{operand(n, "begin", o.Begin), operand(n, "size", o.Size)}
 }
 
 func decodeSlice(c *call) (graph.Op, error) {
@@ -80,13 +71,12 @@ func encodeStrided(n *graph.Node) (obj, []*graph.Value) {
 			end[i], mask = 0, mask|1<<i
 		}
 	}
-	dims := []int{len(x)}
 	return obj{sliceEnd: mask, sliceShrink: int32(0)},
-		[]*graph.Value{operand(n, "begin", dims, o.Begin), operand(n, "end", dims, end), operand(n, "strides", dims, o.Step)}
+		[]*graph.Value{operand(n, "begin", o.Begin), operand(n, "end", end), operand(n, "strides", o.Step)}
 }
 
-// decodeStrided resolves the masks. An entry of begin, end and strides is about the next dimension; but of the ellipsis
-// about as many as have no entry of their own, and of a new axis about none. What shrinks, or is new, is a reshape's.
+// decodeStrided resolves the masks. Each entry of begin, end and strides is about the next dimension. But an ellipsis is about
+// all dimensions without an entry of their own, and a new axis about none. What shrinks or is new takes a reshape behind the slice.
 // Source: TFLite's BuildStridedSliceParams and strided_slice_logic.h.
 func decodeStrided(c *call) (graph.Op, error) {
 	args, err := c.attributes("begin", "end", "strides")
@@ -145,8 +135,8 @@ func decodeStrided(c *call) (graph.Op, error) {
 	return graph.Reshape{Shape: shape}, err
 }
 
-// stretch is what a slice takes of a dimension: from an element on so many, step apart. Negative positions count from
-// the end; all are clamped to the dimension.
+// stretch is what a slice takes of a dimension of d elements: the first, how many, and how far apart. Negative positions
+// count from the end; all are clamped to the dimension.
 func stretch(d, begin, end, step int, fromFirst, toLast, one bool) (first, size, by int) {
 	least, most := 0, d
 	if step < 0 {
@@ -315,7 +305,7 @@ func decodeMirrorPad(c *call) (graph.Op, error) {
 
 func encodeTile(n *graph.Node) (obj, []*graph.Value) {
 	times := n.Op.(graph.Tile).Times
-	return obj{}, []*graph.Value{operand(n, "multiples", []int{len(times)}, times)}
+	return obj{}, []*graph.Value{operand(n, "multiples", times)}
 }
 
 func decodeTile(c *call) (graph.Op, error) {

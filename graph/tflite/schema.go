@@ -249,8 +249,76 @@ func typeName(t int8) string {
 	return fmt.Sprintf("TensorType(%d)", t)
 }
 
-// customOp is the code of an operator known by name only.
-const customOp = 32
+// Members of BuiltinOperator: those that a graph has a form for, and those that are read as others.
+const (
+	opAdd                   = 0
+	opAveragePool2D         = 1
+	opConcatenation         = 2
+	opConv2D                = 3
+	opDepthwiseConv2D       = 4
+	opDepthToSpace          = 5
+	opDequantize            = 6
+	opFloor                 = 8
+	opFullyConnected        = 9
+	opL2Normalization       = 11
+	opLogistic              = 14
+	opMaxPool2D             = 17
+	opMul                   = 18
+	opReLU                  = 19
+	opReLUN1To1             = 20
+	opReLU6                 = 21
+	opReshape               = 22
+	opResizeBilinear        = 23
+	opSoftmax               = 25
+	opSpaceToDepth          = 26
+	opTanh                  = 28
+	opCustom                = 32 // one that is known by its name alone
+	opPad                   = 34
+	opTranspose             = 39
+	opMean                  = 40
+	opSub                   = 41
+	opDiv                   = 42
+	opSqueeze               = 43
+	opStridedSlice          = 45
+	opExp                   = 47
+	opSplit                 = 49
+	opPReLU                 = 54
+	opMaximum               = 55
+	opMinimum               = 57
+	opNeg                   = 59
+	opSlice                 = 65
+	opSin                   = 66
+	opTransposeConv         = 67
+	opTile                  = 69
+	opExpandDims            = 70
+	opLog                   = 73
+	opSum                   = 74
+	opSqrt                  = 75
+	opRsqrt                 = 76
+	opShape                 = 77
+	opPow                   = 78
+	opReduceMax             = 82
+	opPack                  = 83
+	opUnpack                = 88
+	opReduceMin             = 89
+	opSquare                = 92
+	opResizeNearestNeighbor = 97
+	opLeakyReLU             = 98
+	opSquaredDifference     = 99
+	opMirrorPad             = 100
+	opAbs                   = 101
+	opSplitV                = 102
+	opCeil                  = 104
+	opReverseV2             = 105
+	opCos                   = 108
+	opElu                   = 111
+	opQuantize              = 114
+	opRound                 = 116
+	opHardSwish             = 117
+	opBatchMatMul           = 126
+	opGelu                  = 150
+	opReLU0To1              = 152
+)
 
 // builtinNames are the BuiltinOperators by code, for errors about those outside the set.
 var builtinNames = strings.Fields(`ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE

@@ -13,9 +13,9 @@ import (
 // shapers compute an operator's result from its inputs, of which SHAPE's alone need not be constant. Those that networks
 // have for activations too are shapers where they give int32, which no activation is.
 var shapers = map[int32]func(c *call) ([]int, error){
-	77: shapeOperator,
-	45: sliceOperator,
-	83: packOperator,
+	opShape:        shapeOperator,
+	opStridedSlice: sliceOperator,
+	opPack:         packOperator,
 }
 
 // fold decodes an operator of shapers: its result, of the type out, becomes a constant.

@@ -10,8 +10,8 @@ import (
 // defaultSignature is the key that a file's only signature has with TensorFlow's converter.
 const defaultSignature = "serving_default"
 
-// apart are names for a signature's inputs or outputs, of a kind, after the tensors' own; where these are missing or repeat, a number tells them
-// apart: that of the place, or the next one that nobody has.
+// apart names a signature's inputs or outputs after their tensors. Where a tensor's name is missing or taken, it is the kind with a number
+// instead: that of the place, or the next one that makes a name nobody has.
 func apart(kind string, tensors []string) []string {
 	names, taken := slices.Clone(tensors), map[string]bool{"": true}
 	own := map[string]bool{}
@@ -29,8 +29,8 @@ func apart(kind string, tensors []string) []string {
 	return names
 }
 
-// signature reads how the file's signature names its inputs and outputs, as far as that is not how Encode would. Of a file with several,
-// the first; one that does not name every input and output by a name of its own is none.
+// signature reads the names that the file's first signature has for inputs and outputs. Those that Encode would give anyway are left out,
+// and so are those that leave a tensor without a name of its own.
 func (d *decoder) signature(model, sub table) graph.Signature {
 	var s graph.Signature
 	all := model.tables(modelSignatures)

@@ -72,13 +72,6 @@ func (t *Tail) Given() (n int) {
 	return n
 }
 
-func (o foreign) name() string {
-	if o.code == customOp {
-		return fmt.Sprintf("custom operator %q", o.custom)
-	}
-	return builtinName(o.code)
-}
-
 // String is a line for each operator: results = NAME(inputs).
 func (t *Tail) String() string {
 	var b strings.Builder
@@ -194,8 +187,8 @@ func (e *encoder) tail(t *Tail, g *graph.Graph) ([]int32, error) {
 	return of(given, t.outputs), nil
 }
 
-// leave makes operator o part of the tail: one that Decode takes none of, or that reads what the tail gives. What its decoding left
-// in the graph, from the given number of nodes on, is taken out again.
+// leave makes operator o part of the tail, since Decode does not take it, or since it reads what the tail gives. The graph had so many
+// nodes before it; what its decoding added is taken out again.
 func (d *decoder) leave(g *graph.Graph, i, nodes int, o table) error {
 	where := fmt.Sprintf("operator %d", i)
 	for len(g.Nodes) > nodes {
@@ -204,25 +197,25 @@ func (d *decoder) leave(g *graph.Graph, i, nodes int, o table) error {
 		}
 	}
 	d.computed = slices.DeleteFunc(d.computed, func(n int) bool { return n >= nodes })
-	for k, i := range o.int32s(operatorInputs) {
-		if i == -1 {
+	for k, t := range o.int32s(operatorInputs) {
+		if t == -1 {
 			continue
 		}
-		if err := d.readable(i); err != nil {
+		if err := d.readable(t); err != nil {
 			return fmt.Errorf("%s: input %d: %w", where, k, err)
 		}
 	}
-	for k, i := range o.int32s(operatorOutputs) {
-		if err := d.free(i); err != nil {
+	for k, t := range o.int32s(operatorOutputs) {
+		if err := d.free(t); err != nil {
 			return fmt.Errorf("%s: output %d: %w", where, k, err)
 		}
-		d.behind[i] = true
+		d.behind[t] = true
 	}
 	d.left = append(d.left, o)
 	return nil
 }
 
-// readable reports a tensor that has no data, and that no operator so far gives.
+// readable refuses a tensor that has no data and that no operator so far gives.
 func (d *decoder) readable(i int32) error {
 	if err := d.exists(i); err != nil || d.values[i] != nil || d.behind[i] {
 		return err

@@ -80,7 +80,7 @@ func TestDecodeHeadOfAll(t *testing.T) {
 // custom makes an operator a custom one, with options.
 func (p parts) custom(i int) {
 	codes := append(p.model[modelOperatorCodes].([]obj), obj{
-		codeDeprecated: int8(customOp), codeBuiltin: int32(customOp), codeCustom: "Mine", codeVersion: int32(4),
+		codeDeprecated: int8(opCustom), codeBuiltin: int32(opCustom), codeCustom: "Mine", codeVersion: int32(4),
 	})
 	p.model[modelOperatorCodes] = codes
 	o := p.operators[i]
@@ -117,7 +117,7 @@ func TestTails(t *testing.T) {
 		{"reading a shape", func(p parts) { // computed in the file, a constant here
 			p.custom(10)
 			shape := append(slices.Clone(p.operators[7]), nil)[:operatorOptions]
-			codes := append(p.model[modelOperatorCodes].([]obj), obj{int8(77), "", int32(1), int32(77)})
+			codes := append(p.model[modelOperatorCodes].([]obj), obj{int8(opShape), "", int32(1), int32(opShape)})
 			p.model[modelOperatorCodes] = codes
 			shape[operatorCode], shape[operatorInputs], shape[operatorOutputs], shape[operatorOptionsType] = uint32(len(codes)-1), []int32{2}, []int32{int32(len(p.tensors))}, uint8(0)
 			p.operators[10][operatorInputs] = append([]int32{int32(len(p.tensors))}, p.operators[10][operatorInputs].([]int32)...)
@@ -250,9 +250,9 @@ func TestTailOfFormless(t *testing.T) {
 		options obj
 		quant   *quant.Params
 	}{
-		"LEAKY_RELU": {98, 75, obj{float32(0.1)}, quant.PerTensor(0.05, 3)},
-		"TANH":       {28, 0, nil, quant.PerTensor(1./128, 0)},
-		"ABS":        {101, 78, obj{}, quant.PerTensor(0.05, 3)},
+		"LEAKY_RELU": {opLeakyReLU, 75, obj{float32(0.1)}, quant.PerTensor(0.05, 3)},
+		"TANH":       {opTanh, 0, nil, quant.PerTensor(1./128, 0)},
+		"ABS":        {opAbs, 78, obj{}, quant.PerTensor(0.05, 3)},
 	} {
 		g := graph.New("s")
 		g.Level = graph.Quantized
@@ -264,7 +264,7 @@ func TestTailOfFormless(t *testing.T) {
 		g.Outputs = []*graph.Value{y}
 		p := taken(t, g)
 		for _, o := range p.model[modelOperatorCodes].([]obj) {
-			if o[codeBuiltin] == int32(19) {
+			if o[codeBuiltin] == int32(opReLU) {
 				o[codeBuiltin], o[codeDeprecated], o[codeVersion] = c.code, int8(min(c.code, 127)), int32(2)
 			}
 		}

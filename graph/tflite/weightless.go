@@ -22,21 +22,6 @@ func subVersion(n *graph.Node) int {
 	return byType(n)
 }
 
-// divVersion is 2 where more than 4 dimensions are repeated, pairVersion 3.
-func divVersion(n *graph.Node) int {
-	if repeats(n) {
-		return 2
-	}
-	return 1
-}
-
-func pairVersion(n *graph.Node) int {
-	if repeats(n) {
-		return 3
-	}
-	return 1
-}
-
 // repeats reports whether one of a node's two inputs is repeated along more than 4 dimensions.
 func repeats(n *graph.Node) bool {
 	a, b := n.In[0].Type.Shape, n.In[1].Type.Shape
@@ -92,10 +77,9 @@ func (c *call) powers() bool {
 
 func encodePool(n *graph.Node) (obj, []*graph.Value) {
 	o := n.Op.(graph.Pool)
-	return obj{
-		windowPadding: int8(o.Padding), windowStrideW: int32(o.Stride[1]), windowStrideH: int32(o.Stride[0]),
+	return windowOptions(o.Window, obj{
 		poolWidth: int32(o.Size[1]), poolWidth + 1: int32(o.Size[0]), poolActivation: encodeActivation(o.Act),
-	}, nil
+	}), nil
 }
 
 func decodePool(f graph.PoolFunc) func(*call) (graph.Op, error) {
@@ -115,8 +99,8 @@ func encodeConcat(n *graph.Node) (obj, []*graph.Value) {
 }
 
 func decodeConcat(c *call) (graph.Op, error) {
-	if act, err := c.activation(concatActivation); err != nil || act != graph.Linear {
-		return nil, fmt.Errorf("with a fused activation: %w", ErrUnsupported) // runtimes refuse it too
+	if err := c.linear(concatActivation); err != nil {
+		return nil, err
 	}
 	axis := int(c.options.int32(concatAxis))
 	if axis < 0 {
@@ -143,7 +127,7 @@ func decodeSoftmax(c *call) (graph.Op, error) {
 
 func encodeTranspose(n *graph.Node) (obj, []*graph.Value) {
 	perm := n.Op.(graph.Transpose).Perm
-	return obj{}, []*graph.Value{operand(n, "perm", []int{len(perm)}, perm)}
+	return obj{}, []*graph.Value{operand(n, "perm", perm)}
 }
 
 func decodeTranspose(c *call) (graph.Op, error) {
@@ -190,34 +174,27 @@ func nearestVersion(n *graph.Node) int {
 	return byType(n)
 }
 
-func encodeBilinear(n *graph.Node) (obj, []*graph.Value) { return encodeResize(n, bilinearCorners) }
-func encodeNearest(n *graph.Node) (obj, []*graph.Value)  { return encodeResize(n, nearestCorners) }
-
-func decodeBilinear(c *call) (graph.Op, error) {
-	return decodeResize(c, graph.Bilinear, bilinearCorners)
-}
-func decodeNearest(c *call) (graph.Op, error) { return decodeResize(c, graph.Nearest, nearestCorners) }
-
 // encodeResize: corners is the number of align_corners; half_pixel_centers follows.
-func encodeResize(n *graph.Node, corners int) (obj, []*graph.Value) {
-	o := n.Op.(graph.Resize)
-	options := make(obj, corners+2)
-	options[corners], options[corners+1] = o.AlignCorners, o.HalfPixel
-	return options, []*graph.Value{operand(n, "size", []int{2}, o.Size[:])}
+func encodeResize(corners int) func(*graph.Node) (obj, []*graph.Value) {
+	return func(n *graph.Node) (obj, []*graph.Value) {
+		o := n.Op.(graph.Resize)
+		options := make(obj, corners+2)
+		options[corners], options[corners+1] = o.AlignCorners, o.HalfPixel
+		return options, []*graph.Value{operand(n, "size", o.Size[:])}
+	}
 }
 
-func decodeResize(c *call, f graph.ResizeFunc, corners int) (graph.Op, error) {
-	size, err := c.attribute("size")
-	if err == nil && len(size) != 2 {
-		err = fmt.Errorf("size %v", size)
+func decodeResize(f graph.ResizeFunc, corners int) func(*call) (graph.Op, error) {
+	return func(c *call) (graph.Op, error) {
+		size, err := c.attribute("size")
+		if err == nil && len(size) != 2 {
+			err = fmt.Errorf("size %v", size)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return graph.Resize{Fn: f, Size: [2]int(size), AlignCorners: c.options.bool(corners), HalfPixel: c.options.bool(corners + 1)}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return graph.Resize{
-		Fn: f, Size: [2]int(size),
-		AlignCorners: c.options.bool(corners), HalfPixel: c.options.bool(corners + 1),
-	}, nil
 }
 
 // decodeSqueeze makes a reshape of what takes out dimensions of 1.

@@ -12,7 +12,7 @@ import (
 // a raw one.
 type obj []any
 
-// Scalars of a meaning that is not known here, nor what they are where absent: each is written.
+// Scalars whose meaning is not known here, nor the default: each is written, zero or not.
 type (
 	raw8  uint8
 	raw32 uint32
