@@ -72,6 +72,13 @@ func TestLinksAndPermissions(t *testing.T) {
 	if err := errors.Join(err, errLink, errRead); err != nil {
 		t.Fatal(err)
 	}
+	missing := filepath.Join(dir, "missing")
+	if err := errors.Join(os.Symlink("later", missing), atomicfile.WriteFile(missing, []byte("there"))); err != nil {
+		t.Fatal(err)
+	}
+	if later, err := os.ReadFile(filepath.Join(dir, "later")); err != nil || string(later) != "there" {
+		t.Errorf("behind a link to nothing: %q, error %v", later, err)
+	}
 	if string(content) != "new" || behind.Mode().Perm() != 0o600 || itself.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("%q, of mode %v, behind what is %v", content, behind.Mode(), itself.Mode())
 	}

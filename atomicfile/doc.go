@@ -2,12 +2,22 @@
 // Windows, for which that has no code, natefinch/atomic's.
 package atomicfile
 
-import "path/filepath"
+import (
+	"os"
+	"path/filepath"
+)
 
-// behind is the file that a symbolic link leads to: that is replaced, and the link stays. Of what is no link it is the path.
+// behind is the file that a symbolic link leads to, be it there or not: that is replaced, and the link stays. Of what is no link it is the path.
 func behind(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	for range 40 { // as many as systems follow
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Dir(path) + string(filepath.Separator) + to
+		}
+		path = to
 	}
 	return path
 }

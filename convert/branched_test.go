@@ -90,10 +90,10 @@ func TestFuseInFile(t *testing.T) {
 x = input : float32[1,4,4,2]
 sum = add(x, x) act=relu6 : float32[1,4,4,2]
 pool = max_pool(sum) size=2 stride=1 pad=same : float32[1,4,4,2]
-after the pool = activate(pool) act=relu6 : float32[1,4,4,2]
-twice = hard_swish(after the pool) : float32[1,4,4,2]
-after a swish = activate(twice) act=relu6 : float32[1,4,4,2]
-out = mul(twice, after a swish) : float32[1,4,4,2] -> output
+"after the pool" = activate(pool) act=relu6 : float32[1,4,4,2]
+twice = hard_swish("after the pool") : float32[1,4,4,2]
+"after a swish" = activate(twice) act=relu6 : float32[1,4,4,2]
+out = mul(twice, "after a swish") : float32[1,4,4,2] -> output
 `
 	if got := g.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -148,17 +148,17 @@ func TestQuantizationsTogether(t *testing.T) {
 	}
 	const want = `
 pixels = input : int8[1,2,2,1] {0.003921569:-128}
-pooled pixels = max_pool(pixels) size=2 stride=1 pad=same : int8[1,2,2,1] {0.003921569:-128}
+"pooled pixels" = max_pool(pixels) size=2 stride=1 pad=same : int8[1,2,2,1] {0.003921569:-128}
 half = const 12b88320 : int8[] {0.0019607844:-128}
 shifted = sub(pixels, half) : int8[1,2,2,1] {0.019607844:76}
-minus four = const 3fba6cad : int8[] {0.015686275:127}
-scaled = mul(minus four, pixels) : int8[1,2,2,1] {0.019607844:76}
+"minus four" = const 3fba6cad : int8[] {0.015686275:127}
+scaled = mul("minus four", pixels) : int8[1,2,2,1] {0.019607844:76}
 pooled = max_pool(scaled) size=2 stride=1 pad=same : int8[1,2,2,1] {0.019607844:76}
 ones = const 25a8492f : int8[1,2,2,1] {0.019607844:76}
 both = concat(shifted, pooled, ones) axis=3 : int8[1,2,2,3] {0.019607844:76}
 gate = logistic(both) : int8[1,2,2,3] {0.00390625:-128}
 gate.rescaled = quantize(gate) : int8[1,2,2,3] {0.003921569:-128}
-mixed = concat(gate.rescaled, pooled pixels, gate.rescaled) axis=3 : int8[1,2,2,7] {0.003921569:-128} -> output 0
+mixed = concat(gate.rescaled, "pooled pixels", gate.rescaled) axis=3 : int8[1,2,2,7] {0.003921569:-128} -> output 0
 p = softmax(both) : int8[1,2,2,3] {0.00390625:-128}
 turned = transpose(p) perm=[0 3 1 2] : int8[1,3,2,2] {0.00390625:-128}
 twice = concat(turned, turned) axis=3 : int8[1,3,2,4] {0.00390625:-128} -> output 1

@@ -71,8 +71,12 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	remote, err := elsewhere(c)
+	if err != nil {
+		return err
+	}
 	var b *report.Bench
-	if c.IsSet("on") {
+	if remote {
 		b, err = benchOnRemote(c)
 	} else {
 		b, err = benchHere(c, opts)

@@ -56,6 +56,8 @@ func inferAction(c *cli.Context) error {
 		return usagef("--num-runs, --min-secs and --max-secs are about one image; with --data each image is one call")
 	case data == "" && anySet(c, "split", "limit"):
 		return usagef("--split and --limit are about --data")
+	case data != "" && c.IsSet("top"):
+		return usagef("--top is about pictures, not --data")
 	case c.Int("top") < 1:
 		return usagef("--top %d: want at least 1", c.Int("top"))
 	}
@@ -63,7 +65,11 @@ func inferAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.IsSet("on") {
+	remote, err := elsewhere(c)
+	if err != nil {
+		return err
+	}
+	if remote {
 		files, err := pictureFiles(c.Args().Slice())
 		if err != nil {
 			return err

@@ -94,7 +94,7 @@ func inspectCommand() *cli.Command {
 				return inspectNet(c.App.Writer, spec, c.Bool("json"))
 			case anySet(c, specFlagNames()...):
 				return usagef("flags about a net go with inspect C, D or P; %s is what it is", what)
-			case strings.HasSuffix(what, ".tflite") || what == builtin.Name:
+			case isModelFile(what) || what == builtin.Name:
 				return inspectModel(c.App.Writer, what, c.Bool("json"))
 			}
 			return inspectRun(c, what)

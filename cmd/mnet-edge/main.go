@@ -33,6 +33,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -73,7 +74,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &plainWriter{to: stdout}
 	app := newApp(stdin, out, stderr)
 	err := app.RunContext(ctx, intersperse(app, args))
-	if exit := cli.ExitCoder(nil); errors.As(err, &exit) { // the library's own, about the command line
+	var child *exec.ExitError                                                         // has the methods of the library's
+	if exit := cli.ExitCoder(nil); errors.As(err, &exit) && !errors.As(err, &child) { // the library's own, about the command line
 		err = usageError{err}
 	}
 	if err = cmp.Or(err, out.err); err == nil {
@@ -150,8 +152,8 @@ func hintFor(err error) string {
 	return ""
 }
 
-// exitCode maps an error to the contract's number. Input that is refused counts as such even where the reason is an
-// unreadable file; other trouble with files is I/O.
+// exitCode maps an error to the contract's number. Input that is refused counts as such even where the reason is a file that is not there;
+// permission and other trouble with files is I/O.
 func exitCode(err error) int {
 	is := func(targets ...error) bool {
 		for _, t := range targets {
@@ -176,12 +178,12 @@ func exitCode(err error) int {
 		return exitDiverged
 	case is(errAccuracy):
 		return exitAccuracy
-	case is(errRemote, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
+	case is(errRemote, fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, train.ErrBusy):
 		return exitIO
 	case errors.As(err, &input), is(dataset.ErrData, dataset.ErrImage, tflite.ErrFormat, infer.ErrModel, infer.ErrUnavailable, model.ErrCheckpoint,
 		convert.ErrCalibration, convert.ErrNetwork, convert.ErrRecord, train.ErrData, train.ErrBackend):
 		return exitInput
-	case errors.As(err, &path), errors.As(err, &link), is(fs.ErrPermission):
+	case errors.As(err, &path), errors.As(err, &link):
 		return exitIO
 	}
 	return exitFault
@@ -222,8 +224,11 @@ func intersperse(app *cli.App, args []string) []string {
 		if name == "help" || name == "h" {
 			return []string{args[0], args[1], "--help"}
 		}
+		if takesValue[name] && i+1 == len(args) {
+			return []string{args[0], args[1], a} // before an argument it would take that for its value
+		}
 		flags = append(flags, a)
-		if takesValue[name] && i+1 < len(args) {
+		if takesValue[name] {
 			i++
 			flags = append(flags, args[i])
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,8 +76,11 @@ func given(c *cli.Context) (infer.Given, error) {
 	if g.Std, err = numbers(c.String("std")); err != nil {
 		return g, usagef("--std: %w", err)
 	}
-	if (g.Mean == nil) != (g.Std == nil) {
-		return g, usagef("--mean and --std go together")
+	if (g.Mean == nil) != (g.Std == nil) || len(g.Mean) != len(g.Std) {
+		return g, usagef("--mean and --std go together: one value each, or R,G,B")
+	}
+	if slices.ContainsFunc(g.Std, func(x float32) bool { return x <= 0 }) {
+		return g, usagef("--std %s: want more than 0", c.String("std"))
 	}
 	if path := c.String("labels"); path != "" {
 		b, err := readFile(path, 1<<20, "1 MiB")
@@ -101,10 +106,13 @@ func numbers(list string) ([]float32, error) {
 	var xs []float32
 	for _, s := range strings.Split(list, ",") {
 		x, err := strconv.ParseFloat(strings.TrimSpace(s), 32)
-		if err != nil {
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 			return nil, fmt.Errorf("%q is not a number", s)
 		}
 		xs = append(xs, float32(x))
+	}
+	if len(xs) != 1 && len(xs) != 3 {
+		return nil, fmt.Errorf("%d values: want one, or R,G,B", len(xs))
 	}
 	return xs, nil
 }

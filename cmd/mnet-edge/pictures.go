@@ -49,12 +49,21 @@ func picturesAt(arg string) ([]string, error) {
 		if err != nil {
 			return nil, usagef("%q: %w", arg, err)
 		}
-		if len(found) == 0 {
+		if found = visible(found, arg); len(found) == 0 {
 			return nil, fmt.Errorf("%w: no file matches %s", dataset.ErrImage, arg)
 		}
 		return found, nil
 	}
 	return []string{arg}, nil // reading it says what is wrong with it
+}
+
+// visible are the files that a shell would take for a pattern: those that are hidden only where it names them so.
+func visible(files []string, pattern string) []string {
+	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
+	if hidden(pattern) {
+		return files
+	}
+	return slices.DeleteFunc(files, hidden)
 }
 
 // picturesBelow goes by the ending of the name: other files may lie in the folder too. What is hidden is left out.

@@ -40,6 +40,14 @@ func remoteFlags() []cli.Flag {
 	}
 }
 
+// elsewhere says whether the command is to run on another machine.
+func elsewhere(c *cli.Context) (bool, error) {
+	if c.IsSet("on-binary") && !c.IsSet("on") {
+		return false, usagef("--on-binary is about --on USER@HOST")
+	}
+	return c.IsSet("on"), nil
+}
+
 // remoteExit is the exit code of a command that has said there what was wrong.
 type remoteExit int
 

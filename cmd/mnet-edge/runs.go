@@ -29,7 +29,9 @@ func newestRun() (string, error) {
 // newestModel is the model that convert wrote last into a run folder, "" where there is none. The newest int8 model goes
 // before any float one: it is what the tool is for.
 func newestModel() string {
-	models, _ := filepath.Glob(filepath.Join(runsFolder, "*", "*.tflite")) // the only error is a bad pattern
+	pattern := filepath.Join(runsFolder, "*", "*.tflite")
+	models, _ := filepath.Glob(pattern) // the only error is a bad pattern
+	models = visible(models, pattern)
 	var newest string
 	var at time.Time
 	for _, m := range models {

@@ -101,6 +101,15 @@ func sideOf(m *infer.Model) (int, error) {
 	return m.Height, nil
 }
 
+// someOf are the first of many names.
+func someOf(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
 // evaluationImages are the split's images with the class that the model numbers them by. The names of classes decide,
 // where the model has labels; without labels the numbers have to agree.
 func evaluationImages(m *infer.Model, set *dataset.Set, split *dataset.Split) (iter.Seq2[[]byte, int], error) {
@@ -119,7 +128,7 @@ func evaluationImages(m *infer.Model, set *dataset.Set, split *dataset.Split) (i
 			return nil, fmt.Errorf("%w: %s has %d classes, the model gives %d scores", dataset.ErrData, set.Name, len(set.Classes), m.Classes)
 		}
 		if class[i] < 0 || class[i] >= m.Classes {
-			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, strings.Join(m.Labels, ", "))
+			return nil, fmt.Errorf("%w: %s has a class %q, the model knows %s", dataset.ErrData, set.Name, name, someOf(m.Labels))
 		}
 	}
 	return func(yield func([]byte, int) bool) {

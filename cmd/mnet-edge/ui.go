@@ -78,7 +78,7 @@ func (b *bar) set(n int, parts ...string) {
 		if err != nil {
 			columns = 80
 		}
-		b.Describe(firstOf(parts, columns-barWidth-aroundBar))
+		b.Describe(plain(firstOf(parts, columns-barWidth-aroundBar)))
 		b.Set(n)
 	}
 }
