@@ -30,6 +30,7 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 		return nil, fmt.Errorf("convert: %w", err)
 	}
 	own, _ := g.Clone()
+	forgetRanges(own)
 	if err := (&conversion{ctx: ctx, passes: folding, g: own, recipe: r}).apply(nil); err != nil { // layers have their names then
 		return nil, fmt.Errorf("convert: %w", err)
 	}
@@ -39,9 +40,9 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	if err := t.measureFloat(); err != nil {
 		return nil, fmt.Errorf("convert: %w", c.refusal("measuring", err))
 	}
-	var names []string
-	for _, n := range c.g.Nodes {
-		names = append(names, n.Out.Name)
+	names, err := layerNames(c.g)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
 	}
 	var found []Alone
 	for _, n := range c.g.Nodes {
@@ -56,14 +57,29 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 			return nil, fmt.Errorf("convert: %w", c.refusal(fmt.Sprintf("%q alone", n.Out.Name), err))
 		}
 		a := Alone{Name: n.Out.Name, OutputSNR: decibels(t.signal, t.noise(got))}
+		same := 0
 		for i, y := range got {
 			if len(y) > 0 && largest(y) == largest(t.want[i]) {
-				a.Agreement += 1 / float64(len(got))
+				same++
 			}
 		}
+		a.Agreement = float64(same) / float64(len(got))
 		found = append(found, a)
 	}
 	return found, nil
+}
+
+// layerNames are what nodes are kept by, which must tell them apart.
+func layerNames(g *graph.Graph) (names []string, err error) {
+	seen := map[string]bool{}
+	for _, n := range g.Nodes {
+		if seen[n.Out.Name] {
+			return nil, fmt.Errorf("%w: layers are kept by their names, and two are called %q", ErrNetwork, n.Out.Name)
+		}
+		seen[n.Out.Name] = true
+		names = append(names, n.Out.Name)
+	}
+	return names, nil
 }
 
 // largest is the place of the largest number.

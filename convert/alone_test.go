@@ -2,10 +2,13 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"mnet-edge/graph"
 )
 
 // A layer that is kept is float32 between DEQUANTIZE and QUANTIZE, and loses nothing; the others stay as they were.
@@ -87,5 +90,60 @@ func TestEachAlone(t *testing.T) {
 		if n.Out.Name == worst.Name && n.Op.Name() != "conv2d" {
 			t.Errorf("%+v, a %s, is the worst", worst, n.Op.Name())
 		}
+	}
+}
+
+// Ranges that a network came with are not used layer by layer either, and layers that share a name are not told apart by it.
+func TestEachAloneRefuses(t *testing.T) {
+	var found [2][]Alone
+	for i, ranged := range []bool{false, true} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+			return g.Apply("y", graph.FullyConnected{}, a, steps("w", 0.1, 3, 2), steps("b", 0.1, 3))
+		})
+		if ranged {
+			g.Level = graph.Ranged
+			for _, v := range g.Values() {
+				if !v.Constant() {
+					v.Range = &graph.Interval{Min: -100, Max: 100}
+				}
+			}
+		}
+		var err error
+		if found[i], err = EachAlone(context.Background(), g, plain, each(samples)); err != nil {
+			t.Fatal(err)
+		}
+		g.Nodes[0].Out.Name = "y"
+		if _, err := EachAlone(context.Background(), g, plain, each(samples)); !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), `"y"`) {
+			t.Errorf("two layers of one name: %v", err)
+		}
+	}
+	if !slices.Equal(found[0], found[1]) || len(found[0]) != 1 {
+		t.Errorf("%+v, with ranges of another tool %+v", found[0], found[1])
+	}
+}
+
+// What a layer's report says of its weights and its bias is true of those that the file has.
+func TestReportOfRefinedWeights(t *testing.T) {
+	c := checkpoint(nil)
+	var reports [2][]LayerReport
+	for i, refined := range []Choice{Off, On} {
+		res := convertTo(t, c, plain.with(func(r *Recipe) { r.RoundWeights, r.CorrectBias = refined, refined }))
+		reports[i] = res.Layers
+	}
+	rounded, corrected := 0, 0
+	for i, l := range reports[1] {
+		if l.WeightSNR < reports[0][i].WeightSNR {
+			rounded++ // nearest rounding is the nearest
+		}
+		if l.BiasHeadroom != reports[0][i].BiasHeadroom {
+			corrected++
+		}
+		if l.WeightSNR > reports[0][i].WeightSNR+1e-9 {
+			t.Errorf("%s: weights nearer than the nearest, %v and %v dB", l.Name, l.WeightSNR, reports[0][i].WeightSNR)
+		}
+	}
+	if rounded < len(reports[1])/2 || corrected < len(reports[1])/2 {
+		t.Errorf("of %d layers %d report weights and %d a bias that were refined", len(reports[1]), rounded, corrected)
 	}
 }

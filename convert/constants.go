@@ -11,9 +11,13 @@ import (
 // foldConstants computes what depends on constants alone, such as a learned tensor that is tiled before it is added: for every pass that
 // follows, a node reads something that a sample decides. What the graph gives stays computed.
 func foldConstants(c *conversion) error {
+	room := graph.MaxElements // each runs in a graph of its own, which has no eye on the others
 	for _, n := range slices.Clone(c.g.Nodes) {
 		if !fixed(n) || slices.Contains(c.g.Outputs, n.Out) {
 			continue
+		}
+		if room -= n.Out.Type.Elements(); room < 0 {
+			return fmt.Errorf("layer %q: what depends on constants alone has more than %d elements", n.Out.Name, graph.MaxElements)
 		}
 		data, err := computed(n)
 		if err != nil {

@@ -234,3 +234,43 @@ func TestEverySampleCounts(t *testing.T) {
 		}
 	}
 }
+
+// What is computed of constants is bounded as a whole, before it is.
+func TestConstantsBounded(t *testing.T) {
+	g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+		least := func(name string, times int) *graph.Value {
+			tile := g.Apply(name, graph.Tile{Times: []int{1, 1, times}}, steps(name+"/c", 0.5, 1, 1, 1))
+			return g.Apply(name+"/least", graph.Reduce{Fn: graph.Smallest, Axes: []int{2}, KeepDims: true}, tile)
+		}
+		add := graph.Arithmetic{Fn: graph.Add}
+		return g.Apply("y", add, g.Apply("some", add, x, least("few", 4)), least("many", graph.MaxElements))
+	})
+	if _, err := Run(context.Background(), g, Recipe{Scheme: Float32}, each(samples), nil); !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), `"many"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A network that ends in one number is none that has channels at its end.
+func TestScalarResult(t *testing.T) {
+	for _, c := range []Choice{ByActivations, ByWeights, ByBoth} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+			return g.Apply("y", graph.Reshape{}, g.Apply("fc", graph.FullyConnected{}, a, steps("w", 0.1, 1, 2), steps("b", 0.1, 1)))
+		})
+		if _, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.Equalize = c }), each(samples), nil); err != nil {
+			t.Errorf("%s: %v", c, err)
+		}
+	}
+}
+
+// A hard swish beside values a thousand times its own keeps a scale that its kernel reaches.
+func TestHardSwishBesideLargeValues(t *testing.T) {
+	g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+		small := g.Apply("small", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("c", graph.Type{DType: graph.Float32}, []float32{1e-3}))
+		large := g.Apply("large", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("d", graph.Type{DType: graph.Float32}, []float32{1e3}))
+		return g.Apply("y", graph.Concat{Axis: 3}, g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, small), large)
+	})
+	if _, err := Run(context.Background(), g, plain, each(samples), nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -38,10 +38,11 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	if err := g.Check(); err != nil {
 		return nil, fmt.Errorf("convert: %w: %w", ErrNetwork, err)
 	}
-	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, works: newWorks()}
-	if g.Level == graph.Ranged {
-		g.Level = graph.Folded // of ranges that come with a network nobody knows what they were taken from
+	if r.Ranges != nil && r.Equalize == "" {
+		r.Equalize = Off // see Recipe.Check
 	}
+	c := &conversion{ctx: ctx, passes: passes, g: g, recipe: r, works: newWorks()}
+	forgetRanges(g)
 	names := outputNames(g)
 	if r.Scheme.Integer() {
 		var err error
@@ -60,6 +61,13 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 	}
 	keepOutputNames(g, names)
 	return &Result{Graph: g, Recipe: c.recipe, Trials: c.trials, Calibration: c.calibration, Layers: c.layers}, nil
+}
+
+// forgetRanges makes a network with ranges one without: of those that come with it nobody knows what they were taken from.
+func forgetRanges(g *graph.Graph) {
+	if g.Level == graph.Ranged {
+		g.Level = graph.Folded
+	}
 }
 
 func outputNames(g *graph.Graph) (names []string) {

@@ -113,7 +113,7 @@ func commutes(n *graph.Node, channels int) bool {
 	switch op := n.Op.(type) {
 	case graph.Pad:
 		last := len(op.Before) - 1
-		return op.Before[last] == 0 && op.After[last] == 0
+		return last >= 0 && op.Before[last] == 0 && op.After[last] == 0
 	case graph.Pool:
 		return true
 	case graph.Mean:
@@ -153,7 +153,13 @@ func weighted(n *graph.Node) bool {
 	return ok && !n.In[0].Constant()
 }
 
-func lastDim(v *graph.Value) int { return v.Type.Shape[len(v.Type.Shape)-1] }
+// lastDim is the size of the last dimension, 0 of a scalar, which has none.
+func lastDim(v *graph.Value) int {
+	if rank := len(v.Type.Shape); rank > 0 {
+		return v.Type.Shape[rank-1]
+	}
+	return 0
+}
 
 // inputChannel is the input channel that element at of a node's weight multiplies.
 func inputChannel(n *graph.Node, at int) int {

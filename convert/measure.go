@@ -21,6 +21,8 @@ type LayerReport struct {
 	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
 	OutputMax     float32 `json:"output_max"`
 	Alone         *Alone  `json:"alone,omitempty"` // what EachAlone found, where it was asked
+
+	out *graph.Value // the layer's, whose name others may have too
 }
 
 // MaxDB bounds reported ratios: JSON has no infinity.
@@ -44,13 +46,12 @@ func (c *conversion) measure() error {
 	if err != nil {
 		return err
 	}
-	i := 0
-	for _, n := range c.g.Nodes {
-		if i == len(c.layers) || c.layers[i].Name != n.Out.Name {
-			continue
-		}
+	for i := range c.layers {
 		l := &c.layers[i]
-		if d, ok := found[n.Out]; ok {
+		if twin := c.twin[l.out]; twin != nil {
+			l.compareWeights(twin.Def)
+		}
+		if d, ok := found[l.out]; ok {
 			l.ActivationSNR = decibels(d.signal, d.noise)
 			l.Cosine = 1
 			if d.signal > 0 && d.energy > 0 {
@@ -58,9 +59,35 @@ func (c *conversion) measure() error {
 			}
 			l.Clipped = d.clipped / d.count
 		}
-		i++
 	}
 	return nil
+}
+
+// compareWeights says what has become of the float layer's weights and bias, after all that was done to them.
+func (l *LayerReport) compareWeights(float *graph.Node) {
+	n := l.out.Def
+	axis, _ := n.OutputAxis()
+	w, shape := n.In[1], n.In[1].Type.Shape
+	alive, d := make([]bool, shape[axis]), difference{}
+	before, after := floats(float.In[1]), realsOf(w.Type, w.Data)
+	forChannels(shape, axis, func(channel, i int) {
+		x, y := float64(before[i]), float64(after(i, channel))
+		alive[channel] = alive[channel] || y != 0
+		d.signal, d.noise = d.signal+x*x, d.noise+(x-y)*(x-y)
+	})
+	l.WeightSNR, l.DeadChannels = decibels(d.signal, d.noise), countFalse(alive)
+	largest := 0.0
+	switch bias := n.In[2].Data.(type) {
+	case []int32:
+		for _, b := range bias {
+			largest = max(largest, math.Abs(float64(b)))
+		}
+	case []int64:
+		for _, b := range bias {
+			largest = max(largest, math.Abs(float64(b)))
+		}
+	}
+	l.BiasHeadroom = math.Log2(biasMost(n.In[0].Type.DType)+1) - math.Log2(largest+1)
 }
 
 // difference is how far the int8 values y of an activation are from the float values x.

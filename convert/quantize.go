@@ -103,7 +103,11 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 		}
 	case graph.Unary:
 		if op.Fn == graph.HardSwish {
-			atLeast(n, n.In[0].Type.Quant.Scale[0]/64)
+			in := n.In[0]
+			if atLeast(n, in.Type.Quant.Scale[0]/64); n.Out.Type.Quant.Scale[0] > 256*in.Type.Quant.Scale[0] {
+				// Who shares its range has far larger values. Its own, down to the curve's least, are within the kernel's reach.
+				n.Out.Type.Quant = rangeQuant(d, graph.Interval{Min: -0.375, Max: max(in.Range.Max, 0)})
+			}
 		}
 	case graph.Mean, graph.Activate, graph.Softmax:
 	default:
@@ -239,16 +243,13 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	atLeast(n, in.Quant.Scale[0]*slices.Max(wq.Scale)/128)
 	q := graph.BiasQuant(in.Quant, wq)
 	integers := make([]float64, channels)
-	var largest float64
 	for i := range integers {
 		s, _ := q.At(i)
 		// Divided in float64: float32 has too few digits for an int32.
 		integers[i] = math.Round(float64(bias[i]) / float64(s))
-		largest = max(largest, math.Abs(integers[i]))
 	}
 	t := graph.Type{DType: graph.BiasType(in.DType), Shape: []int{channels}, Quant: q}
 	n.SetInput(2, biasConst(biasName(n), t, integers))
-	report.BiasHeadroom = math.Log2(biasMost(in.DType)+1) - math.Log2(largest+1)
 	report.OutputMin, report.OutputMax = n.Out.Range.Min, n.Out.Range.Max
 	c.layers = append(c.layers, report)
 	return nil
@@ -286,7 +287,7 @@ func biasMost(x graph.DType) float64 {
 func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channel int) float32) (LayerReport, error) {
 	w := n.In[1]
 	weights, shape := floats(w), w.Type.Shape
-	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name()}
+	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name(), out: n.Out}
 	axis, _ := n.OutputAxis()
 	scales := make([]float32, shape[axis])
 	first, step, taps := channelLayout(shape, axis)

@@ -136,7 +136,7 @@ func againstRecord(c *cli.Context, r convert.Recipe) error {
 			return usagef("--%s, and a recipe for %s", s, r.Scheme)
 		}
 	}
-	for _, f := range []string{"io", "calibrator", "equalize", "correct-bias", "round-weights", "per-tensor", "per-channel-fc", "budget"} {
+	for _, f := range []string{"io", "calibrator", "equalize", "correct-bias", "round-weights", "per-tensor", "per-channel-fc", "partial", "budget"} {
 		if c.IsSet(f) {
 			return usagef("--%s is the recipe's in a conversion with --recipe", f)
 		}

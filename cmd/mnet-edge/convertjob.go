@@ -162,7 +162,6 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 	if j.set == nil {
 		return result, encoded, nil
 	}
-	j.warn(result.Calibration)
 	if j.float.Classes == 0 && j.c.Int("eval") > 0 {
 		say(j.c, "note: %s has not one output with a score for each class: answers are not compared", j.input)
 	}
@@ -174,6 +173,7 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 			return nil, nil, err
 		}
 	}
+	j.warn(result.Calibration)
 	if j.c.Bool("layers") && j.samples != nil {
 		if err := j.addAlone(result); err != nil {
 			return nil, nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,7 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 	if r.DropPoints == nil {
 		return nil, nil, withHint(fmt.Errorf("%w: --max-drop has no answers to test images to measure by", convert.ErrCalibration), "name images with --calib DATA and --eval N; the model must give one score a class")
 	}
-	if *r.DropPoints <= points {
+	if allowed(*r.DropPoints, points) {
 		return result, encoded, nil
 	}
 	alone, err := j.alone(result.Recipe)
@@ -42,19 +43,25 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 		var best *mixed
 		for _, finer := range finerForms(recipe, l.Name) {
 			m, err := j.mix(finer, *r)
+			if errors.Is(err, convert.ErrNetwork) { // a kernel is lacking for it, or for who reads it
+				say(j.c, "%s in %s: %s", l.Name, lastForm(finer, l.Name), oneLine(err))
+				continue
+			}
 			if err != nil {
 				return nil, nil, err
 			}
 			drop := *m.report.DropPoints
 			say(j.c, "%d layers finer, the last %s in %s: %.2f points lost", i+1, l.Name, lastForm(finer, l.Name), drop)
-			if drop <= points {
+			if allowed(drop, points) {
 				return take(m)
 			}
 			if best == nil || drop < *best.report.DropPoints {
 				best = m
 			}
 		}
-		recipe, least = best.recipe, min(least, *best.report.DropPoints)
+		if best != nil {
+			recipe, least = best.recipe, min(least, *best.report.DropPoints)
+		}
 	}
 	if len(recipe.KeepInt16) > 0 {
 		recipe.KeepInt16, recipe.KeepFloat = nil, nil
@@ -67,12 +74,15 @@ func (j *job) meet(points float64, result *convert.Result, encoded []byte, r *re
 		}
 		drop := *m.report.DropPoints
 		say(j.c, "all %d layers in float32: %.2f points lost", len(alone), drop)
-		if least = min(least, drop); drop <= points {
+		if least = min(least, drop); allowed(drop, points) {
 			return take(m)
 		}
 	}
 	return nil, nil, fmt.Errorf("%w: %.2f points lost at the least, --max-drop allows %.2f", errAccuracy, least, points)
 }
+
+// allowed says whether a loss is within what may be lost, both in points: 7 images of 1,000 are 0.7 of them, whatever a float64 makes of that.
+func allowed(drop, points float64) bool { return drop <= points+1e-9 }
 
 // finerForms are the recipe with one more layer kept in int16, unless all are, and with it kept in float32.
 func finerForms(r convert.Recipe, layer string) []convert.Recipe {

@@ -111,3 +111,16 @@ func TestMixedPrecisionRuns(t *testing.T) {
 		}
 	}
 }
+
+// A loss of just what may be lost is allowed, whatever its points are as a float64.
+func TestAllowed(t *testing.T) {
+	for _, c := range []struct {
+		images int
+		points float64
+		want   bool
+	}{{7, 0.7, true}, {8, 0.7, false}, {29, 2.9, true}, {0, 0, true}, {1, 0, false}, {-3, 0, true}} {
+		if got := allowed(100*(float64(c.images)/1000), c.points); got != c.want {
+			t.Errorf("%d images of 1000, %v points: %v", c.images, c.points, got)
+		}
+	}
+}
