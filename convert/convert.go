@@ -101,6 +101,7 @@ type conversion struct {
 	trials      []Trial
 	memo        *memo // of a trial; nil in a conversion
 	layers      []LayerReport
+	weights     map[*int8]*graph.Value // constants by their first integer
 	works       *works
 }
 

@@ -308,9 +308,22 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	if err != nil {
 		return report, err
 	}
-	n.SetInput(1, graph.Const(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, r.integers))
+	n.SetInput(1, c.weight(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, r.integers))
 	report.WeightSNR, report.DeadChannels = r.report.WeightSNR, r.report.DeadChannels
 	return report, nil
+}
+
+// weight is a constant of those integers, the same for all layers that share them, until one of them is refined.
+func (c *conversion) weight(name string, t graph.Type, integers []int8) *graph.Value {
+	if c.weights == nil {
+		c.weights = map[*int8]*graph.Value{}
+	}
+	v := c.weights[&integers[0]]
+	if v == nil {
+		v = graph.Const(name, t, integers)
+		c.weights[&integers[0]] = v
+	}
+	return v
 }
 
 // channelLayout says where a layer's weights of shape lie: those of output channel o, counted along axis, are the taps

@@ -333,3 +333,27 @@ func TestInt16Range(t *testing.T) {
 		t.Errorf("biases %v", got)
 	}
 }
+
+// Weights that two layers share are written once, in every scheme that does not refine them layer by layer.
+func TestSharedWeights(t *testing.T) {
+	for _, s := range []Scheme{Float32, Float16, Dynamic, Int8, Int16x8} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+			w, b := steps("w", 0.1, 2, 2), steps("b", 0.1, 2)
+			return g.Apply("y", graph.FullyConnected{}, g.Apply("first", graph.FullyConnected{}, a, w, b), w, b)
+		})
+		res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.Scheme = s }), each(samples), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		weights := map[*graph.Value]bool{}
+		for _, n := range res.Graph.Nodes {
+			if _, ok := n.OutputAxis(); ok {
+				weights[n.In[1]] = true
+			}
+		}
+		if len(weights) != 1 {
+			t.Errorf("%s: %d weights for two layers that share them\n%s", s, len(weights), res.Graph)
+		}
+	}
+}

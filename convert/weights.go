@@ -10,19 +10,23 @@ import (
 // The schemes that leave activations in float32 and need no samples: only weights change.
 
 // halveWeights makes the weights and biases float16, each behind a DEQUANTIZE of its own: half the file, and
-// arithmetic as before, since runtimes convert them when they load the model.
+// arithmetic as before, since runtimes convert them when they load the model. What layers share they share still.
 func halveWeights(c *conversion) error {
+	halved := map[*graph.Value]*graph.Value{}
 	for _, n := range slices.Clone(c.g.Nodes) {
 		if !weighted(n) {
 			continue
 		}
 		for i := range n.In[1:] {
 			v := n.In[1+i]
-			half, err := halves(v)
-			if err != nil {
-				return fmt.Errorf("layer %q: %w", n.Out.Name, err)
+			if halved[v] == nil {
+				half, err := halves(v)
+				if err != nil {
+					return fmt.Errorf("layer %q: %w", n.Out.Name, err)
+				}
+				halved[v] = c.g.Insert(n, v.Name+".float32", graph.Dequantize{}, half)
 			}
-			n.SetInput(1+i, c.g.Insert(n, v.Name+".float32", graph.Dequantize{}, half))
+			n.SetInput(1+i, halved[v])
 		}
 	}
 	dropRanges(c.g)
