@@ -56,7 +56,7 @@ func gpu(t *testing.T) infer.Runtime {
 func TestGPU(t *testing.T) {
 	infertest.Run(t, gpu(t), litert.GPU, infertest.Exceptions{
 		Reference: infer.NewReference(quant.Float32),
-		MaxLSB:    1, // the GPU computes int8 models in float32
+		MaxLSB:    2, // the GPU computes int8 models in float32, without their roundings between layers
 		MaxRel:    1e-5,
 		Delegated: true,
 		Slow:      true,
