@@ -148,14 +148,12 @@ func (f *conv) fillPanel(to []byte, p panelShape, group int, in operand) {
 		if o >= f.OC {
 			continue
 		}
-		sum := int32(0)
 		for tap := range in.taps {
 			for x := range p.k {
 				w := in.weight(o, tap, p.from+x)
-				sum += int32(w)
 				to[width*8+(tap*p.k+x)/group*width*group+e*group+x%group] = byte(w)
 			}
 		}
-		f.output.put(to, 4*e, 4*(width+e), o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(to, e, width, o)
 	}
 }

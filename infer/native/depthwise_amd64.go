@@ -62,15 +62,13 @@ func (c *compiler) columnPanel(f *conv, first, width, rows int) []byte {
 		if o >= f.C {
 			continue
 		}
-		sum := int32(0)
 		for kx := range 3 {
 			for ky := range 3 {
 				w := f.weights[(3*ky+kx)*f.C+o]
-				sum += int32(w)
 				p[width*(f.header()+4*kx)+4*e+ky] = byte(w)
 			}
 		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o)
 	}
 	return p
 }

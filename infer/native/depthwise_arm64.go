@@ -57,11 +57,10 @@ func (c *compiler) depthwise3x3(f *conv) work {
 func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
 	p := c.hooks.memory(channels * (4 + 4 + 3*4))
 	for e := range min(channels, f.C-first) {
-		o, sum := first+e, int32(0)
+		o := first + e
 		for kx := range 3 {
 			for ky := range 3 {
 				w := f.weights[(3*ky+kx)*f.C+o]
-				sum += int32(w)
 				at := 4*(kx*channels+e) + ky
 				if c.kernels.family == Neon {
 					at = (3*kx+ky)*channels + e
@@ -69,7 +68,7 @@ func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
 				p[8*channels+at] = byte(w)
 			}
 		}
-		f.output.put(p, 4*e, 4*(channels+e), o, f.bias[o]-f.signedZero()*sum)
+		f.describe(p, e, channels, o)
 	}
 	return p
 }

@@ -122,6 +122,9 @@ func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, 
 	return share(calls, f.out, f.sees(x))
 }
 
+// kernelZero is x's zero point as the kernels see it: they take bytes q + 128 as they are.
+func (f *conv) kernelZero() int32 { return int32(f.inputZero) }
+
 // panel packs the weights of 16*vectors output channels from first, of k bytes of input beginning with one: see
 // gemmArgs.panel.
 func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights func(o, tap int) (from int, w []int8)) []byte {
@@ -132,23 +135,19 @@ func (c *compiler) panel(f *conv, first, vectors, taps, begin, k int, weights fu
 		if o >= f.OC {
 			continue
 		}
-		sum := int32(0)
 		for tap := range taps {
 			from, ws := weights(o, tap)
 			to, x := p[width*(f.header()+tap*k)+4*e:], from-begin
 			if x%4 == 0 {
 				for ; len(ws) >= 4; ws, x = ws[4:], x+4 { // most of them
-					a, b, c, d := ws[0], ws[1], ws[2], ws[3]
-					sum += int32(a) + int32(b) + int32(c) + int32(d)
-					*(*[4]int8)(unsafe.Pointer(&to[width*x])) = [4]int8{a, b, c, d}
+					*(*[4]int8)(unsafe.Pointer(&to[width*x])) = [4]int8(ws)
 				}
 			}
 			for i, w := range ws {
-				sum += int32(w)
 				to[width*((x+i)&^3)+(x+i)&3] = byte(w)
 			}
 		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o)
 	}
 	return p
 }

@@ -141,22 +141,21 @@ func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
 	all, step := kernel.channels, roundUp(k, kernel.step)
 	p := c.hooks.memory(all * (8 + taps*step))
 	for e := range min(all, f.OC-first) {
-		sum := int32(0)
 		for tap := range taps {
 			from, ws := weights(first+e, tap)
 			to := p[all*(8+tap*step):]
 			for i, w := range ws {
-				sum += int32(w)
 				to[kernel.place(all, step, e, from-begin+i)] = byte(w)
 			}
 		}
-		f.output.put(p, 4*e, 4*(all+e), first+e, f.bias[first+e]-f.signedZero()*sum)
+		f.describe(p, e, all, first+e)
 	}
 	return p
 }
 
-// signedZero is the zero point of x. The kernels take q + 128 back to q, as both factors of their products are signed.
-func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ f.inputFlip)) }
+// kernelZero is x's zero point as the kernels see it: they take q + 128 back to q, as both factors of their products are
+// signed.
+func (f *conv) kernelZero() int32 { return int32(int8(f.inputZero ^ f.inputFlip)) }
 
 // signedArgs are those of toSigned64.
 type signedArgs struct {

@@ -138,7 +138,10 @@ func (c *compiler) portableDepthwise(f *conv) work {
 	var arena []byte
 	c.charge(g.pixels() * g.taps() * 4)
 	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
-	sum, bias, finish := make([]int32, g.OC), g.correctedBias(), c.finisher(g)
+	sum, bias, finish := make([]int32, g.OC), make([]int32, g.OC), c.finisher(g)
+	for o := range bias {
+		bias[o] = g.biasOf(o, int32(g.inputZero))
+	}
 	weights := slices.Clone(g.weights) // the file may change
 	return alone(func() {
 		repeat()
@@ -174,15 +177,6 @@ func repeatChannels(x, out *buffer, times int) {
 	}
 }
 
-// correctedBias is a depthwise convolution's bias for sums over bytes rather than bytes less their zero point. Sums wrap, but end right.
-func (f *conv) correctedBias() []int32 {
-	bias := slices.Clone(f.bias)
-	for i, w := range f.weights {
-		bias[i%f.OC] -= int32(f.inputZero) * int32(w)
-	}
-	return bias
-}
-
 // depthwisePixel: sum[c] = bias[c] + the sum over taps of x[tap,c] * w[tap,c], three taps at a time.
 func depthwisePixel(arena []byte, at []int32, w []int8, bias, sum []int32) {
 	n := len(sum)
@@ -201,6 +195,17 @@ func depthwisePixel(arena []byte, at []int32, w []int8, bias, sum []int32) {
 		}
 		w, bias = w[n:], sum
 	}
+}
+
+// unclamped reports whether XNNPACK's arithmetic holds for every sum without the clamp that it puts before rounding to
+// an integer: no sum times its scale comes near 2^31.
+func (f *conv) unclamped() bool {
+	for o, most := range f.most {
+		if float64(most)*float64(f.requant[o].Ratio()) > 1<<30 {
+			return false
+		}
+	}
+	return true
 }
 
 // finisher makes bytes of sums.

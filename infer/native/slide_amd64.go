@@ -109,16 +109,14 @@ func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
 		if o >= f.OC {
 			continue
 		}
-		sum := int32(0)
 		for ky := range f.KH {
 			for kx := range 3 {
 				for i, w := range f.weights[((o*f.KH+ky)*3+kx)*f.C:][:f.C] {
-					sum += int32(w)
 					p[width*(f.header()+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
 				}
 			}
 		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o)
 	}
 	return p
 }

@@ -34,13 +34,11 @@ func (c *compiler) tapsPanel(f *conv, first, width int) []byte {
 		if o >= f.C {
 			continue
 		}
-		sum := int32(0)
 		for tap := range f.taps() {
 			w := f.weights[tap*f.C+o]
-			sum += int32(w)
 			p[width*(f.header()+tap/4*4)+4*e+tap%4] = byte(w)
 		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o)
 	}
 	return p
 }

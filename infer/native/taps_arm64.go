@@ -28,17 +28,16 @@ func (c *compiler) depthwiseTaps(f *conv) work {
 func (c *compiler) tapsPanel(f *conv, first, together int) []byte {
 	p := c.hooks.memory(16 * (8 + roundUp(f.taps(), together)))
 	for e := range min(16, f.C-first) {
-		o, sum := first+e, int32(0)
+		o := first + e
 		for tap := range f.taps() {
 			w := f.weights[tap*f.C+o]
-			sum += int32(w)
 			at := tap/together*together*16 + e*together + tap%together
 			if c.kernels.family == Neon {
 				at = tap*16 + e
 			}
 			p[16*8+at] = byte(w)
 		}
-		f.output.put(p, 4*e, 4*(16+e), o, f.bias[o]-f.signedZero()*sum)
+		f.describe(p, e, 16, o)
 	}
 	return p
 }

@@ -1,8 +1,6 @@
 package native
 
 import (
-	"encoding/binary"
-
 	"github.com/klauspost/cpuid/v2"
 
 	"mnet-edge/quant"
@@ -54,27 +52,6 @@ func twice[A any](f *conv, once, twice func(*A)) func(*A) {
 		return twice
 	}
 	return once
-}
-
-// header is how many bytes of a panel a channel takes before its weights: see describe.
-func (f *conv) header() int {
-	if f.rounding == quant.Double {
-		return 16
-	}
-	return 8
-}
-
-// describe writes what element e of a panel of a width begins with, for channel o: [width] bias int32, [width] scale
-// float32; or [width] bias, multiplier, shift to the right and half of what that cuts off, all int32.
-func (f *conv) describe(p []byte, e, width, o int, bias int32) {
-	if f.rounding == quant.Float32 {
-		f.put(p, 4*e, 4*(width+e), o, bias)
-		return
-	}
-	m := f.requant[o].Multiplier()
-	for i, v := range [4]int32{bias, m.M, int32(-m.Shift), 1 << (-m.Shift - 1)} {
-		binary.LittleEndian.PutUint32(p[4*(i*width+e):], uint32(v))
-	}
 }
 
 // shifts reports whether TFLite's arithmetic is that of the kernels that round twice: there is a shift to the right, and
