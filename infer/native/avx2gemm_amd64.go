@@ -50,13 +50,13 @@ type productKernels struct {
 	shapes  map[int]map[int]func(*gemmArgs)
 }
 
-var avx2Kernels = productKernels{2, map[int]map[int]func(*gemmArgs){
+var avx2Products = productKernels{2, map[int]map[int]func(*gemmArgs){
 	1: {1: avx2Gemm1x1, 4: avx2Gemm4x1, 8: avx2Gemm8x1},
 	2: {1: avx2Gemm1x2, 4: avx2Gemm4x2, 6: avx2Gemm6x2},
 	4: {1: avx2Gemm1x4},
 }}
 
-var avxvnniKernels = productKernels{1, map[int]map[int]func(*gemmArgs){
+var avxvnniProducts = productKernels{1, map[int]map[int]func(*gemmArgs){
 	1: {1: avxvnniGemm1x1, 4: avxvnniGemm4x1, 8: avxvnniGemm8x1},
 	2: {1: avxvnniGemm1x2, 4: avxvnniGemm4x2, 6: avxvnniGemm6x2},
 	4: {1: avxvnniGemm1x4},

@@ -72,9 +72,12 @@ func (f *conv) describe(p []byte, e, width, o int) {
 	}
 }
 
-// blocks returns the calls of a kernel that makes n bytes of out from those at the same place of other buffers, n being a
-// multiple of bufferStep.
+// blocks returns the calls of a kernel, if there is one, that makes n bytes of out from those at the same place of other
+// buffers, n being a multiple of bufferStep.
 func blocks[A any](c *compiler, kernel func(*A), out *buffer, from []*buffer, each func(first, n int) A) work {
+	if kernel == nil {
+		return nil
+	}
 	out.cut = c.like(out, from[0])
 	var reads []access
 	for _, b := range from {

@@ -1,7 +1,5 @@
 package native
 
-import "github.com/klauspost/cpuid/v2"
-
 // elementStep is how many bytes a block of the kernels of sums, products and tables has.
 const elementStep = 64
 
@@ -67,22 +65,3 @@ func mul64(a *mulArgs)
 
 //go:noescape
 func lookup64(a *lookupArgs)
-
-func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) work {
-	return c.meanCalls(mean16, 16, m, count, x, out)
-}
-
-func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) work {
-	return c.addCalls(add64, f, a, b, out)
-}
-
-func (c *compiler) vnniMul(f *multiplier, a, b, out *buffer) work {
-	return c.mulCalls(mul64, f, a, b, out)
-}
-
-func (c *compiler) vnniLookup(table *[256]byte, x, out *buffer) work {
-	if !cpuid.CPU.Supports(cpuid.AVX512VBMI) {
-		return nil
-	}
-	return c.lookupCalls(lookup64, table, x, out)
-}

@@ -66,19 +66,3 @@ func mul16(a *mulArgs)
 
 //go:noescape
 func lookup16(a *lookupArgs)
-
-func (c *compiler) armMean(m *mean, count int, x, out *buffer) work {
-	return c.meanCalls(mean16, 16, m, count, x, out)
-}
-
-func (c *compiler) armAdd(f *adder, a, b, out *buffer) work {
-	return c.addCalls(add16, f, a, b, out)
-}
-
-func (c *compiler) armMul(f *multiplier, a, b, out *buffer) work {
-	return c.mulCalls(mul16, f, a, b, out)
-}
-
-func (c *compiler) armLookup(table *[256]byte, x, out *buffer) work {
-	return c.lookupCalls(lookup16, table, x, out)
-}

@@ -26,19 +26,17 @@ func averagePool16(a *poolArgs)
 //go:noescape
 func maxPool16(a *poolArgs)
 
-func (c *compiler) windowPool(p *pooling) work { return c.poolCalls(averagePool16, maxPool16, p) }
-
-// poolCalls returns the calls of a pool, or nil.
-func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work {
-	if p.x.stride%16 != 0 || p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() { // the last: the plain one needs no table
+// fastPool returns the calls of a pool.
+func (c *compiler) fastPool(p *pooling) work {
+	kernel := c.kernels.averagePool
+	if p.fn == graph.Max {
+		kernel = c.kernels.maxPool
+	}
+	if kernel == nil || p.x.stride%16 != 0 || p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() { // the last: the plain one needs no table
 		return nil
 	}
 	table, begins := p.table()
 	c.charge(4*len(table) + 8*len(begins))
-	kernel := average
-	if p.fn == graph.Max {
-		kernel = largest
-	}
 	p.out.cut = cut{c.lines(p.N*p.OH, p.OW), []int{0, p.out.channels}}
 	calls := newCalls[poolArgs](c)
 	c.late = append(c.late, func() {

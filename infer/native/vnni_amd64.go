@@ -1,28 +1,9 @@
 package native
 
-import (
-	"github.com/klauspost/cpuid/v2"
-
-	"mnet-edge/quant"
-)
+import "mnet-edge/quant"
 
 // The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. Of the
 // kernels of sums there are two each: one rounds once, as XNNPACK does, one twice, as TFLite's reference kernels do.
-
-var avx512vnni = kernels{
-	family: AVX512VNNI,
-	runs: func() bool {
-		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI)
-	},
-	conv:    (*compiler).vnniConv,
-	mean:    (*compiler).vnniMean,
-	add:     (*compiler).vnniAdd,
-	mul:     (*compiler).vnniMul,
-	lookup:  (*compiler).vnniLookup,
-	pooling: (*compiler).windowPool,
-
-	narrow: true,
-}
 
 // vnniConv returns what computes f with assembler kernels, or nil.
 func (c *compiler) vnniConv(f *conv) work {
