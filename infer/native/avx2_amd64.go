@@ -63,7 +63,7 @@ func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) work) work {
 		g, repeat := c.repeated(f)
 		return append(alone(repeat), c.avx2Depthwise(g, fast)...)
 	}
-	if f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2 {
+	if f.byColumns() {
 		return fast(f)
 	}
 	return c.depthwisePairs(f)

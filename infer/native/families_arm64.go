@@ -34,7 +34,7 @@ func (c *compiler) armConv(f *conv) work {
 	apart := f.x.stride%pixelStep == 0 && f.Depthwise && f.OC == f.C // each channel is made of one
 	dense := f.Depth == f.C && !f.Depthwise                          // of all
 	switch {
-	case apart && f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2:
+	case apart && f.byColumns():
 		return c.depthwise3x3(f)
 	case apart:
 		return c.depthwiseTaps(f)
