@@ -31,11 +31,7 @@ func (c *compiler) avx2Conv(f *conv) work {
 	if f.Depthwise {
 		return c.avx2Depthwise(f, c.avx2Depthwise3x3)
 	}
-	in, ok := c.wordImage(f)
-	if !ok {
-		return nil
-	}
-	return c.product(f, avx2Products, in)
+	return c.gemm(f, c.wordImage(f), avx2Kernel)
 }
 
 // avxvnniConv is that of the other family.
@@ -47,13 +43,9 @@ func (c *compiler) avxvnniConv(f *conv) work {
 		return c.avx2Depthwise(f, c.avxvnniDepthwise3x3)
 	}
 	if f.x.stride%pixelStep == 0 && (f.C >= 16 || f.KW == 1 || f.Depth < f.C) {
-		return c.product(f, avxvnniProducts, c.pixelTaps(f))
+		return c.gemm(f, c.pixelTaps(f), avxvnniKernel)
 	}
-	in, ok := c.byteImage(f)
-	if !ok {
-		return nil
-	}
-	return c.product(f, avxvnniProducts, in)
+	return c.gemm(f, c.byteImage(f), avxvnniKernel)
 }
 
 // avx2Depthwise returns a depthwise convolution: fast for what it takes, else two taps at a time. An input channel of

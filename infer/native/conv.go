@@ -15,7 +15,7 @@ type conv struct {
 	x, out    *buffer
 	padding   *buffer // what taps in the padding see; nil where there are none
 	inputZero byte    // x's zero point, as a byte of x
-	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedConv has done it
+	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedTaps has done it
 	weights   []int8  // as Geometry.Weight has them
 	bias      []int32 // (OC)
 	sums      []int32 // (OC): of each channel's weights
@@ -118,9 +118,12 @@ func (f *conv) locate(pixel int) int32 {
 	return int32(f.x.offset + pixel*f.x.stride)
 }
 
-// sees is f's reading of x, which may be a copy of f.x: a depthwise convolution by channels needs those of its thread, a
-// product of single pixels by rows these.
-func (f *conv) sees(x *buffer) access {
+// tap is where in the arena the input of a tap of output pixel m begins.
+func (f *conv) tap(m, tap int) int32 { return f.locate(f.input(m, tap/f.KW, tap%f.KW)) }
+
+// reading is f's access to its input, x, which may be a copy of f.x. A thread that has some channels of a depthwise convolution
+// reads only these; one that has some rows of a product of single pixels, only these rows.
+func (f *conv) reading(x *buffer) access {
 	cut := f.out.cut
 	switch {
 	case f.Depthwise && f.OC == f.C && len(cut.pixels) == 2:
@@ -173,8 +176,7 @@ func (f *conv) offsets(together int) []int32 {
 	at := make([]int32, 0, f.pixels()*taps)
 	for m := range f.pixels() {
 		for tap := range taps {
-			tap = min(tap, f.taps()-1)
-			at = append(at, f.locate(f.input(m, tap/f.KW, tap%f.KW)))
+			at = append(at, f.tap(m, min(tap, f.taps()-1)))
 		}
 	}
 	return at

@@ -53,7 +53,7 @@ func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKer
 			return k.channels
 		})
 	})
-	return share(calls, f.out, f.sees(f.x))
+	return share(calls, f.out, f.reading(f.x))
 }
 
 // byColumns reports whether the 3x3 kernels can have f.
@@ -155,5 +155,5 @@ func (c *compiler) tapsCalls(f *conv, together int, choose func(o, left int) tap
 			return k.channels
 		})
 	})
-	return share(calls, f.out, f.sees(f.x))
+	return share(calls, f.out, f.reading(f.x))
 }

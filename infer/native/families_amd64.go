@@ -13,11 +13,11 @@ var (
 		mean: mean16, meanChannels: 16, add: add64, mul: mul64, lookup: vbmi(lookup64),
 		averagePool: averagePool16, maxPool: maxPool16,
 	}
-	avxvnni = avx2Kernels(AVXVNNI, cpuid.CPU.Supports(cpuid.AVX2, cpuid.AVXVNNI), (*compiler).avxvnniConv)
-	avx2    = avx2Kernels(AVX2, cpuid.CPU.Supports(cpuid.AVX2), (*compiler).avx2Conv)
+	avxvnni = avx2Family(AVXVNNI, cpuid.CPU.Supports(cpuid.AVX2, cpuid.AVXVNNI), (*compiler).avxvnniConv)
+	avx2    = avx2Family(AVX2, cpuid.CPU.Supports(cpuid.AVX2), (*compiler).avx2Conv)
 )
 
-func avx2Kernels(f Family, runs bool, conv func(*compiler, *conv) work) kernels {
+func avx2Family(f Family, runs bool, conv func(*compiler, *conv) work) kernels {
 	return kernels{
 		family: f, runs: runs, conv: conv,
 		mean: avx2Mean, meanChannels: 8, add: avx2Add, mul: avx2Mul,

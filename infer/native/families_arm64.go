@@ -33,15 +33,19 @@ func (c *compiler) armConv(f *conv) work {
 	}
 	apart := f.x.stride%pixelStep == 0 && f.Depthwise && f.OC == f.C // each channel is made of one
 	dense := f.Depth == f.C && !f.Depthwise                          // of all
+	var in *operand
 	switch {
 	case apart && f.byColumns():
 		return c.depthwise3x3(f)
 	case apart:
 		return c.depthwiseTaps(f)
 	case dense && f.Dilation[1] == 1 && (f.C < 16 && f.KW > 1 || f.x.stride < roundUp(f.C, chunk)):
-		return c.rowConv(f)
+		in = c.byteImage(f)
 	case f.x.stride >= roundUp(f.C, chunk):
-		return c.signedConv(f)
+		f, in = c.signedTaps(f)
 	}
-	return nil
+	if in == nil || c.kernels.family == Neon && !f.pairs(in) {
+		return nil
+	}
+	return c.gemm(f, in, c.gemmKernel(f))
 }

@@ -20,9 +20,9 @@ func (c *compiler) vnniConv(f *conv) work {
 	case dense && f.slides() && (f.C <= 16 || f.OC <= 16):
 		return c.slideConv(f)
 	case dense && f.Dilation[1] == 1 && (f.C < 16 && f.KW > 1 || f.x.stride < roundUp(f.C, 4)):
-		return c.rowConv(f)
+		return c.gemm(f, c.byteImage(f), f.gemmKernel)
 	case f.x.stride >= roundUp(f.C, 4):
-		return c.tapConv(f)
+		return c.gemm(f, c.pixelTaps(f), f.gemmKernel)
 	}
 	return nil
 }
