@@ -35,19 +35,15 @@ func share[A any](all calls[A], out *buffer, reads ...access) work {
 	}}}
 }
 
-// clamp is the output stage of an integer kernel, in units of the output's bytes.
+// clamp is what a kernel adds to a result, and the range that it keeps to then, for bytes q + 128.
 type clamp struct {
 	zero      uint16
 	low, high uint8
 }
 
-func (f *conv) clamp() clamp {
-	return newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero)
-}
-
-// newClamp is that of integers without a zero point that is yet to be added, within bounds that are to hold then.
-func newClamp(zero, low, high int32) clamp {
-	return clamp{zero: uint16(zero + flip), low: uint8(low + flip), high: uint8(high + flip)}
+func (b bounds) clamp() clamp {
+	zero := b.zero + flip
+	return clamp{zero: uint16(zero), low: uint8(b.limit.Min + zero), high: uint8(b.limit.Max + zero)}
 }
 
 // header is how many bytes of a panel a channel takes before its weights: see describe.

@@ -33,7 +33,7 @@ func newAddArgs(f *adder) addArgs {
 	const low = 1<<15 - 1
 	return addArgs{
 		high: [2]int16{int16(f.fa >> 15), int16(f.fb >> 15)}, low: [2]int16{int16(f.fa & low), int16(f.fb & low)},
-		bias: f.bias, shift: f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
+		bias: f.bias, shift: f.shift, clamp: f.clamp(),
 	}
 }
 
@@ -50,7 +50,7 @@ type mulArgs struct {
 func newMulArgs(f *multiplier) mulArgs {
 	return mulArgs{
 		factor: f.requant.Ratio(), zeros: [2]int16{int16(f.za) + flip, int16(f.zb) + flip},
-		clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
+		clamp: f.clamp(),
 	}
 }
 

@@ -50,7 +50,7 @@ func (c *compiler) fastPool(p *pooling) work {
 			calls.add(thread, kernel, poolArgs{
 				x: unsafe.Pointer(&c.arena[0]), table: &table[begins[pixels.first]],
 				out: &p.out.data[pixels.first*p.out.stride], outStep: p.out.stride,
-				pixels: pixels.last - pixels.first, blocks: (p.C + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
+				pixels: pixels.last - pixels.first, blocks: (p.C + 15) / 16, clamp: bounds{limit: p.limit}.clamp(),
 			})
 		}
 	})
