@@ -268,6 +268,15 @@ func (c *compiler) read(v *graph.Value) (*buffer, error) {
 	return b, nil
 }
 
+// readInt8 is read for what computes in int8 only.
+func (c *compiler) readInt8(v *graph.Value) (*buffer, error) {
+	b, err := c.read(v)
+	if err == nil && b.dtype != graph.Int8 {
+		err = fmt.Errorf("%v: this engine computes in int8", b.dtype)
+	}
+	return b, err
+}
+
 // node returns what computes n, or nil if that is left to the reader of its value.
 func (c *compiler) node(n *graph.Node) (work, error) {
 	if op, ok := n.Op.(graph.Pad); ok && c.fusible(n, op) {

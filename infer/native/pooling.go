@@ -2,7 +2,6 @@ package native
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"mnet-edge/graph"
@@ -19,12 +18,9 @@ type pooling struct {
 }
 
 func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (work, error) {
-	x, err := c.read(n.In[0])
+	x, err := c.readInt8(n.In[0])
 	if err != nil {
 		return nil, err
-	}
-	if x.dtype != graph.Int8 {
-		return nil, fmt.Errorf("%v: this engine computes in int8", x.dtype)
 	}
 	if int64(op.Size[0])*int64(op.Size[1]) > math.MaxInt32/256 {
 		return nil, errors.New("the window may overflow its accumulator")
