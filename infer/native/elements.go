@@ -305,8 +305,11 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 				sum[at+i*step[last]] += int32(b) - flip
 			}
 		}
-		for i, s := range sum {
-			out.data[i/out.channels*out.stride+i%out.channels] = m.finish(s)
+		for p := range out.pixels {
+			to := out.data[p*out.stride:][:out.channels]
+			for i, s := range sum[p*out.channels:][:len(to)] {
+				to[i] = m.finish(s)
+			}
 		}
 	}), nil
 }
