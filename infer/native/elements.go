@@ -290,9 +290,10 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 		step[a] = 0
 	}
 	last := len(shape) - 1
-	to := c.places(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
+	// The places of the sums of each pixel's first element, and how far it is from there to the next element's.
+	to, next := c.places(shape[:last], step[:last], 0), step[last]
 	m := newMean(c.rounding, count, n.In[0].Type.Quant, n.Out.Type.Quant)
-	if step[last] == 1 && contiguous(to, count, x.channels) {
+	if next == 1 && contiguous(to, count, x.channels) {
 		if run := c.fastMean(&m, count, x, out); run != nil {
 			return run, nil
 		}
@@ -302,7 +303,7 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 		clear(sum)
 		for p, at := range to {
 			for i, b := range x.data[p*x.stride:][:x.channels] {
-				sum[at+i*step[last]] += int32(b) - flip
+				sum[at+i*next] += int32(b) - flip
 			}
 		}
 		for p := range out.pixels {

@@ -187,11 +187,11 @@ func newMean(r quant.Rounding, count int, in, out *quant.Params) mean {
 }
 
 func (m *mean) finish(sum int32) byte {
-	if m.float {
-		y := math.RoundToEven(float64(float32(float32(sum)*m.factor) + m.bias))
-		return byte(int8(min(max(y, quant.Int8Min), quant.Int8Max))) ^ flip
+	if !m.float {
+		return m.within(m.rounding.Apply(sum-m.offset, m.mult))
 	}
-	return m.within(m.rounding.Apply(sum-m.offset, m.mult))
+	y := math.RoundToEven(float64(float32(float32(sum)*m.factor) + m.bias))
+	return byte(int8(min(max(y, quant.Int8Min), quant.Int8Max))) ^ flip
 }
 
 // quantizer turns real numbers into integers of quantization p within [lo, hi], NaN into the zero point. TFLite rounds
