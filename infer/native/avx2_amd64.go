@@ -40,7 +40,7 @@ func (c *compiler) avxvnniConv(f *conv) work {
 		return nil
 	}
 	if f.Depthwise {
-		return c.avx2Depthwise(f, c.avxvnniDepthwise3x3)
+		return c.avx2Depthwise(f, func(f *conv) work { return c.columnConv(f, 32, avxvnniDepthwiseKernels) })
 	}
 	if f.x.stride%pixelStep == 0 && (f.C >= 16 || f.KW == 1 || f.Depth < f.C) {
 		return c.gemm(f, c.pixelTaps(f), avxvnniKernel)

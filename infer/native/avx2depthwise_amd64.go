@@ -48,16 +48,6 @@ func (c *compiler) avx2Depthwise3x3(f *conv) work {
 	})
 }
 
-func (c *compiler) avxvnniDepthwise3x3(f *conv) work {
-	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
-		rows := 1
-		if left <= 16 {
-			rows = 2
-		}
-		return depthwiseKernel{avxvnniDepthwiseKernels[f.Stride[1]-1][rows-1], 32 / rows, rows, c.columnPanel(f, o, 32, rows)}
-	})
-}
-
 // depthwisePairs returns a depthwise convolution of any window.
 func (c *compiler) depthwisePairs(f *conv) work {
 	var pairs [][2]int

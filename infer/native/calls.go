@@ -19,7 +19,7 @@ type call[A any] struct {
 	args   *A
 }
 
-func newCalls[A any](c *compiler) calls[A] { return make(calls[A], c.threads()) }
+func newCalls[A any](c *compiler) calls[A] { return make(calls[A], c.team.size()) }
 
 func (all calls[A]) add(thread int, kernel func(*A), args A) {
 	all[thread] = append(all[thread], call[A]{kernel, &args})

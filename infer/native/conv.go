@@ -136,8 +136,8 @@ func (f *conv) reading(x *buffer) access {
 	return access{buffer: x}
 }
 
-// eachPanel calls pack for the channels from o on, of which so many are left for some threads, one for each range of pixels; pack
-// tells how many of the channels it takes.
+// eachPanel calls pack for the channels from o on, until none are left. threads are those that share them, one for each range
+// of pixels, and left is how many channels they still have. pack tells how many it takes.
 func (f *conv) eachPanel(pack func(o, left int, threads []int) (channels int)) {
 	ranges := spans(f.out.cut.channels)
 	for j, channels := range ranges {

@@ -39,16 +39,15 @@ var depthwiseTwice = [2][2]func(*depthwiseArgs){
 	{depthwise2rows1twice, depthwise2rows2twice},
 }
 
-// depthwise3x3 returns a 3x3 depthwise convolution by 64 channels, and for up to 32 in the end two rows of these in a
-// vector.
-func (c *compiler) depthwise3x3(f *conv) work {
+// columnConv returns a 3x3 depthwise convolution by a vector of so many channels, and for up to half of them in the end two
+// rows of these in a vector. kernels are by stride - 1 and rows - 1.
+func (c *compiler) columnConv(f *conv, width int, kernels [2][2]func(*depthwiseArgs)) work {
 	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		rows := 1
-		if left <= 32 {
+		if left <= width/2 {
 			rows = 2
 		}
-		kernel := twice(f, depthwiseKernels[f.Stride[1]-1][rows-1], depthwiseTwice[f.Stride[1]-1][rows-1])
-		return depthwiseKernel{kernel, 64 / rows, rows, c.columnPanel(f, o, 64, rows)}
+		return depthwiseKernel{kernels[f.Stride[1]-1][rows-1], width / rows, rows, c.columnPanel(f, o, width, rows)}
 	})
 }
 

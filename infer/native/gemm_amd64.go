@@ -93,7 +93,7 @@ func (f *conv) gemmKernel(m, left int) gemmKernel {
 		vectors *= 2
 	}
 	shape := [2]int{rows, vectors}
-	run := twice(f, gemmKernels[shape], gemmTwice[shape])
+	run := twice(f, gemmKernels, gemmTwice)[shape]
 	return gemmKernel{run: run, rows: rows, channels: 16 * vectors, lanes: 16, step: 4, together: 4}
 }
 

@@ -29,12 +29,7 @@ type step struct {
 }
 
 // threads is how many run it.
-func (p *plan) threads() int {
-	if p.team == nil {
-		return 1
-	}
-	return len(p.team.threads)
-}
+func (p *plan) threads() int { return p.team.size() }
 
 func (p *plan) run() {
 	if p.team != nil {
@@ -61,8 +56,8 @@ type planHooks struct {
 	share  bool               // with helpers, whatever these are worth
 }
 
-// maxArena bounds the arena, so that offsets fit an int32, and maxTables all tables of offsets beside it, in bytes: a hostile file cannot ask for
-// all memory.
+// maxArena bounds the arena, so that offsets fit an int32, and maxTables all tables of offsets beside it, in bytes: a hostile
+// file cannot ask for all memory.
 const (
 	maxArena  = 1 << 29
 	maxTables = 1 << 28

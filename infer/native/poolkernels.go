@@ -32,7 +32,8 @@ func (c *compiler) fastPool(p *pooling) work {
 	if p.fn == graph.Max {
 		kernel = c.kernels.maxPool
 	}
-	if kernel == nil || p.x.stride%16 != 0 || p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() { // the last: the plain one needs no table
+	large := p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() // for a table, which the pool in Go does without
+	if kernel == nil || p.x.stride%16 != 0 || large {
 		return nil
 	}
 	table, begins := p.table()

@@ -14,7 +14,7 @@ func (c *compiler) vnniConv(f *conv) work {
 	dense := f.Depth == f.C && !f.Depthwise                          // of all
 	switch {
 	case apart && f.byColumns():
-		return c.depthwise3x3(f)
+		return c.columnConv(f, 64, twice(f, depthwiseKernels, depthwiseTwice))
 	case apart:
 		return c.depthwiseTaps(f)
 	case dense && f.slides() && (f.C <= 16 || f.OC <= 16):
@@ -27,8 +27,8 @@ func (c *compiler) vnniConv(f *conv) work {
 	return nil
 }
 
-// twice selects the kernel that rounds as f does from one that rounds once and one that rounds twice.
-func twice[A any](f *conv, once, twice func(*A)) func(*A) {
+// twice selects kernels that round as f does from some that round once and some that round twice.
+func twice[K any](f *conv, once, twice K) K {
 	if f.rounding == quant.Double {
 		return twice
 	}
