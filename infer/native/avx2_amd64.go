@@ -1,36 +1,12 @@
 package native
 
-import (
-	"github.com/klauspost/cpuid/v2"
-
-	"mnet-edge/quant"
-)
+import "mnet-edge/quant"
 
 // The families avx2 and avxvnni, for processors without AVX-512: what they have kernels for. They round as XNNPACK does;
 // in TFLite's arithmetic, the portable kernels stand in.
 //
 // Both multiply with an instruction that takes four bytes a dword: VPMADDWD two int16 by two int16, VPDPBUSD four u8 by
 // four s8. So they share the shape of kernels and panels, and differ in what stands in the four bytes.
-
-var avx2 = kernels{
-	family:  AVX2,
-	runs:    func() bool { return cpuid.CPU.Supports(cpuid.AVX2) },
-	conv:    (*compiler).avx2Conv,
-	mean:    (*compiler).avx2Mean,
-	add:     (*compiler).avx2Add,
-	mul:     (*compiler).avx2Mul,
-	pooling: (*compiler).avx2Pool,
-}
-
-var avxvnni = kernels{
-	family:  AVXVNNI,
-	runs:    func() bool { return cpuid.CPU.Supports(cpuid.AVX2, cpuid.AVXVNNI) },
-	conv:    (*compiler).avxvnniConv,
-	mean:    (*compiler).avx2Mean,
-	add:     (*compiler).avx2Add,
-	mul:     (*compiler).avx2Mul,
-	pooling: (*compiler).avx2Pool,
-}
 
 //go:noescape
 func avx2Mean(a *meanArgs)
@@ -55,11 +31,7 @@ func (c *compiler) avx2Conv(f *conv) work {
 	if f.Depthwise {
 		return c.avx2Depthwise(f, c.avx2Depthwise3x3)
 	}
-	in, ok := c.wordImage(f)
-	if !ok {
-		return nil
-	}
-	return c.product(f, avx2Kernels, in)
+	return c.gemm(f, c.wordImage(f), avx2Kernel)
 }
 
 // avxvnniConv is that of the other family.
@@ -68,16 +40,12 @@ func (c *compiler) avxvnniConv(f *conv) work {
 		return nil
 	}
 	if f.Depthwise {
-		return c.avx2Depthwise(f, c.avxvnniDepthwise3x3)
+		return c.avx2Depthwise(f, func(f *conv) work { return c.columnConv(f, 32, avxvnniDepthwiseKernels) })
 	}
 	if f.x.stride%pixelStep == 0 && (f.C >= 16 || f.KW == 1 || f.Depth < f.C) {
-		return c.product(f, avxvnniKernels, c.pixelTaps(f))
+		return c.gemm(f, c.pixelTaps(f), avxvnniKernel)
 	}
-	in, ok := c.byteImage(f)
-	if !ok {
-		return nil
-	}
-	return c.product(f, avxvnniKernels, in)
+	return c.gemm(f, c.byteImage(f), avxvnniKernel)
 }
 
 // avx2Depthwise returns a depthwise convolution: fast for what it takes, else two taps at a time. An input channel of
@@ -87,24 +55,8 @@ func (c *compiler) avx2Depthwise(f *conv, fast func(*conv) work) work {
 		g, repeat := c.repeated(f)
 		return append(alone(repeat), c.avx2Depthwise(g, fast)...)
 	}
-	if f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2 {
+	if f.byColumns() {
 		return fast(f)
 	}
 	return c.depthwisePairs(f)
-}
-
-func (c *compiler) avx2Mean(m *mean, count int, x, out *buffer) work {
-	return c.meanCalls(avx2Mean, 8, m, count, x, out)
-}
-
-func (c *compiler) avx2Add(f *adder, a, b, out *buffer) work {
-	return c.addCalls(avx2Add, f, a, b, out)
-}
-
-func (c *compiler) avx2Mul(f *multiplier, a, b, out *buffer) work {
-	return c.mulCalls(avx2Mul, f, a, b, out)
-}
-
-func (c *compiler) avx2Pool(p *pooling) work {
-	return c.poolCalls(avx2AveragePool, avx2MaxPool, p)
 }

@@ -48,16 +48,6 @@ func (c *compiler) avx2Depthwise3x3(f *conv) work {
 	})
 }
 
-func (c *compiler) avxvnniDepthwise3x3(f *conv) work {
-	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
-		rows := 1
-		if left <= 16 {
-			rows = 2
-		}
-		return depthwiseKernel{avxvnniDepthwiseKernels[f.Stride[1]-1][rows-1], 32 / rows, rows, c.columnPanel(f, o, 32, rows)}
-	})
-}
-
 // depthwisePairs returns a depthwise convolution of any window.
 func (c *compiler) depthwisePairs(f *conv) work {
 	var pairs [][2]int
@@ -81,18 +71,16 @@ func (c *compiler) pairPanel(f *conv, first int, pairs [][2]int) []byte {
 		if o >= f.C {
 			continue
 		}
-		sum := int32(0)
 		for i, pair := range pairs {
 			for j, t := range pair {
 				if t < 0 {
 					continue
 				}
 				w := f.weights[t*f.C+o]
-				sum += int32(w)
 				binary.LittleEndian.PutUint16(p[128+64*i+4*e+2*j:], uint16(int16(w)))
 			}
 		}
-		f.output.put(p, 4*e, 64+4*e, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, 16, o)
 	}
 	return p
 }

@@ -12,38 +12,30 @@ import (
 // borrow returns what computes an int8 node that has no kernel here: a machine of graph/interp with this one node. It
 // is no faster than that, but such operators are a small part of a network.
 func (c *compiler) borrow(n *graph.Node) (work, error) {
-	one := graph.New(n.Out.Name)
-	one.Level = graph.Quantized
 	var in []*graph.Value
 	var from []*buffer
 	var data []any
 	for _, v := range n.In {
 		if v.Constant() {
-			data := v.Data
-			if q, ok := data.([]int8); ok {
-				data = slices.Clone(q) // the file may change
+			elements := v.Data
+			if q, ok := elements.([]int8); ok {
+				elements = slices.Clone(q) // the file may change
 			}
-			in = append(in, graph.Const(v.Name, v.Type, data))
+			in = append(in, graph.Const(v.Name, v.Type, elements))
 			continue
 		}
-		b, err := c.read(v)
+		b, err := c.readInt8(v)
 		if err != nil {
 			return nil, err
 		}
-		if b.dtype != graph.Int8 {
-			return nil, fmt.Errorf("%v: this engine computes in int8", b.dtype)
-		}
-		in = append(in, one.Input(v.Name, v.Type))
+		in = append(in, &graph.Value{Name: v.Name, Type: v.Type})
 		from = append(from, b)
 		data = append(data, make([]int8, v.Type.Elements()))
 	}
 	if n.Out.Type.DType != graph.Int8 {
 		return nil, fmt.Errorf("%v: this engine computes in int8", n.Out.Type.DType)
 	}
-	y := one.Apply(n.Out.Name, n.Op, in...)
-	y.Type = n.Out.Type
-	one.Outputs = []*graph.Value{y}
-	m, err := interp.New(one, interp.Options{Rounding: c.rounding})
+	m, err := c.machine(n, in)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +50,21 @@ func (c *compiler) borrow(n *graph.Node) (work, error) {
 		}
 		out.pack(result[0].([]int8))
 	}), nil
+}
+
+// machine is one of graph/interp that computes n of other values: constants and, in their order, its inputs.
+func (c *compiler) machine(n *graph.Node, in []*graph.Value) (*interp.Machine, error) {
+	g := graph.New(n.Out.Name)
+	g.Level = graph.Quantized
+	for _, v := range in {
+		if !v.Constant() {
+			g.Inputs = append(g.Inputs, v)
+		}
+	}
+	y := g.Apply(n.Out.Name, n.Op, in...)
+	y.Type.Quant = n.Out.Type.Quant
+	g.Outputs = []*graph.Value{y}
+	return interp.New(g, interp.Options{Rounding: c.rounding})
 }
 
 // unary returns what computes a function of one int8.
@@ -94,8 +101,6 @@ const byteValues = math.MaxUint8 + 1
 // every is what a machine of graph/interp makes of n with, for each input, all int8 in order, in tensors of the shapes
 // given: the results of an operator whose elements are each made of those at the same place.
 func (c *compiler) every(n *graph.Node, shapes ...[]int) ([]int8, error) {
-	g := graph.New(n.Out.Name)
-	g.Level = graph.Quantized
 	all := make([]int8, byteValues)
 	for i := range all {
 		all[i] = int8(i + math.MinInt8)
@@ -108,12 +113,9 @@ func (c *compiler) every(n *graph.Node, shapes ...[]int) ([]int8, error) {
 			return nil, fmt.Errorf("%v: this engine computes in int8", t.DType)
 		}
 		t.Shape = shapes[i]
-		in, data = append(in, g.Input(v.Name, t)), append(data, all)
+		in, data = append(in, &graph.Value{Name: v.Name, Type: t}), append(data, all)
 	}
-	y := g.Apply(n.Out.Name, n.Op, in...)
-	y.Type.Quant = n.Out.Type.Quant
-	g.Outputs = []*graph.Value{y}
-	m, err := interp.New(g, interp.Options{Rounding: c.rounding})
+	m, err := c.machine(n, in)
 	if err != nil {
 		return nil, err
 	}

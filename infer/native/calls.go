@@ -1,8 +1,12 @@
+//go:build amd64 || arm64
+
 package native
 
 import (
 	"encoding/binary"
 	"math"
+
+	"mnet-edge/quant"
 )
 
 // What the assembler families have in common: calls of kernels, shared by threads, and the output stage.
@@ -15,7 +19,7 @@ type call[A any] struct {
 	args   *A
 }
 
-func newCalls[A any](c *compiler) calls[A] { return make(calls[A], c.threads()) }
+func newCalls[A any](c *compiler) calls[A] { return make(calls[A], c.team.size()) }
 
 func (all calls[A]) add(thread int, kernel func(*A), args A) {
 	all[thread] = append(all[thread], call[A]{kernel, &args})
@@ -31,41 +35,45 @@ func share[A any](all calls[A], out *buffer, reads ...access) work {
 	}}}
 }
 
-// clamp is the output stage of an integer kernel, in units of the output's bytes.
+// clamp is what a kernel adds to a result, and the range that it keeps to then, for bytes q + 128.
 type clamp struct {
 	zero      uint16
 	low, high uint8
 }
 
-func (f *conv) clamp() clamp {
-	return newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero)
+func (b bounds) clamp() clamp {
+	zero := b.zero + flip
+	return clamp{zero: uint16(zero), low: uint8(b.limit.Min + zero), high: uint8(b.limit.Max + zero)}
 }
 
-// newClamp is that of integers without a zero point that is yet to be added, within bounds that are to hold then.
-func newClamp(zero, low, high int32) clamp {
-	return clamp{zero: uint16(zero + flip), low: uint8(low + flip), high: uint8(high + flip)}
-}
-
-// unclamped reports whether XNNPACK's arithmetic holds for every sum without the clamp that it puts before rounding to
-// an integer: no sum times its scale comes near 2^31.
-func (f *conv) unclamped() bool {
-	for o, most := range f.most {
-		if float64(most)*float64(f.requant[o].Ratio()) > 1<<30 {
-			return false
-		}
+// header is how many bytes of a panel a channel takes before its weights: see describe.
+func (f *conv) header() int {
+	if f.rounding == quant.Double {
+		return 16
 	}
-	return true
+	return 8
 }
 
-// put writes channel o's bias and scale.
-func (t *output) put(p []byte, biasAt, scaleAt, o int, bias int32) {
-	binary.LittleEndian.PutUint32(p[biasAt:], uint32(bias))
-	binary.LittleEndian.PutUint32(p[scaleAt:], math.Float32bits(t.requant[o].Ratio()))
+// describe writes what element e of a panel of a width begins with, for channel o: [width] bias int32, [width] scale
+// float32; or, for kernels that round twice, [width] bias, multiplier, shift to the right and half of what that cuts off, all
+// int32.
+func (f *conv) describe(p []byte, e, width, o int) {
+	words := []uint32{uint32(f.biasOf(o, f.kernelZero())), math.Float32bits(f.requant[o].Ratio())}
+	if f.rounding == quant.Double {
+		m := f.requant[o].Multiplier()
+		words = append(words[:1], uint32(m.M), uint32(-m.Shift), 1<<(-m.Shift-1))
+	}
+	for i, word := range words {
+		binary.LittleEndian.PutUint32(p[4*(i*width+e):], word)
+	}
 }
 
-// blocks returns the calls of a kernel that makes n bytes of out from those at the same place of other buffers, n being a
-// multiple of bufferStep.
+// blocks returns the calls of a kernel, if there is one, that makes n bytes of out from those at the same place of other
+// buffers, n being a multiple of bufferStep.
 func blocks[A any](c *compiler, kernel func(*A), out *buffer, from []*buffer, each func(first, n int) A) work {
+	if kernel == nil {
+		return nil
+	}
 	out.cut = c.like(out, from[0])
 	var reads []access
 	for _, b := range from {

@@ -15,10 +15,11 @@ type conv struct {
 	x, out    *buffer
 	padding   *buffer // what taps in the padding see; nil where there are none
 	inputZero byte    // x's zero point, as a byte of x
-	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedConv has done it
+	inputFlip byte    // what makes a byte of x an int8, by exclusive or: flip, or 0 where signedTaps has done it
 	weights   []int8  // as Geometry.Weight has them
 	bias      []int32 // (OC)
-	most      []int64 // (OC): a bound of the sums' absolute values
+	sums      []int32 // (OC): of each channel's weights
+	most      []int64 // (OC): a bound of the results' absolute values
 }
 
 func (c *compiler) conv(n *graph.Node) (work, error) {
@@ -50,7 +51,7 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	f.output = newOutput(c.rounding, n, act, f.OC)
 	_, zero := x.Type.Quant.At(0)
 	f.inputZero, f.inputFlip = byte(zero)^flip, flip
-	if err := f.bound(); err != nil {
+	if err := f.weigh(); err != nil {
 		return nil, err
 	}
 	rows := c.rows(f)
@@ -78,30 +79,29 @@ func (c *compiler) rows(f *conv) work {
 // maxTable bounds the number of offsets that a kernel's table may have: output pixels times taps.
 const maxTable = 1 << 24
 
-// bound fills most, from the weights at hand, and reports a channel whose sum could leave int32. No term of a sum is
+// weigh fills sums and most, from the weights at hand, and reports a channel whose result could leave int32. No term of it is
 // larger than |w| times x's largest distance from its zero point, so no partial sum is either, whatever the order.
-func (f *conv) bound() error {
+func (f *conv) weigh() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
-	f.most = make([]int64, f.OC)
-	if f.Depthwise {
-		for i, w := range f.weights {
-			f.most[i%f.OC] += int64(max(int32(w), -int32(w)))
-		}
-	}
+	f.sums, f.most = make([]int32, f.OC), make([]int64, f.OC)
 	for o, b := range f.bias {
-		if size := len(f.weights) / f.OC; !f.Depthwise {
-			sum := 0
-			for _, w := range f.weights[o*size:][:size] {
-				sum += max(int(w), -int(w))
+		sum, size := 0, 0
+		for tap := range f.taps() {
+			for _, w := range f.weights[f.Weight(o, tap):][:f.Depth] {
+				sum, size = sum+int(w), size+max(int(w), -int(w))
 			}
-			f.most[o] = int64(sum)
 		}
-		if f.most[o] = f.most[o]*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
+		f.sums[o] = int32(sum)
+		if f.most[o] = int64(size)*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}
 	return nil
 }
+
+// biasOf is channel o's bias for kernels that sum x * w, x's zero point being zero there, in the stead of (x - zero) * w: it is
+// less by zero times the sum of w. Sums wrap, but end right.
+func (f *conv) biasOf(o int, zero int32) int32 { return f.bias[o] - zero*f.sums[o] }
 
 // pad asks for the padding's buffer, with room for size bytes, if the window reaches into it.
 func (c *compiler) pad(f *conv, size int) {
@@ -118,9 +118,12 @@ func (f *conv) locate(pixel int) int32 {
 	return int32(f.x.offset + pixel*f.x.stride)
 }
 
-// sees is f's reading of x, which may be a copy of f.x: a depthwise convolution by channels needs those of its thread, a
-// product of single pixels by rows these.
-func (f *conv) sees(x *buffer) access {
+// tap is where in the arena the input of a tap of output pixel m begins.
+func (f *conv) tap(m, tap int) int32 { return f.locate(f.input(m, tap/f.KW, tap%f.KW)) }
+
+// reading is f's access to its input, x, which may be a copy of f.x. A thread that has some channels of a depthwise convolution
+// reads only these; one that has some rows of a product of single pixels, only these rows.
+func (f *conv) reading(x *buffer) access {
 	cut := f.out.cut
 	switch {
 	case f.Depthwise && f.OC == f.C && len(cut.pixels) == 2:
@@ -133,8 +136,8 @@ func (f *conv) sees(x *buffer) access {
 	return access{buffer: x}
 }
 
-// eachPanel calls pack for the channels from o on, of which so many are left for some threads, one for each range of pixels; pack
-// tells how many of the channels it takes.
+// eachPanel calls pack for the channels from o on, until none are left. threads are those that share them, one for each range
+// of pixels, and left is how many channels they still have. pack tells how many it takes.
 func (f *conv) eachPanel(pack func(o, left int, threads []int) (channels int)) {
 	ranges := spans(f.out.cut.channels)
 	for j, channels := range ranges {
@@ -173,8 +176,7 @@ func (f *conv) offsets(together int) []int32 {
 	at := make([]int32, 0, f.pixels()*taps)
 	for m := range f.pixels() {
 		for tap := range taps {
-			tap = min(tap, f.taps()-1)
-			at = append(at, f.locate(f.input(m, tap/f.KW, tap%f.KW)))
+			at = append(at, f.tap(m, min(tap, f.taps()-1)))
 		}
 	}
 	return at

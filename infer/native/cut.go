@@ -44,19 +44,11 @@ func largestOf(at []int) (most int) {
 	return most
 }
 
-// threads is how many there are to share with.
-func (c *compiler) threads() int {
-	if c.team == nil {
-		return 1
-	}
-	return len(c.team.threads)
-}
-
 // even cuts n into ranges for the threads, of multiples of step where they do not end with n. Where there are not enough of
 // these, there are fewer ranges.
 func (c *compiler) even(n, step int) []int {
 	steps := (n + step - 1) / step
-	parts := max(min(c.threads(), steps), 1)
+	parts := max(min(c.team.size(), steps), 1)
 	at := []int{0}
 	for i := range parts {
 		at = append(at, min(((i+1)*steps+parts-1)/parts*step, n))
@@ -86,11 +78,8 @@ func (c *compiler) cut(n *graph.Node) cut {
 func (c *compiler) cuts(n *graph.Node) (lines, channels cut) {
 	shape := n.Out.Type.Shape
 	width, oc := 1, shape[len(shape)-1]
-	if len(shape) == 4 {
+	if _, dense := n.Op.(graph.FullyConnected); !dense {
 		width = shape[2]
-	}
-	if _, dense := n.Op.(graph.FullyConnected); dense {
-		width = 1
 	}
 	pixels := n.Out.Type.Elements() / oc
 	lines, channels = whole(pixels, oc), whole(pixels, oc)
@@ -112,9 +101,9 @@ func (c *compiler) channels(n int) []int {
 // other.
 const far = 8
 
-// byChannels reports whether the threads share the channels of n rather than its rows. If the largest part of one way is over 10 % larger, the
-// other is taken. Otherwise reading decides: by channels every thread reads all of the input, by rows all of the weights. A depthwise
-// convolution follows the convolution that reads it.
+// byChannels reports whether the threads share the channels of n rather than its rows. If the largest part of one way is over
+// 10 % larger, the other is taken. Otherwise reading decides: by channels every thread reads all of the input, by rows all of
+// the weights. A depthwise convolution follows the convolution that reads it.
 func (c *compiler) byChannels(n *graph.Node) bool {
 	lines, channels := c.cuts(n)
 	if one, other := lines.largest(), channels.largest(); 10*max(one, other) > 11*min(one, other) {
@@ -145,7 +134,8 @@ func (c *compiler) like(out, x *buffer) cut {
 	return cut{c.even(out.pixels, step), []int{0, out.channels}}
 }
 
-// access is a buffer that a phase reads. With a cut, each thread reads its own part only; without, any thread may read any of it.
+// access is a buffer that a phase reads. With a cut, each thread reads its own part only; without, any thread may read any of
+// it.
 type access struct {
 	*buffer
 	cut cut

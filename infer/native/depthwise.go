@@ -4,8 +4,7 @@ package native
 
 import "unsafe"
 
-// Depthwise convolutions: the calls of kernels, and where these find their input. How weights are packed is a family's
-// own.
+// Depthwise convolutions: the calls of kernels, and where these find their input and their weights.
 
 // depthwiseArgs are those of the 3x3 kernels, for stride 1 or 2 along the rows, some channels of one or two rows at a
 // time.
@@ -54,7 +53,31 @@ func (c *compiler) depthwiseCalls(f *conv, choose func(o, left int) depthwiseKer
 			return k.channels
 		})
 	})
-	return share(calls, f.out, f.sees(f.x))
+	return share(calls, f.out, f.reading(f.x))
+}
+
+// byColumns reports whether the 3x3 kernels can have f.
+func (f *conv) byColumns() bool {
+	return f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2
+}
+
+// depthwisePanel packs the weights of a kernel's channels, channel(e) being that of element e of a vector: what describe
+// writes, then n weights of each, [n/together][width][together]. The weight of a tap is that at place(tap), the rest are 0.
+func (c *compiler) depthwisePanel(f *conv, width, n, together int, channel, place func(int) int) []byte {
+	head := width * f.header()
+	p := c.hooks.memory(head + width*n)
+	for e := range width {
+		o := channel(e)
+		if o >= f.C {
+			continue
+		}
+		for tap := range f.taps() {
+			i := place(tap)
+			p[head+i/together*together*width+e*together+i%together] = byte(f.weights[tap*f.C+o])
+		}
+		f.describe(p, e, width, o)
+	}
+	return p
 }
 
 // depthwiseTable says, for each group of some output rows, where they are and then where the columns of the windows are, in
@@ -87,6 +110,9 @@ func (f *conv) depthwiseTable(of span, rows, columns int) (table []int32) {
 	}
 	return table
 }
+
+// inOrder has taps one after the other.
+func inOrder(tap int) int { return tap }
 
 // tapsArgs are those of the kernels of any window, some channels at a time.
 type tapsArgs struct {
@@ -129,5 +155,5 @@ func (c *compiler) tapsCalls(f *conv, together int, choose func(o, left int) tap
 			return k.channels
 		})
 	})
-	return share(calls, f.out, f.sees(f.x))
+	return share(calls, f.out, f.reading(f.x))
 }

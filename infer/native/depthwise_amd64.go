@@ -39,44 +39,53 @@ var depthwiseTwice = [2][2]func(*depthwiseArgs){
 	{depthwise2rows1twice, depthwise2rows2twice},
 }
 
-// depthwise3x3 returns a 3x3 depthwise convolution by 64 channels, and for up to 32 in the end two rows of these in a
-// vector.
-func (c *compiler) depthwise3x3(f *conv) work {
+// columnConv returns a 3x3 depthwise convolution by a vector of so many channels, and for up to half of them in the end two
+// rows of these in a vector. kernels are by stride - 1 and rows - 1.
+func (c *compiler) columnConv(f *conv, width int, kernels [2][2]func(*depthwiseArgs)) work {
 	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		rows := 1
-		if left <= 32 {
+		if left <= width/2 {
 			rows = 2
 		}
-		kernel := twice(f, depthwiseKernels[f.Stride[1]-1][rows-1], depthwiseTwice[f.Stride[1]-1][rows-1])
-		return depthwiseKernel{kernel, 64 / rows, rows, c.columnPanel(f, o, 64, rows)}
+		return depthwiseKernel{kernels[f.Stride[1]-1][rows-1], width / rows, rows, c.columnPanel(f, o, width, rows)}
 	})
 }
 
-// columnPanel packs the weights of width/rows channels from first, once for each row: [width] biases and scales,
-// [3][width][4] weights, a column's three and 0. As in a panel of four vectors, element 4*j + i of vector v is the vector
-// of bytes' element 16*j + 4*v + i.
+// columnPanel packs the weights of width/rows channels from first, once for each row: a column's three and 0 side by side.
 func (c *compiler) columnPanel(f *conv, first, width, rows int) []byte {
-	p := c.hooks.memory(width * (f.header() + 3*4))
-	for e := range width {
-		o := first + woven(width, e)%(width/rows)
-		if o >= f.C {
-			continue
-		}
-		sum := int32(0)
-		for kx := range 3 {
-			for ky := range 3 {
-				w := f.weights[(3*ky+kx)*f.C+o]
-				sum += int32(w)
-				p[width*(f.header()+4*kx)+4*e+ky] = byte(w)
-			}
-		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
-	}
-	return p
+	channel := func(e int) int { return first + woven(width, e)%(width/rows) }
+	return c.depthwisePanel(f, width, 12, 4, channel, func(tap int) int { return tap%3*4 + tap/3 })
 }
 
-// woven is the channel, of so many, of element e of four vectors of dwords that unpacking made of a vector of bytes.
+// woven is the channel, of so many, of element e of four vectors of dwords that unpacking made of a vector of bytes: element
+// 4*j + i of vector v is the vector of bytes' element 16*j + 4*v + i.
 func woven(width, e int) int {
 	v, j, i := e/(width/4), e%(width/4)/4, e%4
 	return 16*j + 4*v + i
+}
+
+// The kernels tapsN: depthwise, any window, N channels at a time, four taps together.
+
+//go:noescape
+func taps64(a *tapsArgs)
+
+//go:noescape
+func taps32(a *tapsArgs)
+
+//go:noescape
+func taps64twice(a *tapsArgs)
+
+//go:noescape
+func taps32twice(a *tapsArgs)
+
+// depthwiseTaps returns a depthwise convolution of any window by 64 channels, and for up to 32 in the end by half that.
+func (c *compiler) depthwiseTaps(f *conv) work {
+	return c.tapsCalls(f, 4, func(o, left int) tapsKernel {
+		kernel, width := twice(f, taps64, taps64twice), 64
+		if left <= 32 {
+			kernel, width = twice(f, taps32, taps32twice), 32
+		}
+		channel := func(e int) int { return o + woven(width, e) }
+		return tapsKernel{kernel, width, c.depthwisePanel(f, width, roundUp(f.taps(), 4), 4, channel, inOrder)}
+	})
 }

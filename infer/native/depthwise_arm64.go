@@ -2,8 +2,8 @@ package native
 
 import "math"
 
-// The 3x3 kernels FDepthwiseSxC: stride S along the rows, C channels of a row at a time. The panel is that of
-// depthwisePanel.
+// The 3x3 kernels FDepthwiseSxC: stride S along the rows, C channels of a row at a time. How
+// weights lie is said at depthwise3x3.
 
 //go:noescape
 func dotDepthwise1x16(a *depthwiseArgs)
@@ -35,11 +35,17 @@ var depthwiseKernels = map[Family][2][2]func(*depthwiseArgs){
 	Neon:    {{longDepthwise1x8, longDepthwise1x16}, {longDepthwise2x8, longDepthwise2x16}},
 }
 
-// depthwise3x3 returns a 3x3 depthwise convolution by 16 channels, and for up to 8 in the end by 8. It is nil where a sum
-// of two products may not fit into the 16 bits that the family neon has for it.
+// depthwise3x3 returns a 3x3 depthwise convolution by 16 channels, and for up to 8 in the end by 8. Weights lie column by
+// column: in the family dotprod a channel's three and a 0 side by side, in the family neon the channels of each. It is nil
+// where a sum of two products may not fit into the 16 bits that neon has for it.
 func (c *compiler) depthwise3x3(f *conv) work {
-	if c.kernels.family == Neon && !f.pairsOfTaps(func(t int) int { return t%3*3 + t/3 }) {
-		return nil
+	column, together := 4, 4
+	place := func(tap int) int { return tap%3*column + tap/3 } // of neon, also the tap at a place
+	if c.kernels.family == Neon {
+		column, together = 3, 1
+		if !f.pairsOfTaps(place) {
+			return nil
+		}
 	}
 	return c.depthwiseCalls(f, func(o, left int) depthwiseKernel {
 		wide := 1
@@ -47,31 +53,9 @@ func (c *compiler) depthwise3x3(f *conv) work {
 			wide = 0
 		}
 		kernel, channels := depthwiseKernels[c.kernels.family][f.Stride[1]-1][wide], 8<<wide
-		return depthwiseKernel{kernel, channels, 1, c.depthwisePanel(f, o, channels)}
+		channel := func(e int) int { return o + e }
+		return depthwiseKernel{kernel, channels, 1, c.depthwisePanel(f, channels, 12, together, channel, place)}
 	})
-}
-
-// depthwisePanel packs the weights of some channels from first: [channels] biases and scales, then the weights, column by
-// column. The family dotprod has the three of a column and a 0 for each channel, [3][channels][4]; the family neon the
-// channels for each, [3][3][channels].
-func (c *compiler) depthwisePanel(f *conv, first, channels int) []byte {
-	p := c.hooks.memory(channels * (4 + 4 + 3*4))
-	for e := range min(channels, f.C-first) {
-		o, sum := first+e, int32(0)
-		for kx := range 3 {
-			for ky := range 3 {
-				w := f.weights[(3*ky+kx)*f.C+o]
-				sum += int32(w)
-				at := 4*(kx*channels+e) + ky
-				if c.kernels.family == Neon {
-					at = (3*kx+ky)*channels + e
-				}
-				p[8*channels+at] = byte(w)
-			}
-		}
-		f.output.put(p, 4*e, 4*(channels+e), o, f.bias[o]-f.signedZero()*sum)
-	}
-	return p
 }
 
 // pairsOfTaps is pairs for depthwise convolutions: taps are taken in pairs, in an order.
@@ -84,4 +68,29 @@ func (f *conv) pairsOfTaps(order func(t int) int) bool {
 		}
 	}
 	return true
+}
+
+// dotTaps16 and longTaps16: depthwise, any window, 16 channels at a time, four or two taps together.
+
+//go:noescape
+func dotTaps16(a *tapsArgs)
+
+//go:noescape
+func longTaps16(a *tapsArgs)
+
+// depthwiseTaps returns a depthwise convolution of any window. It is nil where a sum of two products may not fit into the 16
+// bits that the family neon has for it. The family dotprod has the taps that it takes together side by side, neon the channels
+// of each tap.
+func (c *compiler) depthwiseTaps(f *conv) work {
+	kernel, taps, together := dotTaps16, 4, 4
+	if c.kernels.family == Neon {
+		kernel, taps, together = longTaps16, 2, 1
+		if !f.pairsOfTaps(inOrder) {
+			return nil
+		}
+	}
+	return c.tapsCalls(f, taps, func(o, _ int) tapsKernel {
+		channel := func(e int) int { return o + e }
+		return tapsKernel{kernel, 16, c.depthwisePanel(f, 16, roundUp(f.taps(), taps), together, channel, inOrder)}
+	})
 }

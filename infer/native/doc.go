@@ -24,6 +24,7 @@
 //
 //	calls.go           calls, shared by threads; the output stage
 //	matrix.go          convolutions as matrix products
+//	image.go           the zero points around an image that windows see
 //	depthwise.go       depthwise convolutions
 //	elementkernels.go  means, sums, products, functions of a byte
 //	poolkernels.go     pools

@@ -7,10 +7,11 @@ import "math"
 // The calls of kernels that make each byte of those at the same place, or average pixels. The kernels of an architecture
 // have arguments of their own: newMeanArgs, newAddArgs and newMulArgs fill in what does not depend on where buffers lie.
 
-// meanCalls returns the mean over each count pixels in a row, or nil, by a kernel of so many channels at a time.
-func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count int, x, out *buffer) work {
+// fastMean returns the mean over each count pixels in a row.
+func (c *compiler) fastMean(m *mean, count int, x, out *buffer) work {
 	most := float64(count)*flip*math.Abs(float64(m.factor)) + math.Abs(float64(m.bias))
-	if !m.float || x.stride%16 != 0 || !(most < 1<<29) {
+	kernel, width := c.kernels.mean, c.kernels.meanChannels
+	if kernel == nil || !m.float || x.stride%16 != 0 || !(most < 1<<29) {
 		return nil
 	}
 	out.cut = whole(out.pixels, out.channels)
@@ -29,21 +30,21 @@ func (c *compiler) meanCalls(kernel func(*meanArgs), width int, m *mean, count i
 	return share(calls, out, access{x, cut{[]int{0, x.pixels}, out.cut.channels}})
 }
 
-// addCalls returns the sum of two tensors laid out alike.
-func (c *compiler) addCalls(kernel func(*addArgs), f *adder, a, b, out *buffer) work {
-	return blocks(c, kernel, out, []*buffer{a, b}, func(first, n int) addArgs {
+// fastAdd returns the sum of two tensors laid out alike.
+func (c *compiler) fastAdd(f *adder, a, b, out *buffer) work {
+	return blocks(c, c.kernels.add, out, []*buffer{a, b}, func(first, n int) addArgs {
 		args := newAddArgs(f)
 		args.a, args.b, args.out, args.blocks = &a.data[first], &b.data[first], &out.data[first], n/elementStep
 		return args
 	})
 }
 
-// mulCalls returns the product of two tensors laid out alike, or nil.
-func (c *compiler) mulCalls(kernel func(*mulArgs), f *multiplier, a, b, out *buffer) work {
+// fastMul returns the product of two tensors laid out alike.
+func (c *compiler) fastMul(f *multiplier, a, b, out *buffer) work {
 	if !f.float {
 		return nil
 	}
-	return blocks(c, kernel, out, []*buffer{a, b}, func(first, n int) mulArgs {
+	return blocks(c, c.kernels.mul, out, []*buffer{a, b}, func(first, n int) mulArgs {
 		args := newMulArgs(f)
 		args.a, args.b, args.out, args.blocks = &a.data[first], &b.data[first], &out.data[first], n/elementStep
 		return args
@@ -58,12 +59,12 @@ type lookupArgs struct {
 	blocks int
 }
 
-// lookupCalls returns what replaces each byte of x by the table's, or nil.
-func (c *compiler) lookupCalls(kernel func(*lookupArgs), table *[256]byte, x, out *buffer) work {
-	if x.size != out.size {
+// fastLookup returns what replaces each byte of x by the table's.
+func (c *compiler) fastLookup(table *[256]byte, x, out *buffer) work {
+	if x.pixels != out.pixels || x.stride != out.stride {
 		return nil
 	}
-	return blocks(c, kernel, out, []*buffer{x}, func(first, n int) lookupArgs {
+	return blocks(c, c.kernels.lookup, out, []*buffer{x}, func(first, n int) lookupArgs {
 		return lookupArgs{x: &x.data[first], table: table, out: &out.data[first], blocks: n / elementStep}
 	})
 }

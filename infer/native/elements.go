@@ -12,12 +12,14 @@ import (
 
 // The operators that move, convert or average elements.
 
-// eachPixel calls f with the bytes of x's and out's elements, pixel by pixel; both have the same shape.
-func eachPixel(x, out *buffer, f func(x, out []byte)) {
+// eachPixel is work of thread 0: f with the bytes of x's and out's elements, pixel by pixel; both have the same shape.
+func eachPixel(x, out *buffer, f func(x, out []byte)) work {
 	from, to := x.channels*x.dtype.Size(), out.channels*out.dtype.Size()
-	for p := range x.pixels {
-		f(x.data[p*x.stride:][:from], out.data[p*out.stride:][:to])
-	}
+	return alone(func() {
+		for p := range x.pixels {
+			f(x.data[p*x.stride:][:from], out.data[p*out.stride:][:to])
+		}
+	})
 }
 
 // lookup computes an int8 or uint8 from another by a table of f.
@@ -36,12 +38,11 @@ func (c *compiler) lookup(x, out *buffer, f func(q int32) int32) work {
 	if run := c.fastLookup(table, x, out); run != nil {
 		return run
 	}
-	row := func(x, out []byte) {
+	return eachPixel(x, out, func(x, out []byte) {
 		for i, b := range x {
 			out[i] = table[b]
 		}
-	}
-	return alone(func() { eachPixel(x, out, row) })
+	})
 }
 
 // element reads and writes element i of a row of an integer type.
@@ -70,16 +71,13 @@ func float(row []byte, i int) float32 {
 	return math.Float32frombits(binary.LittleEndian.Uint32(row[4*i:]))
 }
 
-// narrow reports an error for element types of which no activation is.
-func narrow(d graph.DType) error {
-	switch d {
+// integers reports an error for a value that is no integers with one scale and zero point.
+func integers(v *graph.Value) error {
+	switch v.Type.DType {
 	case graph.Int8, graph.UInt8, graph.Int16:
-		return nil
+	default:
+		return fmt.Errorf("no kernel for %v", v.Type.DType)
 	}
-	return fmt.Errorf("no kernel for %v", d)
-}
-
-func perTensor(v *graph.Value) error {
 	if v.Type.Quant == nil || len(v.Type.Quant.Scale) != 1 {
 		return fmt.Errorf("%q: want one scale and zero point", v.Name)
 	}
@@ -87,26 +85,19 @@ func perTensor(v *graph.Value) error {
 }
 
 func (c *compiler) quantize(n *graph.Node, x, out *buffer) (work, error) {
-	if err := perTensor(n.Out); err != nil {
-		return nil, err
-	}
-	if err := narrow(out.dtype); err != nil {
+	if err := integers(n.Out); err != nil {
 		return nil, err
 	}
 	lo, hi := out.dtype.Limits()
 	if x.dtype == graph.Float32 {
 		q := newQuantizer(c.rounding, n.Out.Type.Quant, lo, hi)
-		row := func(x, to []byte) {
+		return eachPixel(x, out, func(x, to []byte) {
 			for i := range out.channels {
 				setElement(out.dtype, to, i, q.apply(float(x, i)))
 			}
-		}
-		return alone(func() { eachPixel(x, out, row) }), nil
+		}), nil
 	}
-	if err := narrow(x.dtype); err != nil {
-		return nil, err
-	}
-	if err := perTensor(n.In[0]); err != nil {
+	if err := integers(n.In[0]); err != nil {
 		return nil, err
 	}
 	r := c.rounding
@@ -117,29 +108,24 @@ func (c *compiler) quantize(n *graph.Node, x, out *buffer) (work, error) {
 	if x.dtype.Size() == 1 && out.dtype.Size() == 1 {
 		return c.lookup(x, out, rescale), nil
 	}
-	row := func(from, to []byte) {
+	return eachPixel(x, out, func(from, to []byte) {
 		for i := range out.channels {
 			setElement(out.dtype, to, i, rescale(element(x.dtype, from, i)))
 		}
-	}
-	return alone(func() { eachPixel(x, out, row) }), nil
+	}), nil
 }
 
 func (c *compiler) dequantize(n *graph.Node, x, out *buffer) (work, error) {
-	if err := narrow(x.dtype); err != nil {
-		return nil, err
-	}
-	if err := perTensor(n.In[0]); err != nil {
+	if err := integers(n.In[0]); err != nil {
 		return nil, err
 	}
 	scale, zero := n.In[0].Type.Quant.At(0)
-	row := func(from, to []byte) {
+	return eachPixel(x, out, func(from, to []byte) {
 		for i := range out.channels {
 			q := element(x.dtype, from, i)
 			binary.LittleEndian.PutUint32(to[4*i:], math.Float32bits(quant.Dequantize(q, scale, zero)))
 		}
-	}
-	return alone(func() { eachPixel(x, out, row) }), nil
+	}), nil
 }
 
 // arithmetic returns what computes a sum, a difference or a product: in XNNPACK's arithmetic by a kernel, else by a table of
@@ -183,25 +169,17 @@ func (c *compiler) arithmetic(n *graph.Node, op graph.Arithmetic) (work, error) 
 			}
 		})
 	}
-	for _, spread := range []func(){spreadA, spreadB} {
-		if spread != nil {
-			run = append(alone(spread), run...)
-		}
-	}
-	return run, nil
+	return slices.Concat(spreadA, spreadB, run), nil
 }
 
 // operand is v with the shape and the layout of out, of which it may have been a part that is repeated, and what makes it
 // so in each run, or nil.
-func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread func(), err error) {
+func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread work, err error) {
 	like := c.buffers[out]
 	from := newBuffer(v.Type)
 	if !v.Constant() {
-		if from, err = c.read(v); err != nil {
+		if from, err = c.readInt8(v); err != nil {
 			return nil, nil, err
-		}
-		if from.dtype != graph.Int8 {
-			return nil, nil, fmt.Errorf("%v: this engine computes in int8", from.dtype)
 		}
 		if from.stride == like.stride && slices.Equal(v.Type.Shape, out.Type.Shape) {
 			return from, nil, nil
@@ -210,7 +188,7 @@ func (c *compiler) operand(v, out *graph.Value) (b *buffer, spread func(), err e
 	b = c.add(newBuffer(out.Type).pitch(like.stride))
 	fill := c.repeat(v.Type.Shape, out.Type.Shape, from, b)
 	if !v.Constant() {
-		return b, fill, nil
+		return b, alone(fill), nil
 	}
 	b.first, b.last = 0, c.end
 	c.late = append(c.late, func() {
@@ -312,9 +290,10 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 		step[a] = 0
 	}
 	last := len(shape) - 1
-	to := c.places(shape[:last], step[:last], 0) // of a pixel's first element, the place of its sum
+	// The places of the sums of each pixel's first element, and how far it is from there to the next element's.
+	to, next := c.places(shape[:last], step[:last], 0), step[last]
 	m := newMean(c.rounding, count, n.In[0].Type.Quant, n.Out.Type.Quant)
-	if step[last] == 1 && contiguous(to, count, x.channels) {
+	if next == 1 && contiguous(to, count, x.channels) {
 		if run := c.fastMean(&m, count, x, out); run != nil {
 			return run, nil
 		}
@@ -324,11 +303,14 @@ func (c *compiler) mean(n *graph.Node, op graph.Mean, x, out *buffer) (work, err
 		clear(sum)
 		for p, at := range to {
 			for i, b := range x.data[p*x.stride:][:x.channels] {
-				sum[at+i*step[last]] += int32(b) - flip
+				sum[at+i*next] += int32(b) - flip
 			}
 		}
-		for i, s := range sum {
-			out.data[i/out.channels*out.stride+i%out.channels] = m.finish(s)
+		for p := range out.pixels {
+			to := out.data[p*out.stride:][:out.channels]
+			for i, s := range sum[p*out.channels:][:len(to)] {
+				to[i] = m.finish(s)
+			}
 		}
 	}), nil
 }

@@ -1,7 +1,5 @@
 package native
 
-import "github.com/klauspost/cpuid/v2"
-
 // elementStep is how many bytes a block of the kernels of sums, products and tables has.
 const elementStep = 64
 
@@ -35,7 +33,7 @@ func newAddArgs(f *adder) addArgs {
 	const low = 1<<15 - 1
 	return addArgs{
 		high: [2]int16{int16(f.fa >> 15), int16(f.fb >> 15)}, low: [2]int16{int16(f.fa & low), int16(f.fb & low)},
-		bias: f.bias, shift: f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
+		bias: f.bias, shift: f.shift, clamp: f.clamp(),
 	}
 }
 
@@ -52,7 +50,7 @@ type mulArgs struct {
 func newMulArgs(f *multiplier) mulArgs {
 	return mulArgs{
 		factor: f.requant.Ratio(), zeros: [2]int16{int16(f.za) + flip, int16(f.zb) + flip},
-		clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
+		clamp: f.clamp(),
 	}
 }
 
@@ -67,22 +65,3 @@ func mul64(a *mulArgs)
 
 //go:noescape
 func lookup64(a *lookupArgs)
-
-func (c *compiler) vnniMean(m *mean, count int, x, out *buffer) work {
-	return c.meanCalls(mean16, 16, m, count, x, out)
-}
-
-func (c *compiler) vnniAdd(f *adder, a, b, out *buffer) work {
-	return c.addCalls(add64, f, a, b, out)
-}
-
-func (c *compiler) vnniMul(f *multiplier, a, b, out *buffer) work {
-	return c.mulCalls(mul64, f, a, b, out)
-}
-
-func (c *compiler) vnniLookup(table *[256]byte, x, out *buffer) work {
-	if !cpuid.CPU.Supports(cpuid.AVX512VBMI) {
-		return nil
-	}
-	return c.lookupCalls(lookup64, table, x, out)
-}

@@ -1,6 +1,6 @@
 package native
 
-import "math"
+import "mnet-edge/quant"
 
 // elementStep is how many bytes a block of the kernels of sums, products and tables has.
 const elementStep = 16
@@ -19,7 +19,7 @@ type meanArgs struct {
 
 func newMeanArgs(m *mean, count int) meanArgs {
 	return meanArgs{
-		factor: m.factor, bias: m.bias, first: int32(-flip * count), clamp: newClamp(0, math.MinInt8, math.MaxInt8),
+		factor: m.factor, bias: m.bias, first: int32(-flip * count), clamp: bounds{limit: quant.Full}.clamp(),
 	}
 }
 
@@ -34,7 +34,7 @@ type addArgs struct {
 
 func newAddArgs(f *adder) addArgs {
 	return addArgs{
-		fa: f.fa, fb: f.fb, bias: f.bias, shift: -f.shift, clamp: newClamp(f.zero, f.limit.Min, f.limit.Max),
+		fa: f.fa, fb: f.fb, bias: f.bias, shift: -f.shift, clamp: f.clamp(),
 	}
 }
 
@@ -51,7 +51,7 @@ func newMulArgs(f *multiplier) mulArgs {
 	za, zb := uint8(f.za+flip), uint8(f.zb+flip)
 	return mulArgs{
 		za: [4]uint8{za, za, za, za}, zb: [4]uint8{zb, zb, zb, zb}, factor: f.requant.Ratio(),
-		clamp: newClamp(f.zero, f.limit.Min+f.zero, f.limit.Max+f.zero),
+		clamp: f.clamp(),
 	}
 }
 
@@ -66,19 +66,3 @@ func mul16(a *mulArgs)
 
 //go:noescape
 func lookup16(a *lookupArgs)
-
-func (c *compiler) armMean(m *mean, count int, x, out *buffer) work {
-	return c.meanCalls(mean16, 16, m, count, x, out)
-}
-
-func (c *compiler) armAdd(f *adder, a, b, out *buffer) work {
-	return c.addCalls(add16, f, a, b, out)
-}
-
-func (c *compiler) armMul(f *multiplier, a, b, out *buffer) work {
-	return c.mulCalls(mul16, f, a, b, out)
-}
-
-func (c *compiler) armLookup(table *[256]byte, x, out *buffer) work {
-	return c.lookupCalls(lookup16, table, x, out)
-}

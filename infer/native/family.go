@@ -34,7 +34,7 @@ const EnvFamily = "MNET_NATIVE"
 func Families() []Family {
 	var can []Family
 	for _, k := range assembler {
-		if k.runs() {
+		if k.runs {
 			can = append(can, k.family)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // gemmArgs are the arguments of the kernels dotRxC and longRxC: R rows (output pixels) by C output channels at a time. Those
-// with a q to their names take the input as signedConv has it.
+// with a q to their names take the input as signedTaps has it.
 type gemmArgs struct {
 	x      unsafe.Pointer // the arena
 	table  *int32         // [blocks][taps][R] offsets in it
@@ -53,110 +53,50 @@ func long1x8q(a *gemmArgs)
 // chunk is how many bytes of a pixel the kernels read at a time, whether they need all or not.
 const chunk = 16
 
-// gemmKernel is one of them.
-type gemmKernel struct {
-	run, signed    func(*gemmArgs)
-	rows, channels int
-	step           int                                   // what a tap is filled up to a multiple of with weights 0
-	place          func(channels, k, channel, i int) int // where in a tap of k bytes a panel has weight i of a channel
+// signedKernel is a kernel, and the one for input as signedTaps has it.
+type signedKernel struct {
+	gemmKernel
+	signed func(*gemmArgs)
 }
 
+// The kernels by rows. dotRxC have four inputs of each channel side by side, longRxC 16, and then the last 8.
 var (
-	dotKernels = map[int]gemmKernel{
-		4: {dot4x16, dot4x16q, 4, 16, 4, dotPlace},
-		8: {dot8x8, dot8x8q, 8, 8, 4, dotPlace},
-		1: {dot1x16, dot1x16q, 1, 16, 4, dotPlace},
+	dotKernels = map[int]signedKernel{
+		4: {gemmKernel{dot4x16, 4, 16, 16, 4, 4}, dot4x16q},
+		8: {gemmKernel{dot8x8, 8, 8, 8, 4, 4}, dot8x8q},
+		1: {gemmKernel{dot1x16, 1, 16, 16, 4, 4}, dot1x16q},
 	}
-	longKernels = map[int]gemmKernel{
-		2: {long2x8, long2x8q, 2, 8, 8, longPlace},
-		1: {long1x8, long1x8q, 1, 8, 8, longPlace},
+	longKernels = map[int]signedKernel{
+		2: {gemmKernel{long2x8, 2, 8, 8, 8, 16}, long2x8q},
+		1: {gemmKernel{long1x8, 1, 8, 8, 8, 16}, long1x8q},
 	}
 )
 
-// dotPlace has four inputs of each channel side by side: [k/4][channels][4].
-func dotPlace(channels, _, channel, i int) int { return (i/4*channels+channel)*4 + i%4 }
-
-// longPlace has 16 inputs of each channel side by side, and then the last 8: [k/16][channels][16], [channels][8].
-func longPlace(channels, k, channel, i int) int {
-	size := min(chunk, k-i/chunk*chunk)
-	return i/chunk*chunk*channels + channel*size + i%chunk
-}
-
-// gemmKernel is the kernel for m pixels and, at most, some output channels.
-func (c *compiler) gemmKernel(m, channels int) gemmKernel {
-	switch {
-	case c.kernels.family == Neon:
-		return longKernels[min(m, 2)]
-	case m >= 8 && channels <= 8:
-		return dotKernels[8]
-	case m >= 4:
-		return dotKernels[4]
-	}
-	return dotKernels[1]
-}
-
-// gemm returns the calls that multiply: sum[m,o] = bias[o] + the sum over taps and i of arena[at(m,tap)+i] * w[i-from],
-// with what weights gives of a channel's tap; the rest are 0. Of the bytes at a tap, the n channels from o see k. It is nil
-// where a sum of two products may not fit into the 16 bits that the family neon has for it.
-func (c *compiler) gemm(f *conv, x *buffer, taps int, see func(o, n int) (from, k int),
-	at func(m, tap int) int32, weights func(o, tap int) (from int, w []int8)) work {
-	if c.kernels.family == Neon && !f.pairs(taps, weights) {
-		return nil
-	}
-	c.charge(f.pixels() * taps * 4)
-	calls := newCalls[gemmArgs](c)
-	c.late = append(c.late, func() {
-		all := map[int][][]rowBlocks{} // by the rows of a block
-		f.eachPanel(func(o, left int, threads []int) (channels int) {
-			kernel := c.gemmKernel(f.fewest(), left)
-			if all[kernel.rows] == nil {
-				all[kernel.rows] = f.rowBlocks(kernel.rows, taps, at)
-			}
-			run := kernel.run
-			if f.inputFlip == 0 {
-				run = kernel.signed
-			}
-			from, k := see(o, kernel.channels)
-			panel := c.panel(f, kernel, o, taps, from, k, weights)
-			for i, thread := range threads {
-				for _, b := range all[kernel.rows][i] {
-					calls.add(thread, run, gemmArgs{
-						x: unsafe.Pointer(&c.arena[from]), table: &b.table[0], panel: &panel[0],
-						out: &f.out.data[b.first*f.out.stride+o], stride: f.out.stride,
-						blocks: b.n, taps: taps, chunks: roundUp(k, kernel.step) / chunk,
-						rest: roundUp(k, kernel.step) % chunk / kernel.step, clamp: f.clamp(),
-					})
-				}
-			}
-			return kernel.channels
-		})
-	})
-	return share(calls, f.out, f.sees(x))
-}
-
-// panel packs the weights of a kernel's output channels from first, of k bytes of input beginning with one: see
-// gemmArgs.panel.
-func (c *compiler) panel(f *conv, kernel gemmKernel, first, taps, begin, k int,
-	weights func(o, tap int) (from int, w []int8)) []byte {
-	all, step := kernel.channels, roundUp(k, kernel.step)
-	p := c.hooks.memory(all * (8 + taps*step))
-	for e := range min(all, f.OC-first) {
-		sum := int32(0)
-		for tap := range taps {
-			from, ws := weights(first+e, tap)
-			to := p[all*(8+tap*step):]
-			for i, w := range ws {
-				sum += int32(w)
-				to[kernel.place(all, step, e, from-begin+i)] = byte(w)
-			}
+// gemmKernel returns the kernel of f for m pixels and, at most, some output channels.
+func (c *compiler) gemmKernel(f *conv) func(m, channels int) gemmKernel {
+	return func(m, channels int) gemmKernel {
+		k := dotKernels[1]
+		switch {
+		case c.kernels.family == Neon:
+			k = longKernels[min(m, 2)]
+		case m >= 8 && channels <= 8:
+			k = dotKernels[8]
+		case m >= 4:
+			k = dotKernels[4]
 		}
-		f.output.put(p, 4*e, 4*(all+e), first+e, f.bias[first+e]-f.signedZero()*sum)
+		if f.inputFlip == 0 {
+			k.run = k.signed
+		}
+		return k.gemmKernel
 	}
-	return p
 }
 
-// signedZero is the zero point of x. The kernels take q + 128 back to q, as both factors of their products are signed.
-func (f *conv) signedZero() int32 { return int32(int8(f.inputZero ^ f.inputFlip)) }
+// setTap tells the kernel how many bytes of a tap it sees.
+func (a *gemmArgs) setTap(bytes, step int) { a.chunks, a.rest = bytes/chunk, bytes%chunk/step }
+
+// kernelZero is x's zero point as the kernels see it: they take q + 128 back to q, as both factors of their products are
+// signed.
+func (f *conv) kernelZero() int32 { return int32(int8(f.inputZero ^ f.inputFlip)) }
 
 // signedArgs are those of toSigned64.
 type signedArgs struct {
@@ -167,34 +107,31 @@ type signedArgs struct {
 //go:noescape
 func toSigned64(a *signedArgs)
 
-// signedConv is tapConv of a copy of x that has q in the stead of q + 128, where the kernels would otherwise make that of
-// the same input often enough: once for each panel, and for each tap that sees it.
-func (c *compiler) signedConv(f *conv) work {
-	channels := c.gemmKernel(f.fewest(), f.OC).channels
+// signedTaps is f's pixelTaps, or those of f with a copy of x that has q in the stead of q + 128, where the kernels would
+// otherwise make that of the same input often enough: once for each panel, and for each tap that sees it.
+func (c *compiler) signedTaps(f *conv) (*conv, *operand) {
+	channels := c.gemmKernel(f)(f.fewest(), f.OC).channels
 	reads := f.taps() * (f.OC + channels - 1) / channels
 	if reads < 4*f.Stride[0]*f.Stride[1] { // a copy is two instructions for 16 bytes, q of q + 128 is one
-		return c.tapConv(f)
+		return f, c.pixelTaps(f)
 	}
 	x, g := f.x, *f
 	g.x = c.add(&buffer{pixels: x.pixels, channels: x.channels, stride: x.stride, size: x.size})
 	g.inputZero, g.inputFlip = f.inputZero^f.inputFlip, 0
-	multiply := c.tapConv(&g)
-	if multiply == nil {
-		return nil
-	}
-	convert := blocks(c, toSigned64, g.x, []*buffer{x}, func(first, n int) signedArgs {
+	in := c.pixelTaps(&g)
+	in.fill = blocks(c, toSigned64, g.x, []*buffer{x}, func(first, n int) signedArgs {
 		return signedArgs{&x.data[first], &g.x.data[first], n / bufferStep}
 	})
-	return append(convert, multiply...)
+	return &g, in
 }
 
 // pairs reports whether a sum of two products that the kernels longRxC take together always fits into 16 bits. It does,
 // unless both weights are -128.
-func (f *conv) pairs(taps int, weights func(o, tap int) (from int, w []int8)) bool {
+func (f *conv) pairs(in *operand) bool {
 	const apart = chunk / 2
 	for o := range f.OC {
-		for tap := range taps {
-			from, w := weights(o, tap)
+		for tap := range in.taps {
+			from, w := in.weights(o, tap)
 			for i := range max(len(w)-apart, 0) {
 				if (from+i)%chunk < apart && w[i] == math.MinInt8 && w[i+apart] == math.MinInt8 {
 					return false

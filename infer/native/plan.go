@@ -29,12 +29,7 @@ type step struct {
 }
 
 // threads is how many run it.
-func (p *plan) threads() int {
-	if p.team == nil {
-		return 1
-	}
-	return len(p.team.threads)
-}
+func (p *plan) threads() int { return p.team.size() }
 
 func (p *plan) run() {
 	if p.team != nil {
@@ -61,8 +56,8 @@ type planHooks struct {
 	share  bool               // with helpers, whatever these are worth
 }
 
-// maxArena bounds the arena, so that offsets fit an int32, and maxTables all tables of offsets beside it, in bytes: a hostile file cannot ask for
-// all memory.
+// maxArena bounds the arena, so that offsets fit an int32, and maxTables all tables of offsets beside it, in bytes: a hostile
+// file cannot ask for all memory.
 const (
 	maxArena  = 1 << 29
 	maxTables = 1 << 28
@@ -266,6 +261,15 @@ func (c *compiler) read(v *graph.Value) (*buffer, error) {
 	}
 	b.last = max(b.last, c.step)
 	return b, nil
+}
+
+// readInt8 is read for what computes in int8 only.
+func (c *compiler) readInt8(v *graph.Value) (*buffer, error) {
+	b, err := c.read(v)
+	if err == nil && b.dtype != graph.Int8 {
+		err = fmt.Errorf("%v: this engine computes in int8", b.dtype)
+	}
+	return b, err
 }
 
 // node returns what computes n, or nil if that is left to the reader of its value.

@@ -2,7 +2,6 @@ package native
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"mnet-edge/graph"
@@ -15,16 +14,13 @@ type pooling struct {
 	x, out *buffer
 	fn     graph.PoolFunc
 	limit  quant.Range
-	sum    []int32 // (C)
+	sum    []int32 // (C), or the largest, of the window's bytes
 }
 
 func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (work, error) {
-	x, err := c.read(n.In[0])
+	x, err := c.readInt8(n.In[0])
 	if err != nil {
 		return nil, err
-	}
-	if x.dtype != graph.Int8 {
-		return nil, fmt.Errorf("%v: this engine computes in int8", x.dtype)
 	}
 	if int64(op.Size[0])*int64(op.Size[1]) > math.MaxInt32/256 {
 		return nil, errors.New("the window may overflow its accumulator")
@@ -32,64 +28,61 @@ func (c *compiler) pool2D(n *graph.Node, op graph.Pool) (work, error) {
 	p := &pooling{x: x, out: c.alloc(n.Out), fn: op.Fn}
 	p.Geometry, _ = n.Geometry()
 	p.sum = make([]int32, p.C)
-	f := average
-	p.limit = activation(quant.Double, op.Act, n.Out.Type.Quant) // XNNPACK leaves the mean to TFLite's kernel
-	if op.Fn == graph.Max {
-		f, p.limit = largest, activation(c.rounding, op.Act, n.Out.Type.Quant)
+	rounding := c.rounding
+	if op.Fn == graph.Average {
+		rounding = quant.Double // XNNPACK leaves it to TFLite's kernel
 	}
+	p.limit = activation(rounding, op.Act, n.Out.Type.Quant)
 	if run := c.fastPool(p); run != nil {
 		return run, nil
 	}
-	return alone(func() { p.each(f) }), nil
+	return alone(p.run), nil
 }
 
-// each gives f, for every output pixel, the bytes of the window's pixels one by one; f with no pixel finishes: it turns
-// what it gathered of count pixels in sum into integers.
-func (p *pooling) each(f func(sum []int32, pixel []byte, count int32)) {
+// run computes all pixels.
+func (p *pooling) run() {
 	for m := range p.pixels() {
 		clear(p.sum)
 		count := int32(0)
 		for ky := range p.KH {
 			for kx := range p.KW {
 				if i := p.input(m, ky, kx); i >= 0 {
-					f(p.sum, p.x.data[i*p.x.stride:][:p.C], 0)
+					p.gather(p.x.data[i*p.x.stride:][:p.C])
 					count++
 				}
 			}
 		}
-		f(p.sum, nil, count)
 		out := p.out.data[m*p.out.stride:][:p.C]
-		for i, q := range p.sum {
+		for i, sum := range p.sum {
+			q := sum - flip
+			if p.fn == graph.Average {
+				q = average(sum-count*flip, count)
+			}
 			out[i] = byte(p.limit.Clamp(q)) ^ flip
 		}
 	}
 }
 
-func largest(sum []int32, pixel []byte, _ int32) {
-	for i, b := range pixel {
-		sum[i] = max(sum[i], int32(b))
-	}
-	if pixel == nil {
-		for i := range sum {
-			sum[i] -= flip
+// gather takes a pixel of the window.
+func (p *pooling) gather(pixel []byte) {
+	sum := p.sum[:len(pixel)]
+	if p.fn == graph.Max {
+		for i, b := range pixel {
+			sum[i] = max(sum[i], int32(b))
 		}
+		return
+	}
+	for i, b := range pixel {
+		sum[i] += int32(b)
 	}
 }
 
 // average rounds half away from zero.
-func average(sum []int32, pixel []byte, count int32) {
-	for i, b := range pixel {
-		sum[i] += int32(b) - flip
+func average(sum, count int32) int32 {
+	if sum > 0 {
+		return (sum + count/2) / count
 	}
-	if pixel == nil {
-		for i, s := range sum {
-			if s > 0 {
-				sum[i] = (s + count/2) / count
-			} else {
-				sum[i] = (s - count/2) / count
-			}
-		}
-	}
+	return (sum - count/2) / count
 }
 
 // table says which pixels each output pixel's window holds: how many, at least one, then which; and where in it that begins.

@@ -26,19 +26,18 @@ func averagePool16(a *poolArgs)
 //go:noescape
 func maxPool16(a *poolArgs)
 
-func (c *compiler) windowPool(p *pooling) work { return c.poolCalls(averagePool16, maxPool16, p) }
-
-// poolCalls returns the calls of a pool, or nil.
-func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work {
-	if p.x.stride%16 != 0 || p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() { // the last: the plain one needs no table
+// fastPool returns the calls of a pool.
+func (c *compiler) fastPool(p *pooling) work {
+	kernel := c.kernels.averagePool
+	if p.fn == graph.Max {
+		kernel = c.kernels.maxPool
+	}
+	large := p.taps() > 1<<16 || p.pixels() > maxTable/p.taps() // for a table, which the pool in Go does without
+	if kernel == nil || p.x.stride%16 != 0 || large {
 		return nil
 	}
 	table, begins := p.table()
 	c.charge(4*len(table) + 8*len(begins))
-	kernel := average
-	if p.fn == graph.Max {
-		kernel = largest
-	}
 	p.out.cut = cut{c.lines(p.N*p.OH, p.OW), []int{0, p.out.channels}}
 	calls := newCalls[poolArgs](c)
 	c.late = append(c.late, func() {
@@ -52,7 +51,7 @@ func (c *compiler) poolCalls(average, largest func(*poolArgs), p *pooling) work 
 			calls.add(thread, kernel, poolArgs{
 				x: unsafe.Pointer(&c.arena[0]), table: &table[begins[pixels.first]],
 				out: &p.out.data[pixels.first*p.out.stride], outStep: p.out.stride,
-				pixels: pixels.last - pixels.first, blocks: (p.C + 15) / 16, clamp: newClamp(0, p.limit.Min, p.limit.Max),
+				pixels: pixels.last - pixels.first, blocks: (p.C + 15) / 16, clamp: bounds{limit: p.limit}.clamp(),
 			})
 		}
 	})

@@ -36,11 +36,11 @@ const gathered = 16
 // only by the borrow of a negative low half, which unpair takes back. The processor's one multiplier is what limits the
 // kernel, and this is two products for one.
 func (f *conv) pack() [][lanes / 2]int64 {
-	perGroup, terms := f.OC/(f.C/f.Depth), f.taps()*f.Depth
+	terms := f.taps() * f.Depth
 	var packed [][lanes / 2]int64
 	for first := 0; first < f.OC; first += f.width(first) {
 		panel := make([][lanes / 2]int64, terms)
-		for lane := range min(lanes, perGroup-first%perGroup) {
+		for lane := range f.width(first) {
 			for k, w := range f.weights[(first+lane)*terms:][:terms] {
 				panel[k][lane/2] += int64(w) << (lane % 2 * 32)
 			}
@@ -52,9 +52,12 @@ func (f *conv) pack() [][lanes / 2]int64 {
 
 // width is the number of channels of the panel that begins at channel first.
 func (f *conv) width(first int) int {
-	perGroup := f.OC / (f.C / f.Depth)
+	perGroup := f.perGroup()
 	return min(lanes, perGroup-first%perGroup)
 }
+
+// perGroup is the number of output channels of a group.
+func (f *conv) perGroup() int { return f.OC / (f.C / f.Depth) }
 
 func unpair(sum int64, half int) int32 {
 	low := int32(sum)
@@ -67,8 +70,7 @@ func unpair(sum int64, half int) int32 {
 // panels: sum[m,o] = bias[o] + the sum over taps and i of (x[tap of m, group + i] - zero) * w[o, tap, i]. It gathers the
 // taps of some pixels of a group, and takes all panels of the group over them.
 func (f *conv) panels(arena []byte, at []int32, packed [][lanes / 2]int64, taps []byte, finish finisher) {
-	terms, perGroup := f.taps()*f.Depth, f.OC/(f.C/f.Depth)
-	zero := int64(f.inputZero)
+	terms, perGroup, zero := f.taps()*f.Depth, f.perGroup(), int64(f.inputZero)
 	var rows [gathered][]byte
 	for first := 0; first < f.pixels(); first += gathered {
 		n := min(gathered, f.pixels()-first)
@@ -138,7 +140,10 @@ func (c *compiler) portableDepthwise(f *conv) work {
 	var arena []byte
 	c.charge(g.pixels() * g.taps() * 4)
 	c.late = append(c.late, func() { at, arena = g.offsets(1), c.arena })
-	sum, bias, finish := make([]int32, g.OC), g.correctedBias(), c.finisher(g)
+	sum, bias, finish := make([]int32, g.OC), make([]int32, g.OC), c.finisher(g)
+	for o := range bias {
+		bias[o] = g.biasOf(o, int32(g.inputZero))
+	}
 	weights := slices.Clone(g.weights) // the file may change
 	return alone(func() {
 		repeat()
@@ -174,15 +179,6 @@ func repeatChannels(x, out *buffer, times int) {
 	}
 }
 
-// correctedBias is a depthwise convolution's bias for sums over bytes rather than bytes less their zero point. Sums wrap, but end right.
-func (f *conv) correctedBias() []int32 {
-	bias := slices.Clone(f.bias)
-	for i, w := range f.weights {
-		bias[i%f.OC] -= int32(f.inputZero) * int32(w)
-	}
-	return bias
-}
-
 // depthwisePixel: sum[c] = bias[c] + the sum over taps of x[tap,c] * w[tap,c], three taps at a time.
 func depthwisePixel(arena []byte, at []int32, w []int8, bias, sum []int32) {
 	n := len(sum)
@@ -201,6 +197,17 @@ func depthwisePixel(arena []byte, at []int32, w []int8, bias, sum []int32) {
 		}
 		w, bias = w[n:], sum
 	}
+}
+
+// unclamped reports whether XNNPACK's arithmetic holds for every sum without the clamp that it puts before rounding to
+// an integer: no sum times its scale comes near 2^31.
+func (f *conv) unclamped() bool {
+	for o, most := range f.most {
+		if float64(most)*float64(f.requant[o].Ratio()) > 1<<30 {
+			return false
+		}
+	}
+	return true
 }
 
 // finisher makes bytes of sums.

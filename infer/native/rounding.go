@@ -16,18 +16,15 @@ type output struct {
 	rounding quant.Rounding
 	requant  []quant.Requant // one a channel
 	product  []float64       // in its stead, where not nil: a fully connected layer rounded Double
-	zero     int32           // zero point
-	limit    quant.Range     // of the fused activation, less zero
+	bounds
 }
 
 // newOutput is that of the convolution or fully connected layer n with oc channels.
 func newOutput(r quant.Rounding, n *graph.Node, act graph.Activation, oc int) *output {
 	x, w, to := n.In[0].Type.Quant, n.In[1].Type.Quant, n.Out.Type.Quant
 	sx, _ := x.At(0)
-	so, zo := to.At(0)
-	t := &output{rounding: r, zero: zo, limit: activation(r, act, to)}
-	t.limit.Min -= zo
-	t.limit.Max -= zo
+	so, _ := to.At(0)
+	t := &output{rounding: r, bounds: newBounds(r, act, to)}
 	_, fully := n.Op.(graph.FullyConnected)
 	for o := range oc {
 		sw, _ := w.At(o)
@@ -43,17 +40,28 @@ func newOutput(r quant.Rounding, n *graph.Node, act graph.Activation, oc int) *o
 	return t
 }
 
-// finish is clamp(round(sum * scale of channel o)) + zero, as a byte. Clamping before adding saves a saturated number
-// from overflowing.
+// finish is clamp(round(sum * scale of channel o)) + zero, as a byte.
 func (t *output) finish(sum int32, o int) byte {
-	var q int32
 	if t.product != nil {
-		q = saturate(math.Round(float64(sum) * t.product[o]))
-	} else {
-		q = t.requant[o].Apply(sum)
+		return t.within(saturate(math.Round(float64(sum) * t.product[o])))
 	}
-	return byte(t.limit.Clamp(q)+t.zero) ^ flip
+	return t.within(t.requant[o].Apply(sum))
 }
+
+// bounds are an int8 output's zero point and, less that, the range of its fused activation.
+type bounds struct {
+	zero  int32
+	limit quant.Range
+}
+
+func newBounds(r quant.Rounding, act graph.Activation, p *quant.Params) bounds {
+	_, zero := p.At(0)
+	limit := activation(r, act, p)
+	return bounds{zero, quant.Range{Min: limit.Min - zero, Max: limit.Max - zero}}
+}
+
+// within is clamp(q) + zero, as a byte. Clamping before adding saves a saturated number from overflowing.
+func (b *bounds) within(q int32) byte { return byte(b.limit.Clamp(q)+b.zero) ^ flip }
 
 func saturate(x float64) int32 { return int32(min(max(x, math.MinInt32), math.MaxInt32)) }
 
@@ -96,20 +104,19 @@ func shifted(requant quant.Requant, from, to *quant.Params, limit quant.Range) f
 	}
 }
 
-// adder is a + b or a - b with XNNPACK's one rounding: (a*fa + b*fb + bias) >> shift, plus zero, within limit, for bytes
-// a and b. The factors are the scales' ratios in 21 bits; no term is beyond 2*255*2^21, but for bias modulo 2^32.
+// adder is a + b or a - b with XNNPACK's one rounding: (a*fa + b*fb + bias) >> shift, within bounds, for bytes a and b. The
+// factors are the scales' ratios in 21 bits; no term is beyond 2*255*2^21, but for bias modulo 2^32.
 type adder struct {
 	fa, fb, bias int32
 	shift        int32
-	zero         int32
-	limit        quant.Range
+	bounds
 }
 
 // newAdder is that of n, ok if XNNPACK takes its scales: ratios to the result's of 2^-10 to 2^8.
 func newAdder(op graph.Arithmetic, a, b, out *quant.Params) (add adder, ok bool) {
 	sa, za := a.At(0)
 	sb, zb := b.At(0)
-	so, zo := out.At(0)
+	so, _ := out.At(0)
 	const least, most = 1. / 1024, 256
 	ra, rb := sa/so, sb/so
 	if !(ra >= least && ra < most && rb >= least && rb < most) {
@@ -123,52 +130,46 @@ func newAdder(op graph.Arithmetic, a, b, out *quant.Params) (add adder, ok bool)
 		fb = -fb
 	}
 	bias := 1<<(shift-1) - fa*int64(za+flip) - fb*int64(zb+flip)
-	return adder{int32(fa), int32(fb), int32(bias), int32(shift), zo, activation(quant.Float32, op.Act, out)}, true
+	return adder{int32(fa), int32(fb), int32(bias), int32(shift), newBounds(quant.Float32, op.Act, out)}, true
 }
 
 func (f *adder) apply(a, b byte) byte {
-	return byte(f.limit.Clamp((int32(a)*f.fa+int32(b)*f.fb+f.bias)>>f.shift+f.zero)) ^ flip
+	return f.within((int32(a)*f.fa + int32(b)*f.fb + f.bias) >> f.shift)
 }
 
-// multiplier is a * b: requant((a - za) * (b - zb)), plus zero, within limit, by the scales' factor sa*sb/out. XNNPACK
+// multiplier is a * b: requant((a - za) * (b - zb)), within bounds, by the scales' factor sa*sb/out. XNNPACK
 // takes factors of 2^-16 to 2^8; the rest is TFLite's.
 type multiplier struct {
 	za, zb  int32
 	float   bool // requant is XNNPACK's
 	requant quant.Requant
-	zero    int32
-	limit   quant.Range // less zero
+	bounds
 }
 
 func newMultiplier(op graph.Arithmetic, a, b, out *quant.Params) multiplier {
 	sa, za := a.At(0)
 	sb, zb := b.At(0)
-	so, zo := out.At(0)
+	so, _ := out.At(0)
 	factor := float32(sa*sb) / so
-	m := multiplier{za: za, zb: zb, zero: zo, float: factor >= 1./65536 && factor < 256}
-	r := quant.Double
-	if m.float {
+	r, float := quant.Double, factor >= 1./65536 && factor < 256
+	if float {
 		r = quant.Float32
 	}
-	m.requant, m.limit = quant.Rescale(r, factor, 1), activation(r, op.Act, out)
-	m.limit.Min -= zo
-	m.limit.Max -= zo
-	return m
+	return multiplier{za, zb, float, quant.Rescale(r, factor, 1), newBounds(r, op.Act, out)}
 }
 
 func (m *multiplier) apply(a, b byte) byte {
-	q := m.requant.Apply((int32(a) - flip - m.za) * (int32(b) - flip - m.zb))
-	return byte(m.limit.Clamp(q)+m.zero) ^ flip
+	return m.within(m.requant.Apply((int32(a) - flip - m.za) * (int32(b) - flip - m.zb)))
 }
 
 // mean is what turns the sum of count integers into the integer of their mean.
 type mean struct {
 	float        bool
 	factor, bias float32 // float: round half to even(sum * factor + bias)
-	offset       int32   // else: round((sum - offset) * mult), clamped, plus zero
+	offset       int32   // else: round((sum - offset) * mult), within bounds
 	mult         quant.Multiplier
 	rounding     quant.Rounding
-	zero         int32
+	bounds
 }
 
 func newMean(r quant.Rounding, count int, in, out *quant.Params) mean {
@@ -182,16 +183,15 @@ func newMean(r quant.Rounding, count int, in, out *quant.Params) mean {
 	m := quant.NewMultiplier(float64(sIn) / float64(sOut))
 	k := min(bits.Len(uint(count))-1, 31+m.Shift)
 	m = quant.Multiplier{M: int32(int64(m.M) << k / int64(count)), Shift: m.Shift - k}
-	return mean{offset: offset, mult: m, rounding: r, zero: zOut}
+	return mean{offset: offset, mult: m, rounding: r, bounds: newBounds(r, graph.Linear, out)}
 }
 
 func (m *mean) finish(sum int32) byte {
-	if m.float {
-		y := math.RoundToEven(float64(float32(float32(sum)*m.factor) + m.bias))
-		return byte(int8(min(max(y, quant.Int8Min), quant.Int8Max))) ^ flip
+	if !m.float {
+		return m.within(m.rounding.Apply(sum-m.offset, m.mult))
 	}
-	limit := quant.Range{Min: quant.Int8Min - m.zero, Max: quant.Int8Max - m.zero}
-	return byte(limit.Clamp(m.rounding.Apply(sum-m.offset, m.mult))+m.zero) ^ flip
+	y := math.RoundToEven(float64(float32(float32(sum)*m.factor) + m.bias))
+	return byte(int8(min(max(y, quant.Int8Min), quant.Int8Max))) ^ flip
 }
 
 // quantizer turns real numbers into integers of quantization p within [lo, hi], NaN into the zero point. TFLite rounds

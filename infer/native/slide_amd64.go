@@ -79,7 +79,7 @@ func (c *compiler) slideConv(f *conv) work {
 			return 16 * vectors
 		})
 	})
-	return share(calls, f.out, f.sees(f.x))
+	return share(calls, f.out, f.reading(f.x))
 }
 
 // slideTable says, for each block of pixels, how far in the output they are, and for each row of the filter the offsets in
@@ -100,32 +100,23 @@ func (f *conv) slideTable(pixels int) (table []int32) {
 }
 
 // slidePanel packs the weights of 16*vectors output channels from first: see slideArgs.panel. Channels are in the order
-// of compiler.panel.
+// of other panels.
 func (c *compiler) slidePanel(f *conv, first, vectors, k int) []byte {
 	width := 16 * vectors
 	p := c.hooks.memory(width * (f.header() + 3*f.KH*k))
 	for e := range width {
-		o := first + interleaved(vectors, e)
+		o := first + interleaved(e, 16, width)
 		if o >= f.OC {
 			continue
 		}
-		sum := int32(0)
 		for ky := range f.KH {
 			for kx := range 3 {
 				for i, w := range f.weights[((o*f.KH+ky)*3+kx)*f.C:][:f.C] {
-					sum += int32(w)
 					p[width*(f.header()+((ky*k/4+i/4)*3+kx)*4)+4*e+i%4] = byte(w)
 				}
 			}
 		}
-		f.describe(p, e, width, o, f.bias[o]-int32(f.inputZero)*sum)
+		f.describe(p, e, width, o)
 	}
 	return p
-}
-
-// interleaved is the channel of element e of a panel so many vectors wide. Packing sums to bytes takes, lane by lane of
-// 16 bytes, four of each vector, so element 4*j + i of vector v is channel 4*(vectors*j + v) + i.
-func interleaved(vectors, e int) int {
-	v, j, i := e/16, e%16/4, e%4
-	return 4*(vectors*j+v) + i
 }

@@ -104,6 +104,14 @@ func newTeam(threads int) *team {
 	return t
 }
 
+// size is the number of threads: without a team there is the caller.
+func (t *team) size() int {
+	if t == nil {
+		return 1
+	}
+	return len(t.threads)
+}
+
 // start gives it the plan, and finds out what that takes without help, unless that is always wanted.
 func (t *team) start(plan [][]*phase, always bool) {
 	t.plan, t.always, t.alone = plan, always, math.MaxInt64

@@ -1,30 +1,9 @@
 package native
 
-import (
-	"encoding/binary"
-
-	"github.com/klauspost/cpuid/v2"
-
-	"mnet-edge/quant"
-)
+import "mnet-edge/quant"
 
 // The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. Of the
 // kernels of sums there are two each: one rounds once, as XNNPACK does, one twice, as TFLite's reference kernels do.
-
-var avx512vnni = kernels{
-	family: AVX512VNNI,
-	runs: func() bool {
-		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512VNNI)
-	},
-	conv:    (*compiler).vnniConv,
-	mean:    (*compiler).vnniMean,
-	add:     (*compiler).vnniAdd,
-	mul:     (*compiler).vnniMul,
-	lookup:  (*compiler).vnniLookup,
-	pooling: (*compiler).windowPool,
-
-	narrow: true,
-}
 
 // vnniConv returns what computes f with assembler kernels, or nil.
 func (c *compiler) vnniConv(f *conv) work {
@@ -34,47 +13,26 @@ func (c *compiler) vnniConv(f *conv) work {
 	apart := f.x.stride%pixelStep == 0 && f.Depthwise && f.OC == f.C // each channel is made of one
 	dense := f.Depth == f.C && !f.Depthwise                          // of all
 	switch {
-	case apart && f.KH == 3 && f.KW == 3 && f.Dilation == [2]int{1, 1} && f.Stride[1] <= 2:
-		return c.depthwise3x3(f)
+	case apart && f.byColumns():
+		return c.columnConv(f, 64, twice(f, depthwiseKernels, depthwiseTwice))
 	case apart:
 		return c.depthwiseTaps(f)
 	case dense && f.slides() && (f.C <= 16 || f.OC <= 16):
 		return c.slideConv(f)
 	case dense && f.Dilation[1] == 1 && (f.C < 16 && f.KW > 1 || f.x.stride < roundUp(f.C, 4)):
-		return c.rowConv(f)
+		return c.gemm(f, c.byteImage(f), f.gemmKernel)
 	case f.x.stride >= roundUp(f.C, 4):
-		return c.tapConv(f)
+		return c.gemm(f, c.pixelTaps(f), f.gemmKernel)
 	}
 	return nil
 }
 
-// twice selects the kernel that rounds as f does from one that rounds once and one that rounds twice.
-func twice[A any](f *conv, once, twice func(*A)) func(*A) {
+// twice selects kernels that round as f does from some that round once and some that round twice.
+func twice[K any](f *conv, once, twice K) K {
 	if f.rounding == quant.Double {
 		return twice
 	}
 	return once
-}
-
-// header is how many bytes of a panel a channel takes before its weights: see describe.
-func (f *conv) header() int {
-	if f.rounding == quant.Double {
-		return 16
-	}
-	return 8
-}
-
-// describe writes what element e of a panel of a width begins with, for channel o: [width] bias int32, [width] scale
-// float32; or [width] bias, multiplier, shift to the right and half of what that cuts off, all int32.
-func (f *conv) describe(p []byte, e, width, o int, bias int32) {
-	if f.rounding == quant.Float32 {
-		f.put(p, 4*e, 4*(width+e), o, bias)
-		return
-	}
-	m := f.requant[o].Multiplier()
-	for i, v := range [4]int32{bias, m.M, int32(-m.Shift), 1 << (-m.Shift - 1)} {
-		binary.LittleEndian.PutUint32(p[4*(i*width+e):], uint32(v))
-	}
 }
 
 // shifts reports whether TFLite's arithmetic is that of the kernels that round twice: there is a shift to the right, and

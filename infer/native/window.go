@@ -5,7 +5,7 @@ import "mnet-edge/graph"
 // window is the geometry of a convolution, with what the kernels here want of it.
 type window struct{ graph.Geometry }
 
-// newWindow is the geometry and the activation of a node with weights; pad, if not nil, is the node of a Pad whose zeros become the
+// newWindow is the geometry and the activation of a node with weights. The zeros of pad, a Pad's node or nil, become the
 // window's.
 func newWindow(n, pad *graph.Node) (w window, act graph.Activation) {
 	w.Geometry, _ = n.Geometry()
