@@ -5,8 +5,8 @@
 #
 # DATA, PRESET, EPOCHS and BACKEND are train's --data, --preset, --epochs and --backend; SECONDS_A_ROW is when a row is interrupted. What is done
 # is not done again, and a row that was interrupted goes on: the script may be run until no row is left. A row that another one teaches waits until
-# that is done. MORE is given to each row's train. The exit code is 1
-# if a row was refused or failed.
+# that is done. MORE is given to each row's train. The exit code
+# is 1 if a row was refused or failed.
 set -euo pipefail
 trap 'exit 130' INT
 edge=$1 out=$2

@@ -170,13 +170,14 @@ func FuzzReadLinux(f *testing.F) {
 			texts[i] = b
 		}
 		f.Add(texts[0], texts[1], texts[2], "1800000", "50005")
+		f.Add(texts[0], texts[1], texts[2], "-1000000", "")
 	}
 	f.Fuzz(func(t *testing.T, cpu, memory, release []byte, number, bits string) {
 		h := readLinux(fstest.MapFS{
 			"proc/cpuinfo": {Data: cpu}, "proc/meminfo": {Data: memory}, "etc/os-release": {Data: release}, pi4Throttled: {Data: []byte(bits)},
 			"sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": {Data: []byte(number)},
 		})
-		if h.Cores < 0 || h.Threads < 0 || h.MemoryBytes < 0 || h.MaxFreqMHz < 0 {
+		if h.Cores < 0 || h.Threads < 0 || h.MaxFreqMHz < 0 {
 			t.Errorf("%+v", h)
 		}
 	})

@@ -23,7 +23,7 @@ type Host struct {
 	CPU          string   `json:"cpu"`
 	Cores        int      `json:"cores"`         // physical
 	Threads      int      `json:"threads"`       // logical processors
-	UsableCPUs   int      `json:"usable_cpus"`   // logical processors this process may run on, or as many as its control group has time of
+	UsableCPUs   int      `json:"usable_cpus"`   // logical processors that Go uses: those this process may run on, or as its control group or GOMAXPROCS bounds them
 	SIMD         []string `json:"simd"`          // the vector instructions that matter to inference, by their Linux names
 	MemoryBytes  uint64   `json:"memory_bytes"`  // RAM
 	Governor     string   `json:"governor"`      // of CPU 0's frequency: "performance" keeps it up

@@ -21,8 +21,8 @@ func readLinux(root fs.FS) Host {
 	if t, ok := thousandths(root, thermalZone); ok {
 		h.TemperatureC = t
 	}
-	kHz, _ := strconv.Atoi(text(root, cpuFreq+"cpuinfo_max_freq"))
-	h.MaxFreqMHz = kHz / 1000
+	kHz, _ := strconv.ParseUint(text(root, cpuFreq+"cpuinfo_max_freq"), 10, 32)
+	h.MaxFreqMHz = int(kHz / 1000)
 	if bits, ok := throttleBits(root, throttledFile(root)); ok {
 		h.Throttled = throttleReasons(bits)
 	}

@@ -66,6 +66,7 @@ type Watcher struct {
 // counters are what only means something by its growth.
 type counters struct {
 	pi       uint64            // get_throttled
+	knowsPi  bool              // whether it could be read
 	throttle map[string]uint64 // of being held back, by the reason: an x86 processor's, and a control group's
 }
 
@@ -133,18 +134,20 @@ func (w *Watcher) sample() {
 	}
 	w.c.Governor = text(w.root, cpuFreq+"scaling_governor")
 	now := w.read()
-	for bit, why := range piBits {
-		// Held back at this moment, or at some moment since the sample before.
-		if now.pi>>bit&1 == 1 || now.pi>>(16+bit)&1 > w.first.pi>>(16+bit)&1 {
-			w.throttled(why)
+	if now.knowsPi {
+		for bit, why := range piBits {
+			// Held back at this moment, or at some moment since the first sample or since the kernel last forgot.
+			if now.pi>>bit&1 == 1 || now.pi>>(16+bit)&1 > w.first.pi>>(16+bit)&1 {
+				w.throttled(why)
+			}
 		}
+		w.first.pi &= now.pi
 	}
 	for name, n := range now.throttle {
 		if n > w.first.throttle[name] {
 			w.throttled(name)
 		}
 	}
-	w.first.pi &= now.pi // the kernel may take back what was, and it may come again
 }
 
 func (w *Watcher) add(e *Extremes, v float64) {
@@ -162,7 +165,7 @@ func (w *Watcher) throttled(why string) {
 
 func (w *Watcher) read() counters {
 	c := counters{throttle: map[string]uint64{}}
-	c.pi, _ = throttleBits(w.root, w.pi)
+	c.pi, c.knowsPi = throttleBits(w.root, w.pi)
 	for _, of := range []string{"core", "package"} {
 		if n, err := strconv.ParseUint(text(w.root, cpuThrottles+of+"_throttle_count"), 10, 64); err == nil {
 			c.throttle["throttled by its temperature ("+of+")"] = n

@@ -76,6 +76,15 @@ func TestWatchForgetful(t *testing.T) {
 	if got := w.Stop().Throttled; !reflect.DeepEqual(got, []string{"low voltage"}) {
 		t.Errorf("%q", got)
 	}
+
+	w = watch(m, time.Hour)
+	for _, bits := range []string{"", "10000"} { // it could not be read for once
+		m.set(pi4Throttled, bits)
+		w.sample()
+	}
+	if got := w.Stop().Throttled; len(got) > 0 {
+		t.Errorf("%q", got)
+	}
 }
 
 // A figure that begins to be known in the middle begins there.

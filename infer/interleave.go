@@ -28,12 +28,13 @@ func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte
 	for range rounds {
 		for _, i := range order {
 			w := watches[i]
+			before := len(w.samples)
 			if len(sessions) > 1 { // not counted: the others' data is in the caches
-				if err := sessions[i].Invoke(); err != nil {
+				if err := w.invoke(sessions[i]); err != nil {
 					return nil, err
 				}
+				w.samples = w.samples[:before]
 			}
-			before := len(w.samples)
 			if err := w.repeat(ctx, sessions[i], each); err != nil {
 				return nil, err
 			}

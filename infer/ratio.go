@@ -15,7 +15,7 @@ type Ratio struct {
 	CI  [2]float64 `json:"ci95"` // bootstrap interval
 }
 
-// resamples of the bootstrap: with ten rounds the ends of the interval are then 17th from their side.
+// resamples of the bootstrap: with ten rounds 17 are then left out at each end.
 const resamples = 2000
 
 // beyond is the share of resamples left out at each end of a 95 % interval from n rounds. Leaving out 2.5 % makes it too narrow where rounds are

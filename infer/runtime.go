@@ -24,7 +24,7 @@ type Options struct {
 	Threads  int    // 1 to MaxThreads; 0 means 1
 	Cache    string // folder in which XNNPACK keeps packed weights for the next time; "" is none
 
-	// PassedOver, if not nil, is told by Open why a runtime that it would have preferred does not have the model.
+	// PassedOver, if not nil, is told by Open why a runtime, or a delegate of one, that it would have preferred does not have the model.
 	PassedOver func(r Runtime, reason error)
 }
 

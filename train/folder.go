@@ -261,8 +261,8 @@ func lockFolder(dir string) (unlock func(), err error) {
 	}, nil
 }
 
-// lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for; until then that of a process may be there
-// which was killed.
+// lockHolder says who holds the lock. The number comes a moment after the lock, so it is waited for. Until then the file may still have the number of
+// a process that was killed.
 func lockHolder(dir string) string {
 	for range 20 {
 		if text, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil {

@@ -20,7 +20,7 @@ func (r *run) report(phase Phase) {
 		return
 	}
 	p := Progress{
-		Phase: phase, Backend: r.record.BackendUsed, Epoch: r.epoch, Epochs: r.c.Epochs,
+		Phase: phase, Backend: r.backend, Epoch: r.epoch, Epochs: r.c.Epochs,
 		Step: r.step, Steps: int64(r.c.Epochs) * r.perEpoch(), PerEpoch: r.perEpoch(),
 		EpochStep: r.step - int64(r.epoch)*r.perEpoch(),
 		LR:        r.rate(max(0, r.step-1)), ImagesPerSecond: r.speed(r.all), WaitShare: r.waitShare(),

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -27,16 +26,17 @@ const (
 
 // run is a training run under way.
 type run struct {
-	c      Config
-	recipe Recipe
-	record Record
-	set    *dataset.Set
-	input  model.Input
-	train  dataset.Split
-	val    dataset.Split
-	valSum string // val's digest
-	loader *dataset.Loader
-	t      *trainer
+	c       Config
+	recipe  Recipe
+	record  Record
+	backend string // what this call trains on
+	set     *dataset.Set
+	input   model.Input
+	train   dataset.Split
+	val     dataset.Split
+	valSum  string // val's digest
+	loader  *dataset.Loader
+	t       *trainer
 
 	old      *Record           // of the run that is resumed; nil: this is a new one
 	last     *model.Checkpoint // where that one was left; nil: before its first checkpoint
@@ -186,9 +186,9 @@ func (r *run) claim() (unlock func(), err error) {
 		return nil, err
 	}
 	for _, name := range []string{configFile, "checkpoint"} { // whatever state they are in
-		if _, err := os.Lstat(filepath.Join(r.c.Out, name)); !errors.Is(err, fs.ErrNotExist) {
+		if !none(filepath.Join(r.c.Out, name)) {
 			unlock()
-			return nil, errors.Join(err, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists))
+			return nil, fmt.Errorf("train: %s: %w", r.c.Out, ErrExists)
 		}
 	}
 	return unlock, nil
@@ -212,7 +212,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 	var t *trainer
 	go func() {
 		var err error
-		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.sharing(r.record.BackendUsed), min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
+		t, err = newTrainer(be, r.c.Spec, r.record.Input, recipe, r.c.sharing(r.backend), min(evalBatch, r.val.N), start.Weights, momentaOf(start), prepare...)
 		done <- err
 	}()
 	select {
@@ -287,6 +287,7 @@ func normalization(s *dataset.Split) model.Input {
 // start makes the record one of a run on that backend, and returns the weights to begin with: fresh ones, or those of checkpoint "last" of a run
 // that is resumed.
 func (r *run) start(backend, description string) (*model.Checkpoint, error) {
+	r.backend = backend
 	r.record.BackendUsed, r.record.Device, r.record.TaughtBy = backend, description, r.teacherRecords()
 	if r.old == nil {
 		return r.fresh(), r.record.write()

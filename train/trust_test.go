@@ -71,3 +71,26 @@ func TestLockHolderKilled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A run that goes on with another backend trains on that one as a run of its own does, and its result names both.
+func TestResumedOnAnotherBackend(t *testing.T) {
+	if _, err := FindPlugin(BackendXLA); err != nil {
+		t.Skip("no XLA to go on with: ", err)
+	}
+	set, c := patterns(60, 8), tinyConfig(t)
+	c.Backend = BackendGo
+	interrupt(t, c, set)
+	c.Backend, c.Resume = BackendXLA, true
+	c.Progress = func(p Progress) {
+		if p.Phase == PhaseTrain && p.Backend != onCPU {
+			t.Errorf("%v on %q", p.Phase, p.Backend)
+		}
+	}
+	res, err := Run(context.Background(), c, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := BackendGo + ", then " + onCPU; res.Backend != want {
+		t.Errorf("on %q, want %q", res.Backend, want)
+	}
+}

@@ -57,7 +57,8 @@ func picturesAt(arg string) ([]string, error) {
 	return []string{arg}, nil // reading it says what is wrong with it
 }
 
-// visible are the files that a shell would take for a pattern: those that are hidden only where it names them so.
+// visible are the files that a shell would take for a pattern: those that are hidden by their own names
+// only where it names them so.
 func visible(files []string, pattern string) []string {
 	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 	if hidden(pattern) {

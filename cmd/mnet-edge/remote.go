@@ -187,7 +187,8 @@ func (r *remote) command(c *cli.Context, files []string) ([]string, error) {
 	return words, nil
 }
 
-// program is what --on-binary names as the other machine's shell is to call it. Commands run in remoteFolder, which nobody thinks of who gives a path.
+// program is what --on-binary names as the other machine's shell is to call it. Commands run in remoteFolder, but a relative path is meant
+// from the home folder.
 func program(p string) string {
 	below, tilde := strings.CutPrefix(p, "~/")
 	if path.IsAbs(p) || !tilde && !strings.Contains(p, "/") {

@@ -276,13 +276,18 @@ func Apart(d graph.DType, a, b []byte, unit float64) (most float64) {
 		default:
 			most = max(most, math.Abs(x-y))
 		}
-		largest = max(largest, math.Abs(y))
+		if !math.IsInf(y, 0) {
+			largest = max(largest, math.Abs(y))
+		}
 	}
-	if most == 0 {
+	switch {
+	case most == 0:
 		return 0
-	}
-	if unit == 0 {
+	case unit == 0:
 		unit = largest
+	}
+	if unit == 0 || math.IsInf(most, 1) {
+		return math.Inf(1)
 	}
 	return most / unit
 }

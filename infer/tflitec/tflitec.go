@@ -69,6 +69,9 @@ func (r tfliteRuntime) Open(bytes []byte, opts infer.Options) (infer.Session, er
 
 // open opens the model with the delegate asked for, or of its own choice, and says with which.
 func (r tfliteRuntime) open(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (s infer.Session, delegate string, err error) {
+	if err := load(); err != nil {
+		return nil, "", fmt.Errorf("tflite: %w: %w", infer.ErrUnavailable, err)
+	}
 	if opts.Delegate != "" {
 		s, err = newSession(bytes, g, opts, w)
 		return s, opts.Delegate, err
@@ -96,11 +99,8 @@ type session struct {
 	placement   infer.Placement
 }
 
-// newSession opens the model, watched by w unless that is nil.
+// newSession opens the model with the library that is loaded, watched by w unless that is nil.
 func newSession(bytes []byte, g *graph.Graph, opts infer.Options, w *watcher) (_ infer.Session, err error) {
-	if err := load(); err != nil {
-		return nil, fmt.Errorf("tflite: %w: %w", infer.ErrUnavailable, err)
-	}
 	s := &session{messages: newMessages()}
 	defer func() {
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 // Process is such a process.
 type Process struct {
 	Name   string // what it says that it is
-	Answer []byte // what it says that it computes; nil where it says nothing of that
+	Answer []byte // what it says that it computes; empty where it says nothing of that
 
 	cmd  *exec.Cmd
 	in   io.WriteCloser
