@@ -69,15 +69,17 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	return found, nil
 }
 
-// layerNames are what nodes are kept by, which must tell them apart.
+// layerNames are what nodes are kept by, which must tell layers with weights from all others.
 func layerNames(g *graph.Graph) (names []string, err error) {
-	seen := map[string]bool{}
+	count := map[string]int{}
 	for _, n := range g.Nodes {
-		if seen[n.Out.Name] {
-			return nil, fmt.Errorf("%w: layers are kept by their names, and two are called %q", ErrNetwork, n.Out.Name)
-		}
-		seen[n.Out.Name] = true
+		count[n.Out.Name]++
 		names = append(names, n.Out.Name)
+	}
+	for _, n := range g.Nodes {
+		if weighted(n) && count[n.Out.Name] > 1 {
+			return nil, fmt.Errorf("%w: layers are kept by their names, and %q is not one's alone", ErrNetwork, n.Out.Name)
+		}
 	}
 	return names, nil
 }

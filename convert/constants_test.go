@@ -265,12 +265,14 @@ func TestScalarResult(t *testing.T) {
 
 // A hard swish beside values a thousand times its own keeps a scale that its kernel reaches.
 func TestHardSwishBesideLargeValues(t *testing.T) {
-	g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
-		small := g.Apply("small", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("c", graph.Type{DType: graph.Float32}, []float32{1e-3}))
-		large := g.Apply("large", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("d", graph.Type{DType: graph.Float32}, []float32{1e3}))
-		return g.Apply("y", graph.Concat{Axis: 3}, g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, small), large)
-	})
-	if _, err := Run(context.Background(), g, plain, each(samples), nil); err != nil {
-		t.Error(err)
+	for _, scale := range []float32{1e-4, 1e-3, 0.1, 10} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			small := g.Apply("small", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("c", graph.Type{DType: graph.Float32}, []float32{scale}))
+			large := g.Apply("large", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("d", graph.Type{DType: graph.Float32}, []float32{1e5}))
+			return g.Apply("y", graph.Concat{Axis: 3}, g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, small), large)
+		})
+		if _, err := Run(context.Background(), g, plain, each(samples), nil); err != nil {
+			t.Errorf("%v: %v", scale, err)
+		}
 	}
 }

@@ -73,7 +73,8 @@ func (l *LayerReport) compareWeights(float *graph.Node) {
 	forChannels(shape, axis, func(channel, i int) {
 		x, y := float64(before[i]), float64(after(i, channel))
 		alive[channel] = alive[channel] || y != 0
-		d.signal, d.noise = d.signal+x*x, d.noise+(x-y)*(x-y)
+		e := x - y
+		d.signal, d.noise = d.signal+float64(x*x), d.noise+float64(e*e)
 	})
 	l.WeightSNR, l.DeadChannels = decibels(d.signal, d.noise), countFalse(alive)
 	largest := 0.0

@@ -104,9 +104,11 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 	case graph.Unary:
 		if op.Fn == graph.HardSwish {
 			in := n.In[0]
-			if atLeast(n, in.Type.Quant.Scale[0]/64); n.Out.Type.Quant.Scale[0] > 256*in.Type.Quant.Scale[0] {
-				// Who shares its range has far larger values. Its own, down to the curve's least, are within the kernel's reach.
-				n.Out.Type.Quant = rangeQuant(d, graph.Interval{Min: -0.375, Max: max(in.Range.Max, 0)})
+			s := in.Type.Quant.Scale[0]
+			if atLeast(n, s/64); n.Out.Type.Quant.Scale[0] > 256*s {
+				// Who shares its range has far larger values than the kernel reaches from this input's. The curve's own lie between half of a negative
+				// input, or its least, and a positive one.
+				n.Out.Type.Quant = rangeQuant(d, graph.Interval{Min: max(-0.375, min(in.Range.Min, 0)/2), Max: max(in.Range.Max, 4*s)})
 			}
 		}
 	case graph.Mean, graph.Activate, graph.Softmax:
@@ -319,7 +321,7 @@ func (c *conversion) weight(name string, t graph.Type, integers []int8) *graph.V
 		c.weights = map[*int8]*graph.Value{}
 	}
 	v := c.weights[&integers[0]]
-	if v == nil {
+	if v == nil || !v.Type.Equal(t) { // one tensor of numbers may be weights of several shapes
 		v = graph.Const(name, t, integers)
 		c.weights[&integers[0]] = v
 	}

@@ -357,3 +357,21 @@ func TestSharedWeights(t *testing.T) {
 		}
 	}
 }
+
+// One buffer may be weights of two shapes: they share numbers, not the tensor.
+func TestSharedNumbers(t *testing.T) {
+	numbers := make([]float32, 8)
+	for i := range numbers {
+		numbers[i] = float32(i) - 3
+	}
+	for _, s := range []Scheme{Float16, Dynamic, Int8, Int16x8} {
+		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+			wide := g.Apply("wide", graph.FullyConnected{}, a, graph.Const("w", float32Type(4, 2), numbers), steps("b", 0.1, 4))
+			return g.Apply("y", graph.FullyConnected{}, wide, graph.Const("v", float32Type(2, 4), numbers), steps("c", 0.1, 2))
+		})
+		if _, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.Scheme = s }), each(samples), nil); err != nil {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}

@@ -100,6 +100,14 @@ func onlyPictures(pics []picture, index []int) (some []picture) {
 func (s *source) pictures(split string) (pics []picture, classes []string, err error) {
 	count := make(map[string]int)
 	for _, f := range s.files {
+		if f.path == split && !f.dir { // which may lead nowhere
+			r, err := f.open()
+			if err != nil {
+				return nil, nil, within(f.path, err)
+			}
+			r.Close()
+			return nil, nil, refuse("%q is no folder", f.path)
+		}
 		rest, ok := strings.CutPrefix(f.path, split+"/")
 		if !ok {
 			continue

@@ -652,8 +652,13 @@ func TestParseClasses(t *testing.T) {
 
 // What lies beside the splits may be anything; in one of them it is named.
 func TestOpenOddEntries(t *testing.T) {
-	for _, c := range []struct{ at, want string }{{"latest", ""}, {"train/cat/latest.png", "no such file"}} {
+	for _, c := range []struct{ at, want string }{{"latest", ""}, {"train/cat/latest.png", "no such file"}, {"test", "no such file"}} {
 		dir := classTree().folder(t)
+		if c.at == "test" {
+			if err := os.RemoveAll(filepath.Join(dir, c.at)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(c.at)), 0o755); err != nil {
 			t.Fatal(err)
 		}

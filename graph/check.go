@@ -37,7 +37,7 @@ func (g *Graph) Check() error {
 	}
 	if g.Level == Ranged {
 		for _, v := range g.Values() {
-			if !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
+			if v != nil && !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
 				c.faultf("%q has no range", v.Name)
 			}
 		}
@@ -71,15 +71,16 @@ func (c *checker) edges(g *Graph) {
 			uses[edge{v, n}]++
 		}
 	}
-	for _, v := range g.Values() {
+	values := slices.DeleteFunc(g.Values(), func(v *Value) bool { return v == nil }) // of a node without a result
+	for _, v := range values {
 		for _, n := range v.Uses {
 			uses[edge{v, n}]--
 		}
 	}
-	for _, v := range g.Values() {
+	for _, v := range values {
 		for _, n := range v.Uses {
 			if uses[edge{v, n}] < 0 {
-				c.faultf("%q knows %s %q as a use, which does not use it", v.Name, n.Op.Name(), n.Out.Name)
+				c.faultf("%q knows %s as a use, which does not use it", v.Name, n.label())
 				uses[edge{v, n}] = 0
 			}
 		}
@@ -87,11 +88,19 @@ func (c *checker) edges(g *Graph) {
 	for _, n := range g.Nodes {
 		for _, v := range n.In {
 			if uses[edge{v, n}] > 0 {
-				c.faultf("%s %q uses %q, which does not know it", n.Op.Name(), n.Out.Name, v.Name)
+				c.faultf("%s uses %q, which does not know it", n.label(), v.Name)
 				uses[edge{v, n}] = 0
 			}
 		}
 	}
+}
+
+// label is what a fault calls a node.
+func (n *Node) label() string {
+	if n.Out == nil {
+		return n.Op.Name()
+	}
+	return fmt.Sprintf("%s %q", n.Op.Name(), n.Out.Name)
 }
 
 func (c *checker) value(v *Value) {

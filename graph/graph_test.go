@@ -216,6 +216,10 @@ func TestCheckFaults(t *testing.T) {
 		{"short constant", small(), func(g *Graph) { node(g, "logits").In[1].Data = make([]float32, 11) }, `constant "fc.weight": 11 elements`},
 		{"order", small(), func(g *Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }, `conv2d "conv" uses "pad" before its definition`},
 		{"use list", small(), func(g *Graph) { node(g, "pool").In[0].Uses = nil }, `mean "pool" uses "relu", which does not know it`},
+		{"no result", small(), func(g *Graph) {
+			n := &Node{Op: Activate{Act: ReLU}, In: []*Value{g.Inputs[0]}}
+			g.Inputs[0].Uses, g.Nodes = append(g.Inputs[0].Uses, n), append(g.Nodes, n)
+		}, `node activate does not define its output`},
 		{"foreign use", small(), func(g *Graph) {
 			x, lost := node(g, "pool").In[0], New("other").Apply("lost", Activate{Act: ReLU}, g.Inputs[0])
 			g.Inputs[0].Uses = g.Inputs[0].Uses[:len(g.Inputs[0].Uses)-1]

@@ -30,7 +30,7 @@ func Fprint(w io.Writer, g *Graph) error {
 	values := g.Values()
 	for i, v := range values {
 		l := plain(v.Name)
-		for l == "" || taken[l] {
+		if l == "" || taken[l] { // # stands in no plain name
 			l = fmt.Sprintf("%s#%d", l, i)
 		}
 		taken[l], label[v] = true, l

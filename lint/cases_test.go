@@ -125,6 +125,12 @@ func singles() []single {
 			x = unary(pool(graph.Max, 3, 2, graph.Same))(g, x)
 			return as(layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8)(g, x), 1e-6, 0)
 		}, true},
+		{"conv-fine-int16-behind", floatImage, func(g *graph.Graph, x *graph.Value) *graph.Value { // which XNNPACK does not get
+			x = unary(pool(graph.Max, 3, 2, graph.Same))(g, x)
+			x = to(graph.Int16, 0.001, 0)(g, x)
+			l := graphtest.Layer{Op: graph.Conv2D{Window: graph.Dense(1, graph.Same)}, Shape: []int{4, 1, 1, 8}, Scale: []float32{0.01}, Weight: func(i int) int8 { return int8(i) }}
+			return as(l.Apply(g, "y", x), 1e-8, 0)
+		}, false},
 		{"conv-batch-2", integers(graph.Int8, 0.05, 3, 2, 16, 16, 8), layer(graph.Conv2D{Window: graph.Dense(1, graph.Same)}, 16, 3, 3, 8), true},
 		{"depthwise", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(1, graph.Same)}, 1, 3, 3, 8), true},
 		{"depthwise-stride-4", image, layer(graph.DepthwiseConv2D{Window: graph.Dense(4, graph.Same)}, 1, 5, 5, 8), false},

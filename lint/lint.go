@@ -72,7 +72,7 @@ var ofComputed = []string{"computed shape"}
 
 // Rules are all rules, target by target.
 func Rules() []Rule {
-	return slices.Concat(xnnpackRules, xnnpackWhole, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
+	return slices.Concat(xnnpackRules, []Rule{xnnpackUnread, xnnpackTransposeImage, xnnpackSumScale}, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
 }
 
 // Check holds a graph to the rules of every target. The graph is at level Quantized or Folded, as one that was read from a
@@ -88,7 +88,7 @@ func Check(g *graph.Graph, computed []int) []Verdict {
 func check(g *graph.Graph, computed []int, t Target) Verdict {
 	v := Verdict{Target: t, Total: len(g.Nodes), Findings: []Finding{}}
 	if t == XNNPACK {
-		if r, reason := whole(g); reason != "" {
+		if r, reason := whole(g, computed); reason != "" {
 			for i, n := range g.Nodes {
 				v.Findings = append(v.Findings, finding(i, n, r, reason))
 			}
@@ -103,7 +103,8 @@ func check(g *graph.Graph, computed []int, t Target) Verdict {
 		case refused && first == nil && !inFront(g, n):
 			first = n
 		case !refused && t == EdgeTPU && first != nil:
-			fs, refused = append(fs, finding(i, n, edgeTPUBehind, fmt.Sprintf("it comes after %s %q, which is refused", first.Op.Name(), first.Out.Name))), true
+			fs = append(fs, finding(i, n, edgeTPUBehind, fmt.Sprintf("it comes after %s %q, which is refused", first.Op.Name(), first.Out.Name)))
+			refused = true
 		}
 		if !refused {
 			v.Taken++

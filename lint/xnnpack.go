@@ -43,31 +43,33 @@ var xnnpackRules = []Rule{
 	{"xnnpack-transpose-stride", XNNPACK, Refused, "of a transposed convolution with padding, a stride no larger than the window", "observed with TensorFlow Lite 2.20",
 		[]string{"transpose_conv2d"}, paddedStrideWithinWindow},
 	{"xnnpack-block", XNNPACK, Refused, "blocks of more than 1", "observed with TensorFlow Lite 2.20", []string{"space_to_depth", "depth_to_space"}, realBlock},
-	{"xnnpack-slope", XNNPACK, Refused, "of a leaky ReLU a slope that is neither 0 nor subnormal, of a PReLU one that is a constant", xnnpackSource("VisitUnaryNode, VisitPreluNode"),
+	{"xnnpack-slope", XNNPACK, Refused, "of a leaky ReLU a slope that is a normal number, of a PReLU one that is a constant", xnnpackSource("VisitUnaryNode, VisitPreluNode"),
 		[]string{"leaky_relu", "prelu"}, realSlope},
 	{"xnnpack-softmax", XNNPACK, Refused, "beta 1", xnnpackSource("VisitSoftmaxNode"), []string{"softmax"}, betaOne},
 }
 
-// xnnpackWhole are rules whose breach by one operator keeps XNNPACK from all: check applies them to each. At the first two it ends the process.
-var xnnpackWhole = []Rule{
-	{"xnnpack-unread", XNNPACK, Refused, "that somebody reads every result: XNNPACK ends the process in optimizing what nobody does",
-		"observed with TensorFlow Lite 2.20, xnn_subgraph_optimize", nil, nil},
-	{"xnnpack-transpose-image", XNNPACK, Refused, "of a transposed convolution a stride no larger than its result: XNNPACK may end the process at others",
-		"observed with TensorFlow Lite 2.20", nil, nil},
-	{"xnnpack-sum-scale", XNNPACK, Refused, "scale of the input times that of the weights, over the result's, below 2^8: else the whole model fails",
-		"XNNPACK as of TensorFlow Lite 2.20, src/operators/convolution-nhwc.c, fully-connected-nc.c", nil, nil},
-}
+// Rules whose breach by one operator keeps XNNPACK from all: whole applies them. At the first two it ends the process.
+var (
+	xnnpackUnread = Rule{"xnnpack-unread", XNNPACK, Refused, "that somebody reads every result: XNNPACK ends the process in optimizing what nobody does",
+		"observed with TensorFlow Lite 2.20, xnn_subgraph_optimize", nil, nil}
+	xnnpackTransposeImage = Rule{"xnnpack-transpose-image", XNNPACK, Refused, "of a transposed convolution a stride no larger than its result: XNNPACK may end the process at others",
+		"observed with TensorFlow Lite 2.20", nil, nil}
+	xnnpackSumScale = Rule{"xnnpack-sum-scale", XNNPACK, Refused, "scale of the input times that of the weights, over the result's, below 2^8: else the whole model fails",
+		"XNNPACK as of TensorFlow Lite 2.20, src/operators/convolution-nhwc.c, fully-connected-nc.c", nil, nil}
+)
 
-// whole is the first of xnnpackWhole that a graph breaks, and how; reason is "" of a graph that breaks none.
-func whole(g *graph.Graph) (r Rule, reason string) {
+// whole is the first of those rules that a graph breaks, and how; reason is "" of a graph that breaks none. An operator that XNNPACK does not get
+// makes nothing fail.
+func whole(g *graph.Graph, computed []int) (Rule, string) {
 	if r, reason := Fatal(g); reason != "" {
 		return r, reason
 	}
-	for _, n := range g.Nodes {
-		if slices.Contains(withWeights, n.Op.Name()) {
-			if reason := sumScales(n); reason != "" {
-				return xnnpackWhole[2], fmt.Sprintf("of %q %s", n.Out.Name, reason)
-			}
+	for i, n := range g.Nodes {
+		if !slices.Contains(withWeights, n.Op.Name()) || len(findings(i, n, slices.Contains(computed, i), XNNPACK)) > 0 {
+			continue
+		}
+		if reason := sumScales(n); reason != "" {
+			return xnnpackSumScale, fmt.Sprintf("of %q %s", n.Out.Name, reason)
 		}
 	}
 	return Rule{}, ""
@@ -77,11 +79,11 @@ func whole(g *graph.Graph) (r Rule, reason string) {
 // such models from XNNPACK.
 func Fatal(g *graph.Graph) (r Rule, reason string) {
 	if v := g.Unread(); v != nil {
-		return xnnpackWhole[0], fmt.Sprintf("nobody reads %q", v.Name)
+		return xnnpackUnread, fmt.Sprintf("nobody reads %q", v.Name)
 	}
 	for _, n := range g.Nodes {
 		if op, ok := n.Op.(graph.TransposeConv2D); ok && (op.Stride[0] > op.Size[0] || op.Stride[1] > op.Size[1]) {
-			return xnnpackWhole[1], fmt.Sprintf("the stride of %q is larger than its result", n.Out.Name)
+			return xnnpackTransposeImage, fmt.Sprintf("the stride of %q is larger than its result", n.Out.Name)
 		}
 	}
 	return Rule{}, ""
@@ -237,7 +239,7 @@ func realSlope(n *graph.Node) string {
 	switch op := n.Op.(type) {
 	case graph.LeakyReLU:
 		const leastNormal = 0x1p-126
-		if a := math.Abs(float64(op.Alpha)); a < leastNormal || a > math.MaxFloat32 {
+		if a := math.Abs(float64(op.Alpha)); !(a >= leastNormal && a <= math.MaxFloat32) {
 			return fmt.Sprintf("a slope of %v", op.Alpha)
 		}
 	case graph.PReLU:

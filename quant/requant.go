@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// Multiplier is the real number M * 2^(Shift-31), with 0 <= M < 2^31, and 2^30 <= M in one that NewMultiplier made of anything but 0. A
+// Multiplier is the real number M * 2^(Shift-31), with 0 <= M < 2^31; in one that NewMultiplier made M is 0, or at least 2^30. A
 // requantization multiplies by it in integers.
 type Multiplier struct {
 	M     int32
 	Shift int
 }
 
-// NewMultiplier is the Multiplier nearest to d >= 0. Numbers below 2^-32 become 0, infinity the largest number.
+// NewMultiplier is the Multiplier nearest to d >= 0. Numbers below 2^-32 become 0, infinity 2^1024.
 func NewMultiplier(d float64) Multiplier {
 	if d == 0 {
 		return Multiplier{}

@@ -26,8 +26,7 @@ const (
 )
 
 // Decode reads a .tflite file: one that Encode wrote, or another tool's within the same operators. The graph has passed
-// graph.Check. Its level follows from its content: Quantized where any activation or weight is of integers, or a constant
-// of anything but float32; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
+// graph.Check. Its level follows from its content: Quantized where any value is of another type than float32; Ranged where every activation has a range; else Folded. Bytes that anyone made give an error, and take memory
 // in proportion to their number. Weights of a byte each, and of float32, stay in b, which must not change as long as the graph is used.
 func Decode(b []byte) (*graph.Graph, error) {
 	g, _, err := decode(b, false)

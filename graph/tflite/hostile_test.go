@@ -323,6 +323,30 @@ func TestStepsBounded(t *testing.T) {
 	survives(t, b)
 }
 
+// Where the budget ends within an operator that is read as two nodes, it is refused too.
+func TestStepBeyondBudget(t *testing.T) {
+	g := graph.New("up")
+	x := g.Input("x", graphtest.Floats(1, 2, 2, 1))
+	up := graph.TransposeConv2D{Window: graph.Dense(2, graph.Same), Size: [2]int{4, 4}}
+	g.Outputs = []*graph.Value{g.Apply("y", up, x, graphtest.Const("w", nil, 1, 3, 3, 1))}
+	p := taken(t, g)
+	p.operators[0][operatorOptions] = append(p.options(0), make(obj, 8)...)
+	p.options(0)[transposeActivation] = int8(1) // RELU
+	b := finish(p.model, modelID, 0)
+	enough := 0
+	for budget := range 4 * len(b) {
+		f, model := open(b, modelID)
+		f.budget = budget
+		d := &decoder{f: f, folded: map[*graph.Value]bool{}}
+		if _, err := d.model(model); err == nil && f.err == nil {
+			enough++
+		}
+	}
+	if enough == 0 || enough == 4*len(b) {
+		t.Errorf("%d of %d budgets were enough", enough, 4*len(b))
+	}
+}
+
 // Labels come from an archive that anyone may have made.
 func TestDecodeLabels(t *testing.T) {
 	model := encode(t, int8Net())

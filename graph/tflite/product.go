@@ -60,7 +60,10 @@ func decodeTransposeConv(c *call) (graph.Op, error) {
 		return op, nil
 	}
 	v, err := c.step(op, c.in...)
+	if err != nil {
+		return nil, err
+	}
 	v.Range = nil // this one is not its input's
 	c.in = []*graph.Value{v}
-	return graph.Activate{Act: act}, err
+	return graph.Activate{Act: act}, nil
 }

@@ -18,10 +18,13 @@ func apart(kind string, tensors []string) []string {
 	for _, name := range tensors {
 		own[name] = true
 	}
+	k := 0 // no number below is free
 	for i, name := range tensors {
-		for k := i; taken[name]; k++ {
-			if name = kind + "_" + strconv.Itoa(k); own[name] {
-				name = ""
+		if taken[name] {
+			for k = max(k, i); ; k++ {
+				if name = kind + "_" + strconv.Itoa(k); !own[name] && !taken[name] {
+					break
+				}
 			}
 		}
 		names[i], taken[name] = name, true

@@ -3,7 +3,6 @@
 //	native.go     New: the runtime, its options
 //	session.go    a model ready to run
 //	family.go     which kernels this processor can run, and which it is told to
-//	kernels.go    what a family of kernels has
 //	families_*.go the families of an architecture
 //	plan.go       from a graph to steps: what is fused, what each value's buffer is
 //	arena.go      one piece of memory for all buffers, shared by those that do not live at the same time
@@ -22,7 +21,8 @@
 // What the assembler families share is which calls of kernels make up an operator; what they do not is how weights lie and
 // what a kernel is told.
 //
-//	calls.go           calls, shared by threads; the output stage
+//	kernels.go         what a family has
+//	calls.go           calls, shared by threads; what panels of weights begin with
 //	matrix.go          convolutions as matrix products
 //	image.go           the zero points around an image that windows see
 //	depthwise.go       depthwise convolutions

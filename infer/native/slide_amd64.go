@@ -91,7 +91,7 @@ func (f *conv) slideTable(pixels int) (table []int32) {
 			m := row*f.OW + min(x, f.OW-pixels)
 			table = append(table, int32(m*f.out.stride))
 			for ky := range f.KH {
-				at := func(o, kx int) int32 { return f.locate(f.input(m+o, ky, kx)) }
+				at := func(o, kx int) int32 { return f.tap(m+o, 3*ky+kx) }
 				table = append(table, at(0, 0), at(0, 1), at(pixels-1, 2))
 			}
 		}
