@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"mnet-edge/graph"
 )
 
 // A layer that is kept is float32 between DEQUANTIZE and QUANTIZE, and loses nothing; the others stay as they were.
@@ -97,18 +95,7 @@ func TestEachAlone(t *testing.T) {
 func TestEachAloneRefuses(t *testing.T) {
 	var found [2][]Alone
 	for i, ranged := range []bool{false, true} {
-		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
-			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
-			return g.Apply("y", graph.FullyConnected{}, a, steps("w", 0.1, 3, 2), steps("b", 0.1, 3))
-		})
-		if ranged {
-			g.Level = graph.Ranged
-			for _, v := range g.Values() {
-				if !v.Constant() {
-					v.Range = &graph.Interval{Min: -100, Max: 100}
-				}
-			}
-		}
+		g, samples := ofAnotherTool(ranged)
 		var err error
 		if found[i], err = EachAlone(context.Background(), g, plain, each(samples)); err != nil {
 			t.Fatal(err)

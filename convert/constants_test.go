@@ -197,22 +197,28 @@ func TestOutputKeepsItsName(t *testing.T) {
 	}
 }
 
+// ofAnotherTool is a mean and a dense layer, from a file that has ranges or none.
+func ofAnotherTool(ranged bool) (*graph.Graph, [][]float32) {
+	g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+		a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
+		return g.Apply("y", graph.FullyConnected{}, a, steps("w", 0.1, 3, 2), steps("b", 0.1, 3))
+	})
+	if ranged {
+		g.Level = graph.Ranged
+		for _, v := range g.Values() {
+			if !v.Constant() {
+				v.Range = &graph.Interval{Min: -100, Max: 100}
+			}
+		}
+	}
+	return g, samples
+}
+
 // Ranges that a network brings, such as those other tools put into files, are not used: the recipe's calibrator finds its own.
 func TestRangesOfAnotherTool(t *testing.T) {
 	texts := map[bool]string{}
 	for _, ranged := range []bool{false, true} {
-		g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
-			a := g.Apply("a", graph.Mean{Axes: []int{1, 2}}, x)
-			return g.Apply("y", graph.FullyConnected{}, a, steps("w", 0.1, 3, 2), steps("b", 0.1, 3))
-		})
-		if ranged {
-			g.Level = graph.Ranged
-			for _, v := range g.Values() {
-				if !v.Constant() {
-					v.Range = &graph.Interval{Min: -100, Max: 100}
-				}
-			}
-		}
+		g, samples := ofAnotherTool(ranged)
 		res, err := Run(context.Background(), g, plain.with(func(r *Recipe) { r.CorrectBias = On }), each(samples), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -25,6 +25,11 @@ type LayerReport struct {
 	out *graph.Value // the layer's, whose name others may have too
 }
 
+// reportOf names a layer; what became of it is measured once all is done to it.
+func reportOf(n *graph.Node) LayerReport {
+	return LayerReport{Name: n.Out.Name, Op: n.Op.Name(), out: n.Out}
+}
+
 // MaxDB bounds reported ratios: JSON has no infinity.
 const MaxDB = 200
 
@@ -49,7 +54,8 @@ func (c *conversion) measure() error {
 	for i := range c.layers {
 		l := &c.layers[i]
 		if twin := c.twin[l.out]; twin != nil {
-			l.compareWeights(twin.Def)
+			l.compareWeights(floats(twin.Def.In[1]))
+			l.measureBias()
 		}
 		if d, ok := found[l.out]; ok {
 			l.ActivationSNR = decibels(d.signal, d.noise)
@@ -63,21 +69,25 @@ func (c *conversion) measure() error {
 	return nil
 }
 
-// compareWeights says what has become of the float layer's weights and bias, after all that was done to them.
-func (l *LayerReport) compareWeights(float *graph.Node) {
+// compareWeights says what has become of the layer's float weights.
+func (l *LayerReport) compareWeights(float []float32) {
 	n := l.out.Def
 	axis, _ := n.OutputAxis()
 	w, shape := n.In[1], n.In[1].Type.Shape
 	alive, d := make([]bool, shape[axis]), difference{}
-	before, after := floats(float.In[1]), realsOf(w.Type, w.Data)
+	after := realsOf(w.Type, w.Data)
 	forChannels(shape, axis, func(channel, i int) {
-		x, y := float64(before[i]), float64(after(i, channel))
+		x, y := float64(float[i]), float64(after(i, channel))
 		alive[channel] = alive[channel] || y != 0
 		e := x - y
 		d.signal, d.noise = d.signal+float64(x*x), d.noise+float64(e*e)
 	})
 	l.WeightSNR, l.DeadChannels = decibels(d.signal, d.noise), countFalse(alive)
+}
+
+func (l *LayerReport) measureBias() {
 	largest := 0.0
+	n := l.out.Def
 	switch bias := n.In[2].Data.(type) {
 	case []int32:
 		for _, b := range bias {

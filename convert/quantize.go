@@ -235,10 +235,9 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	if err := finite(bias); err != nil {
 		return err
 	}
-	report, err := c.roundWeight(n, c.recipe.Scheme.weight(n), func(o int) float32 {
+	if err := c.roundWeight(n, c.recipe.Scheme.weight(n), func(o int) float32 {
 		return leastScale(in, bias[o], out)
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	wq := n.In[1].Type.Quant
@@ -252,6 +251,7 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	}
 	t := graph.Type{DType: graph.BiasType(in.DType), Shape: []int{channels}, Quant: q}
 	n.SetInput(2, biasConst(biasName(n), t, integers))
+	report := reportOf(n)
 	report.OutputMin, report.OutputMax = n.Out.Range.Min, n.Out.Range.Max
 	c.layers = append(c.layers, report)
 	return nil
@@ -284,12 +284,10 @@ func biasMost(x graph.DType) float64 {
 	return math.MaxInt32
 }
 
-// roundWeight replaces a node's weight by integers of type d, of scales not below least(channel), and reports how far
-// they are from it.
-func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channel int) float32) (LayerReport, error) {
+// roundWeight replaces a node's weight by integers of type d, of scales not below least(channel).
+func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channel int) float32) error {
 	w := n.In[1]
 	weights, shape := floats(w), w.Type.Shape
-	report := LayerReport{Name: n.Out.Name, Op: n.Op.Name(), out: n.Out}
 	axis, _ := n.OutputAxis()
 	scales := make([]float32, shape[axis])
 	first, step, taps := channelLayout(shape, axis)
@@ -300,7 +298,7 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 		err = finite(weights)
 	}
 	if err != nil {
-		return report, err
+		return err
 	}
 	q := quant.PerChannel(scales, axis)
 	if !c.recipe.perChannel(n.Op) {
@@ -308,11 +306,10 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	}
 	r, err := c.works.round(c, weights, shape, axis, d, q)
 	if err != nil {
-		return report, err
+		return err
 	}
 	n.SetInput(1, c.weight(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, r.integers))
-	report.WeightSNR, report.DeadChannels = r.report.WeightSNR, r.report.DeadChannels
-	return report, nil
+	return nil
 }
 
 // weight is a constant of those integers, the same for all layers that share them, until one of them is refined.

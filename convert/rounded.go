@@ -27,7 +27,6 @@ type rounded struct {
 	dtype    graph.DType
 	scales   *quant.Params
 	integers []int8
-	report   LayerReport // of it what has to do with the weights
 }
 
 // round is the weights, which are finite, of the scales q, as integers of type d.
@@ -38,19 +37,18 @@ func (w *works) round(c *conversion, weights []float32, shape []int, axis int, d
 		}
 	}
 	first, step, taps := channelLayout(shape, axis)
-	channels := shape[axis]
-	integers, alive, parts := make([]int8, len(weights)), make([]bool, channels), make([]difference, channels)
-	err := parallel(c.ctx, channels, func(o int) {
+	integers := make([]int8, len(weights))
+	err := parallel(c.ctx, shape[axis], func(o int) {
 		s, _ := q.At(o)
 		if step == 1 {
-			parts[o], alive[o] = roundTaps(integers[o*first:][:taps], weights[o*first:][:taps], s, weightMost(d))
+			roundTaps(integers[o*first:][:taps], weights[o*first:][:taps], s, weightMost(d))
 			return
 		}
 		column, to := make([]float32, taps), make([]int8, taps)
 		for k := range column {
 			column[k] = weights[o*first+k*step]
 		}
-		parts[o], alive[o] = roundTaps(to, column, s, weightMost(d))
+		roundTaps(to, column, s, weightMost(d))
 		for k, i := range to {
 			integers[o*first+k*step] = i
 		}
@@ -58,30 +56,18 @@ func (w *works) round(c *conversion, weights []float32, shape []int, axis int, d
 	if err != nil {
 		return rounded{}, err
 	}
-	var total difference
-	for _, d := range parts {
-		total.add(d)
-	}
-	r := rounded{d, q, integers, LayerReport{WeightSNR: decibels(total.signal, total.noise), DeadChannels: countFalse(alive)}}
+	r := rounded{d, q, integers}
 	w.rounds[&weights[0]] = append(w.rounds[&weights[0]], r)
 	return r, nil
 }
 
 // roundTaps makes of the weights x of one channel integers of scale s, within ±most, as quant.Quantize does. They are
 // finite, and half a step and as many integers as they are away from 0 fit a float64, in which a half is added exactly.
-func roundTaps(to []int8, x []float32, s float32, most int32) (d difference, alive bool) {
-	var any int32
+func roundTaps(to []int8, x []float32, s float32, most int32) {
 	for i, w := range x[:len(to)] {
 		y := float64(float32(w / s))
-		r := min(max(int32(y+math.Copysign(0.5, y)), -most), most)
-		to[i] = int8(r)
-		any |= r
-		real := float64(w)
-		e := real - float64(float32(s*float32(r)))
-		d.signal += float64(real * real)
-		d.noise += float64(e * e)
+		to[i] = int8(min(max(int32(y+math.Copysign(0.5, y)), -most), most))
 	}
-	return d, any != 0
 }
 
 // largestOf is the largest magnitude among n weights, each step from the one before.

@@ -56,13 +56,16 @@ func weightsOnly(c *conversion) error {
 			op.Asymmetric = true
 			n.Op = op
 		}
-		report, err := c.roundWeight(n, graph.Int8, func(int) float32 { return 0 })
+		float := floats(n.In[1])
+		err := c.roundWeight(n, graph.Int8, func(int) float32 { return 0 })
 		if err == nil && len(n.In) > 2 {
 			err = finite(floats(n.In[2]))
 		}
 		if err != nil {
 			return fmt.Errorf("layer %q: %w", n.Out.Name, err)
 		}
+		report := reportOf(n)
+		report.compareWeights(float)
 		c.layers = append(c.layers, report)
 	}
 	dropRanges(c.g)
