@@ -59,6 +59,8 @@ func NewLoader(s *Split, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("dataset: %d mirrored pixels around images of %dx%d", o.Pad, s.W, s.H)
 	case o.Cutout < 0:
 		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels", o.Cutout)
+	case o.Cutout > 0 && o.Cutout >= 2*max(s.H, s.W)-1:
+		return nil, fmt.Errorf("dataset: a cut-out square of %d pixels covers all of an image of %dx%d wherever it lies", o.Cutout, s.W, s.H)
 	case !(o.Mix >= 0 && o.Mix <= 1):
 		return nil, fmt.Errorf("dataset: images mixed in a share of %v of the batches", o.Mix)
 	case !(o.Patch >= 0 && o.Mix+o.Patch <= 1):

@@ -169,6 +169,7 @@ func TestNewLoaderRefuses(t *testing.T) {
 		"huge padding":      {Batch: 1, Pad: 3},
 		"unknown flip":      {Batch: 1, Flip: 9},
 		"negative cut":      {Batch: 1, Cutout: -1},
+		"nothing left":      {Batch: 1, Cutout: 3},
 		"negative mix":      {Batch: 1, Mix: -0.1},
 		"no such mirror":    {Batch: 1, Mirror: true, Pad: min(s.H, s.W) + 1},
 		"more than all":     {Batch: 1, Mix: 1.1},

@@ -58,7 +58,7 @@ type Watcher struct {
 	mu    sync.Mutex
 	c     Conditions
 	known map[*Extremes]bool // those that there was a value of
-	first counters
+	first counters           // as each was when it was first known
 	stop  chan struct{}
 	done  chan struct{}
 }
@@ -135,6 +135,9 @@ func (w *Watcher) sample() {
 	w.c.Governor = text(w.root, cpuFreq+"scaling_governor")
 	now := w.read()
 	if now.knowsPi {
+		if !w.first.knowsPi {
+			w.first.pi, w.first.knowsPi = now.pi, true
+		}
 		for bit, why := range piBits {
 			// Held back at this moment, or at some moment since the first sample or since the kernel last forgot.
 			if now.pi>>bit&1 == 1 || now.pi>>(16+bit)&1 > w.first.pi>>(16+bit)&1 {
@@ -144,7 +147,9 @@ func (w *Watcher) sample() {
 		w.first.pi &= now.pi
 	}
 	for name, n := range now.throttle {
-		if n > w.first.throttle[name] {
+		if was, known := w.first.throttle[name]; !known {
+			w.first.throttle[name] = n
+		} else if n > was {
 			w.throttled(name)
 		}
 	}
@@ -173,7 +178,9 @@ func (w *Watcher) read() counters {
 	}
 	for line := range strings.Lines(text(w.root, w.group)) {
 		if count, ok := strings.CutPrefix(line, "nr_throttled "); ok {
-			c.throttle["its control group's share of processor time was used up"], _ = strconv.ParseUint(strings.TrimSpace(count), 10, 64)
+			if n, err := strconv.ParseUint(strings.TrimSpace(count), 10, 64); err == nil {
+				c.throttle["its control group's share of processor time was used up"] = n
+			}
 		}
 	}
 	return c

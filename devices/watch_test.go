@@ -85,6 +85,14 @@ func TestWatchForgetful(t *testing.T) {
 	if got := w.Stop().Throttled; len(got) > 0 {
 		t.Errorf("%q", got)
 	}
+
+	m.set(pi4Throttled, "") // nor when it was to be read first
+	w = watch(m, time.Hour)
+	m.set(pi4Throttled, "10000")
+	m.set(cpuThrottles+"core_throttle_count", "7")
+	if got := w.Stop().Throttled; len(got) > 0 {
+		t.Errorf("%q", got)
+	}
 }
 
 // A figure that begins to be known in the middle begins there.

@@ -9,7 +9,8 @@ import (
 const rounds = 10
 
 // MeasureInterleaved is Measure for several sessions whose times are to be compared: it goes around them in rounds,
-// forwards and backwards in turn (ABBA), so that a machine that grows slower or faster meanwhile treats all alike. The first call of a turn is not counted.
+// forwards and backwards in turn (ABBA), so that a machine that grows slower or faster meanwhile treats all alike. Among several, the first call
+// of a turn is not counted, nor is its time part of MaxSecs.
 // inputs[i] is written to sessions[i] once; the options hold for each session, all rounds together.
 func MeasureInterleaved(ctx context.Context, sessions []Session, inputs [][]byte, opts MeasureOptions) ([]Latency, error) {
 	watches := make([]*stopwatch, len(sessions))

@@ -19,15 +19,16 @@ func Open(runtimes []Runtime, model []byte, opts Options) (Runtime, Session, err
 	var offered []string
 	var unavailable error
 	for _, r := range runtimes {
-		if opts.Delegate != "" {
-			match := false
-			for _, d := range r.Devices() {
-				offered = append(offered, d.Name)
-				match = match || d.Name == kind
-			}
-			if !match {
-				continue
-			}
+		match := opts.Delegate == ""
+		for _, d := range r.Devices() { // which also loads what is loaded once for all models
+			offered = append(offered, d.Name)
+			match = match || d.Name == kind
+		}
+		if !match {
+			continue
+		}
+		if opts.Trying != nil {
+			opts.Trying(r)
 		}
 		s, err := r.Open(model, opts)
 		if err == nil {

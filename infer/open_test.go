@@ -42,8 +42,9 @@ func TestOpen(t *testing.T) {
 		{nil, b, infer.Auto, infer.ErrUnavailable},
 		{all, b[:100], infer.Auto, infer.ErrModel},
 	} {
-		var passed []string
+		var passed, tried []string
 		r, s, err := infer.Open(test.runtimes, test.model, infer.Options{Delegate: test.delegate,
+			Trying:     func(r infer.Runtime) { tried = append(tried, r.Name()) },
 			PassedOver: func(r infer.Runtime, reason error) { passed = append(passed, r.Name()+": "+reason.Error()) }})
 		if !errors.Is(err, test.want) {
 			t.Errorf("delegate %q of %d runtimes: %v, want %v", test.delegate, len(test.runtimes), err, test.want)
@@ -56,6 +57,9 @@ func TestOpen(t *testing.T) {
 		}
 		if auto := test.delegate != infer.ReferenceName; auto != (len(passed) == 1 && passed[0] == "npu: npu: not available: unplugged") {
 			t.Errorf("delegate %q: passed over %q", test.delegate, passed)
+		}
+		if len(tried) != len(passed)+1 || tried[len(tried)-1] != r.Name() {
+			t.Errorf("delegate %q: tried %q", test.delegate, tried)
 		}
 		s.Close()
 	}

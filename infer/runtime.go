@@ -24,6 +24,9 @@ type Options struct {
 	Threads  int    // 1 to MaxThreads; 0 means 1
 	Cache    string // folder in which XNNPACK keeps packed weights for the next time; "" is none
 
+	// Trying, if not nil, is told by Open which runtime is about to open the model. Its libraries are loaded by then.
+	Trying func(r Runtime)
+
 	// PassedOver, if not nil, is told by Open why a runtime, or a delegate of one, that it would have preferred does not have the model.
 	PassedOver func(r Runtime, reason error)
 }

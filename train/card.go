@@ -33,10 +33,10 @@ func (r *run) card(res *Result) []byte {
 		r.recipe.Name, r.recipe.Momentum, map[bool]string{true: " (Nesterov)"}[r.recipe.Nesterov], r.recipe.LR, r.recipe.Schedule,
 		r.recipe.WeightDecay, r.recipe.LabelSmoothing, inPixels(r.recipe.Crop, spec.Size), map[bool]string{true: " (mirrored)"}[r.recipe.CropMirrored], r.recipe.Flip)
 	if r.recipe.Grow > 0 {
-		p("| | the first %d epochs at half the resolution |", r.smallEpochs())
+		p("| | the first %d epochs at half the resolution |", r.recipe.smallEpochs())
 	}
 	if r.recipe.SAM > 0 {
-		p("| | the last %d epochs by sharpness-aware minimization, rho %g |", r.uphillEpochs(), r.recipe.SAM)
+		p("| | the last %d epochs by sharpness-aware minimization, rho %g |", r.recipe.uphillEpochs(), r.recipe.SAM)
 	}
 	if r.recipe.Cutout > 0 {
 		p("| | a square of %d pixels of each image covered |", inPixels(r.recipe.Cutout, spec.Size))

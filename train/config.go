@@ -73,9 +73,6 @@ type Config struct {
 // maxEpochs bounds the history that a checkpoint's manifest has room for.
 const maxEpochs = 50_000
 
-// wholeEpochs is how many of the epochs a share of them is.
-func wholeEpochs(share float64, epochs int) int { return int(math.Round(share * float64(epochs))) }
-
 // maxHoldout bounds the validation split: more images would not make the choice of an epoch noticeably surer.
 const maxHoldout = 5000
 
@@ -136,9 +133,11 @@ func (c Config) check(r Recipe) error {
 		return refuse("learning rate %v: want more than 0", c.LR)
 	case !(c.ValFraction > 0 && c.ValFraction <= 0.5):
 		return refuse("validation fraction %v: want more than 0 and at most 0.5", c.ValFraction)
-	case r.Grow > 0 && wholeEpochs(r.Grow, c.Epochs) == 0:
+	case r.Grow > 0 && r.smallEpochs() == 0:
 		return refuse("grow %v of %d epochs is none", r.Grow, c.Epochs)
-	case r.SAMLast > 0 && wholeEpochs(r.SAMLast, c.Epochs) == 0:
+	case r.Grow < 1 && r.smallEpochs() == c.Epochs:
+		return refuse("grow %v of %d epochs is all of them", r.Grow, c.Epochs)
+	case r.SAMLast > 0 && r.uphillEpochs() == 0:
 		return refuse("sam_last %v of %d epochs is none", r.SAMLast, c.Epochs)
 	case r.Grow > 0 && halved(c.Spec).Check() != nil:
 		return refuse("the recipe begins at half the resolution, and half of %d pixels is no multiple of 16", c.Spec.Size)

@@ -230,6 +230,16 @@ func (r Record) write() error {
 	return r.writeFile(configFile, append(text, '\n'))
 }
 
+// follow stores what a run that goes on works with now, where the one it goes on with has it otherwise, beside what that was asked to do.
+func (r Record) follow(old *Record) error {
+	if r.BackendUsed == old.BackendUsed {
+		return nil
+	}
+	stored := *old
+	stored.BackendUsed, stored.Device, stored.Out, stored.files = r.BackendUsed, r.Device, r.Out, r.files
+	return stored.write()
+}
+
 // writeFile replaces a file of the run's folder whole or not at all.
 func (c Config) writeFile(name string, data []byte) error {
 	if err := model.WriteFile(c.files, filepath.Join(c.Out, name), data); err != nil {

@@ -169,13 +169,24 @@ func (r Recipe) check() error {
 		return refuse("step_factor 0: nothing would be learnt after the first milestone")
 	case r.Crop < 0 || r.Crop > 1024:
 		return refuse("crop %d: want 0 to 1024", r.Crop)
-	case r.Cutout < 0 || r.Cutout >= 2*model.SourceSize:
-		return refuse("cutout %d: want 0 to %d, more would cover all of an image", r.Cutout, 2*model.SourceSize-1)
+	case r.Cutout < 0 || r.Cutout > 1024:
+		return refuse("cutout %d: want 0 to 1024", r.Cutout)
 	case r.Flip != FlipNone && r.Flip != FlipRandom && r.Flip != FlipAlternating:
 		return refuse("flip %q: want %s, %s or %s", r.Flip, FlipNone, FlipRandom, FlipAlternating)
 	}
 	return nil
 }
+
+// smallEpochs is the number of epochs, the first ones, at half the resolution.
+func (r Recipe) smallEpochs() int { return wholeEpochs(r.Grow, r.Epochs) }
+
+// uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.
+func (r Recipe) uphillEpochs() int {
+	return min(wholeEpochs(r.SAMLast, r.Epochs), r.Epochs-r.smallEpochs())
+}
+
+// wholeEpochs is how many of the epochs a share of them is.
+func wholeEpochs(share float64, epochs int) int { return int(math.Round(share * float64(epochs))) }
 
 // inPixels is how many pixels of an image of size x size a recipe's number of pixels stands for: as large a part of it as that is of the source's.
 func inPixels(n, size int) int { return n * size / model.SourceSize }

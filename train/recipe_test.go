@@ -106,7 +106,7 @@ func TestChanges(t *testing.T) {
 	}
 	for _, changes := range []string{``, `[]`, `{"momentun": 0.95}`, `{"momentum": 1.5}`, `{"momentum": "much"}`, `{"flip": "up"}`, `{"crop": -1}`, `{"cutout": -1}`,
 		`{"muon": -1}`, `{"temperature": -1}`, `{"mix": 0.5}`, `{"schedule": "cosine"}`, `{"name": ""}`, `{"name": "two\nlines"}`, `{} {}`, `{"batch": 1}`, `{"epochs": -1}`,
-		`{"milestones": [60, 120]}`, `{"schedule": "steps", "milestones": [0.5]}`, `{"cutout": 64}`, `{"grow": 0.01}`, `{"sam": 0.1, "sam_last": 0.01}`, `{"epochs": 50001}`} {
+		`{"milestones": [60, 120]}`, `{"schedule": "steps", "milestones": [0.5]}`, `{"cutout": 1025}`, `{"grow": 0.01}`, `{"grow": 0.99}`, `{"grow": 0.5, "sam": 0.1, "sam_last": 0.5, "epochs": 1}`, `{"sam": 0.1, "sam_last": 0.01}`, `{"epochs": 50001}`} {
 		c := Config{Spec: tinySpec(model.NetD), Out: "run", Changes: []byte(changes)}
 		if _, _, err := c.withDefaults(); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: error %v, want ErrConfig", changes, err)

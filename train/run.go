@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -136,7 +137,7 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		be.Finalize()
 		return nil, err
 	}
-	if small := r.smallEpochs(); r.epoch < small {
+	if small := r.recipe.smallEpochs(); r.epoch < small {
 		r.note(fmt.Sprintf("the first %d epochs are at half the resolution; until they are over, validation, at the whole, says little", small))
 	}
 	r.report(PhaseCompile)
@@ -205,7 +206,7 @@ func (r *run) compile(ctx context.Context, be compute.Backend, start *model.Chec
 		prepare = append(prepare, taughtBy(r.teachers...))
 	}
 	recipe := r.recipe
-	if r.epoch >= r.smallEpochs() {
+	if r.epoch >= r.recipe.smallEpochs() {
 		recipe.Grow = 0 // the run is past it: no step at half the resolution is to be compiled
 	}
 	done := make(chan error, 1)
@@ -264,7 +265,7 @@ func (r *run) prepareData() error {
 	var err error
 	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
 		Batch: r.c.Batch, Pad: inPixels(r.recipe.Crop, spec.Size), Fill: [3]byte{gray, gray, gray}, Mirror: r.recipe.CropMirrored, Flip: flips[r.recipe.Flip],
-		Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Patch: r.recipe.Patch, PatchFrom: r.smallEpochs(), Seed: r.c.Seed,
+		Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Patch: r.recipe.Patch, PatchFrom: r.recipe.smallEpochs(), Seed: r.c.Seed,
 	})
 	if err != nil {
 		return fmt.Errorf("train: %w: %w", err, ErrConfig)
@@ -296,12 +297,17 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	r.record.Started = r.old.Started
-	if r.old.BackendUsed != backend {
-		r.record.BackendUsed = r.old.BackendUsed + ", then " + backend
-		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", r.old.BackendUsed, backend))
-	}
 	if r.last == nil {
-		return r.fresh(), nil
+		return r.fresh(), r.record.follow(r.old)
+	}
+	if before, then := r.old.BackendUsed, ", then "+backend; before == backend || strings.HasSuffix(before, then) {
+		r.record.BackendUsed = before
+	} else {
+		r.record.BackendUsed = before + then
+		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", before, backend))
+	}
+	if err := r.record.follow(r.old); err != nil {
+		return nil, err
 	}
 	return r.last, r.restore(r.last)
 }
@@ -352,19 +358,11 @@ func (r *run) trainEpochs(ctx context.Context) error {
 func (r *run) perEpoch() int64         { return int64(r.loader.Batches()) }
 func (r *run) rate(step int64) float64 { return r.recipe.Rate(step, r.perEpoch()) }
 
-// smallEpochs is the number of epochs at half the resolution.
-func (r *run) smallEpochs() int { return wholeEpochs(r.recipe.Grow, r.c.Epochs) }
-
-// uphillEpochs is the number of epochs, the last ones, whose gradients are taken uphill.
-func (r *run) uphillEpochs() int {
-	return min(wholeEpochs(r.recipe.SAMLast, r.c.Epochs), r.c.Epochs-r.smallEpochs())
-}
-
 func (r *run) stage(epoch int) stage {
 	switch {
-	case epoch < r.smallEpochs():
+	case epoch < r.recipe.smallEpochs():
 		return half
-	case epoch >= r.c.Epochs-r.uphillEpochs():
+	case epoch >= r.c.Epochs-r.recipe.uphillEpochs():
 		return uphill
 	}
 	return whole

@@ -90,7 +90,11 @@ func TestResumedOnAnotherBackend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := BackendGo + ", then " + onCPU; res.Backend != want {
+	want := BackendGo + ", then " + onCPU
+	if res.Backend != want {
 		t.Errorf("on %q, want %q", res.Backend, want)
+	}
+	if r, err := LoadRecord(c.Out); err != nil || r.BackendUsed != want {
+		t.Errorf("the record has %q, %v", r.BackendUsed, err)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +69,14 @@ func liteRT(python string, threads int) runner {
 	script := filepath.Join(filepath.Dir(source), "litert.py")
 	return runner{"LiteRT", func(file, input string) (side, error) {
 		p, err := turns.Start(exec.Command(python, script, file, input, strconv.Itoa(threads)))
-		return process{p}, err
+		if err != nil {
+			return nil, err
+		}
+		if len(p.Answer) == 0 {
+			p.Stop()
+			return nil, fmt.Errorf("%s does not say what it computes", p.Name)
+		}
+		return process{p}, nil
 	}}
 }
 

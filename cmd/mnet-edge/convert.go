@@ -75,7 +75,7 @@ func convertAction(c *cli.Context) error {
 	r := report.Convert{Input: j.input, Output: j.output, Scheme: string(j.recipe.Scheme)}
 	result, encoded, err := j.convert(&r)
 	if errors.Is(err, graph.ErrNoIntegerForm) {
-		err = withHint(err, "keep such operators in float32: --partial")
+		err = suggestPartial(c, err, "keep such operators in float32")
 	}
 	if err != nil {
 		return err
@@ -265,6 +265,14 @@ type floatModel struct {
 	tested  *infer.Evaluation         // on the test images; nil: not yet
 }
 
+// suggestPartial hints at --partial, and what it would do, where the flag is not the recipe's of another conversion.
+func suggestPartial(c *cli.Context, err error, does string) error {
+	if c.IsSet("recipe") {
+		return err
+	}
+	return withHint(err, "%s: --partial", does)
+}
+
 // loadFloat reads a checkpoint's network or another tool's float model; partly, a model may have a tail.
 func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 	known, err := given(c)
@@ -282,7 +290,7 @@ func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 	}
 	var g *graph.Graph
 	if err == nil {
-		g, err = f.decode(partly)
+		g, err = f.decode(c, partly)
 	}
 	if err == nil {
 		f.Model, err = infer.LoadImage(g, known)
@@ -306,13 +314,13 @@ func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 }
 
 // decode reads the file, of which it leaves the graph's part.
-func (f *floatModel) decode(partly bool) (*graph.Graph, error) {
+func (f *floatModel) decode(c *cli.Context, partly bool) (*graph.Graph, error) {
 	g, tail, err := tflite.DecodeHead(f.encoded)
 	if err != nil || tail == nil {
 		return g, err
 	}
 	if !partly {
-		return nil, withHint(tail.Refusal(), "leave such operators, and what depends on them, as they are: --partial")
+		return nil, suggestPartial(c, tail.Refusal(), "leave such operators, and what depends on them, as they are")
 	}
 	f.tail = tail
 	f.encoded, err = tflite.Encode(g)

@@ -162,6 +162,11 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 	if j.set == nil {
 		return result, encoded, nil
 	}
+	if cal := result.Calibration; cal != nil {
+		for _, w := range cal.Warnings {
+			say(j.c, "warning: %s", w)
+		}
+	}
 	if j.float.Classes == 0 && j.c.Int("eval") > 0 {
 		say(j.c, "note: %s has not one output with a score for each class: answers are not compared", j.input)
 	}
@@ -173,7 +178,6 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 			return nil, nil, err
 		}
 	}
-	j.warn(result.Calibration)
 	if j.c.Bool("layers") && j.samples != nil {
 		if err := j.addAlone(result); err != nil {
 			return nil, nil, err
@@ -185,16 +189,10 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 	return result, encoded, err
 }
 
-// warn says what makes the calibration images doubtful, and adds to it what only the labels show.
+// warn adds to what makes the calibration images doubtful what only the labels show.
 func (j *job) warn(cal *convert.Calibration) {
-	if cal == nil {
-		return
-	}
 	if s := &j.set.Train; len(j.set.Classes) > 1 && !slices.ContainsFunc(s.Labels, func(l uint16) bool { return l != s.Labels[0] }) {
 		cal.Warnings = append(cal.Warnings, fmt.Sprintf("all %d calibration images are of one class, %s", s.N, j.set.Classes[s.Labels[0]]))
-	}
-	for _, w := range cal.Warnings {
-		say(j.c, "warning: %s", w)
 	}
 }
 
@@ -203,6 +201,9 @@ func (j *job) run(r convert.Recipe) (*convert.Result, []byte, error) {
 	result, err := convert.Run(j.c.Context, j.graph(), r, j.samples, nil)
 	if err != nil {
 		return nil, nil, err
+	}
+	if result.Calibration != nil {
+		j.warn(result.Calibration)
 	}
 	if err := j.record(result).Attach(result.Graph); err != nil {
 		return nil, nil, err

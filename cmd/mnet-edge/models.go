@@ -76,8 +76,16 @@ func given(c *cli.Context) (infer.Given, error) {
 	if g.Std, err = numbers(c.String("std")); err != nil {
 		return g, usagef("--std: %w", err)
 	}
-	if (g.Mean == nil) != (g.Std == nil) || len(g.Mean) != len(g.Std) {
-		return g, usagef("--mean and --std go together: one value each, or R,G,B")
+	if (g.Mean == nil) != (g.Std == nil) {
+		return g, usagef("--mean and --std go together: one value, or R,G,B")
+	}
+	if n := max(len(g.Mean), len(g.Std)); n > 1 { // one value stands for all channels
+		if len(g.Mean) == 1 {
+			g.Mean = slices.Repeat(g.Mean, n)
+		}
+		if len(g.Std) == 1 {
+			g.Std = slices.Repeat(g.Std, n)
+		}
 	}
 	if slices.ContainsFunc(g.Std, func(x float32) bool { return x <= 0 }) {
 		return g, usagef("--std %s: want more than 0", c.String("std"))
@@ -221,13 +229,11 @@ func (o *openedModel) open(c *cli.Context, opts infer.Options) error {
 	if err != nil {
 		return err
 	}
-	start := clock.Now()
+	var start clock.Instant
+	opts.Trying = func(infer.Runtime) { start = clock.Now() }
 	opts.PassedOver = func(_ infer.Runtime, reason error) {
 		o.ran.PassedOver = append(o.ran.PassedOver, oneLine(reason))
-		for _, r := range runtimes() {
-			r.Devices() // loads what is loaded once for all models
-		}
-		start = clock.Now()
+		start = clock.Now() // a runtime may go on with another delegate
 	}
 	runtime, session, err := infer.Open(runtimes(), o.bytes, opts)
 	if err != nil {

@@ -57,14 +57,21 @@ func picturesAt(arg string) ([]string, error) {
 	return []string{arg}, nil // reading it says what is wrong with it
 }
 
-// visible are the files that a shell would take for a pattern: those that are hidden by their own names
-// only where it names them so.
+// hidden says whether a file or folder of that name is out of sight.
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// visible are the files that a shell would take for a pattern: what is hidden, files and the folders they are in, only where it names them so.
 func visible(files []string, pattern string) []string {
-	hidden := func(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
-	if hidden(pattern) {
-		return files
-	}
-	return slices.DeleteFunc(files, hidden)
+	elements := func(path string) []string { return strings.Split(filepath.ToSlash(filepath.Clean(path)), "/") }
+	asked := elements(pattern)
+	return slices.DeleteFunc(files, func(file string) bool {
+		for i, name := range elements(file) {
+			if hidden(name) && !hidden(asked[i]) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // picturesBelow goes by the ending of the name: other files may lie in the folder too. What is hidden is left out.
@@ -73,7 +80,7 @@ func picturesBelow(dir string) ([]string, error) {
 	var files []string
 	root := dir + string(filepath.Separator) // with it a link to a folder is the folder
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch hidden := strings.HasPrefix(filepath.Base(path), ".") && path != root; {
+		switch hidden := hidden(filepath.Base(path)) && path != root; {
 		case err != nil:
 			return err
 		case entry.IsDir() && hidden:
