@@ -37,7 +37,7 @@ func (g *Graph) Check() error {
 	}
 	if g.Level == Ranged {
 		for _, v := range g.Values() {
-			if v != nil && !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
+			if !v.Constant() && (v.Range == nil || !(v.Range.Min <= v.Range.Max)) {
 				c.faultf("%q has no range", v.Name)
 			}
 		}
@@ -71,7 +71,7 @@ func (c *checker) edges(g *Graph) {
 			uses[edge{v, n}]++
 		}
 	}
-	values := slices.DeleteFunc(g.Values(), func(v *Value) bool { return v == nil }) // of a node without a result
+	values := g.Values()
 	for _, v := range values {
 		for _, n := range v.Uses {
 			uses[edge{v, n}]--
@@ -80,23 +80,23 @@ func (c *checker) edges(g *Graph) {
 	for _, v := range values {
 		for _, n := range v.Uses {
 			if uses[edge{v, n}] < 0 {
-				c.faultf("%q knows %s as a use, which does not use it", v.Name, n.label())
+				c.faultf("%q knows %s as a use, which does not use it", v.Name, n)
 				uses[edge{v, n}] = 0
 			}
 		}
 	}
 	for _, n := range g.Nodes {
 		for _, v := range n.In {
-			if uses[edge{v, n}] > 0 {
-				c.faultf("%s uses %q, which does not know it", n.label(), v.Name)
+			if v != nil && uses[edge{v, n}] > 0 {
+				c.faultf("%s uses %q, which does not know it", n, v.Name)
 				uses[edge{v, n}] = 0
 			}
 		}
 	}
 }
 
-// label is what a fault calls a node.
-func (n *Node) label() string {
+// String is what errors call a node: conv2d "features.0".
+func (n *Node) String() string {
 	if n.Out == nil {
 		return n.Op.Name()
 	}
@@ -124,6 +124,10 @@ func (c *checker) node(n *Node) {
 		c.faultf("node %s does not define its output", n.Op.Name())
 		return
 	}
+	if slices.Contains(n.In, nil) {
+		c.faultf("%s lacks an input", n)
+		return
+	}
 	if c.defined[n.Out] {
 		c.faultf("%q is defined twice", n.Out.Name)
 	}
@@ -132,14 +136,14 @@ func (c *checker) node(n *Node) {
 		case v.Constant():
 			c.value(v)
 		case !c.defined[v]:
-			c.faultf("%s %q uses %q before its definition", n.Op.Name(), n.Out.Name, v.Name)
+			c.faultf("%s uses %q before its definition", n, v.Name)
 		}
 	}
 	t, err := n.Infer()
 	if err != nil {
-		c.faultf("%s %q: %w", n.Op.Name(), n.Out.Name, err)
+		c.faultf("%s: %w", n, err)
 	} else if t.DType != n.Out.Type.DType || !slices.Equal(t.Shape, n.Out.Type.Shape) {
-		c.faultf("%s %q is %v%v, inferred %v%v", n.Op.Name(), n.Out.Name, n.Out.Type.DType, n.Out.Type.Shape, t.DType, t.Shape)
+		c.faultf("%s is %v%v, inferred %v%v", n, n.Out.Type.DType, n.Out.Type.Shape, t.DType, t.Shape)
 	}
 	c.value(n.Out)
 	c.defined[n.Out] = true
@@ -147,7 +151,7 @@ func (c *checker) node(n *Node) {
 
 // level checks what the graph's level asks of one node.
 func (c *checker) level(l Level, n *Node) {
-	fail := func(what string) { c.faultf("%s %q: %s", n.Op.Name(), n.Out.Name, what) }
+	fail := func(what string) { c.faultf("%s: %s", n, what) }
 	if _, ok := n.Op.(BatchNorm); ok && l > Float {
 		fail("not folded")
 	}

@@ -59,11 +59,11 @@ func (g *Geometry) At(axis, o, k int) (pos int, ok bool) {
 	return pos, pos >= 0 && pos < [2]int{g.H, g.W}[axis]
 }
 
+// PerGroup is how many channels of the result see the same input channels.
+func (g *Geometry) PerGroup() int { return g.OC / (g.C / g.Depth) }
+
 // Group is the first input channel that channel o of the result sees.
-func (g *Geometry) Group(o int) int {
-	perGroup := g.OC / (g.C / g.Depth)
-	return o / perGroup * g.Depth
-}
+func (g *Geometry) Group(o int) int { return o / g.PerGroup() * g.Depth }
 
 // Weight is where the weights of channel o of the result lie at tap ky*KW+kx: Depth of them, one for each input channel from Group(o) on.
 func (g *Geometry) Weight(o, tap int) int {

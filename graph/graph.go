@@ -210,7 +210,7 @@ func (g *Graph) Values() []*Value {
 	seen := map[*Value]bool{}
 	var vs []*Value
 	add := func(v *Value) {
-		if !seen[v] {
+		if v != nil && !seen[v] { // nil: what Check is to find
 			seen[v] = true
 			vs = append(vs, v)
 		}

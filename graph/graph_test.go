@@ -220,6 +220,7 @@ func TestCheckFaults(t *testing.T) {
 			n := &Node{Op: Activate{Act: ReLU}, In: []*Value{g.Inputs[0]}}
 			g.Inputs[0].Uses, g.Nodes = append(g.Inputs[0].Uses, n), append(g.Nodes, n)
 		}, `node activate does not define its output`},
+		{"no input", small(), func(g *Graph) { node(g, "pool").In[0] = nil }, `mean "pool" lacks an input`},
 		{"foreign use", small(), func(g *Graph) {
 			x, lost := node(g, "pool").In[0], New("other").Apply("lost", Activate{Act: ReLU}, g.Inputs[0])
 			g.Inputs[0].Uses = g.Inputs[0].Uses[:len(g.Inputs[0].Uses)-1]

@@ -30,7 +30,7 @@ func Fprint(w io.Writer, g *Graph) error {
 	values := g.Values()
 	for i, v := range values {
 		l := plain(v.Name)
-		if l == "" || taken[l] { // # stands in no plain name
+		if l == "" || taken[l] { // a # stands in quotes only: nobody has this one
 			l = fmt.Sprintf("%s#%d", l, i)
 		}
 		taken[l], label[v] = true, l

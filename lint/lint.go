@@ -70,10 +70,10 @@ type Rule struct {
 // ofComputed is for rules about nodes whose result's shape is computed.
 var ofComputed = []string{"computed shape"}
 
+var rules = slices.Concat(xnnpackRules, []Rule{xnnpackUnread, xnnpackTransposeImage, xnnpackSumScale}, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
+
 // Rules are all rules, target by target.
-func Rules() []Rule {
-	return slices.Concat(xnnpackRules, []Rule{xnnpackUnread, xnnpackTransposeImage, xnnpackSumScale}, edgeTPURules, []Rule{edgeTPUBehind}, ethosURules)
-}
+func Rules() []Rule { return slices.Clone(rules) }
 
 // Check holds a graph to the rules of every target. The graph is at level Quantized or Folded, as one that was read from a
 // file is; computed are the nodes that tflite.ComputedShapes has for that file.
@@ -137,7 +137,7 @@ func findings(number int, n *graph.Node, computed bool, t Target) (fs []Finding)
 	about := func(r Rule) bool {
 		return r.ops == nil || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(r.ops, name) })
 	}
-	for _, r := range Rules() {
+	for _, r := range rules {
 		if r.Target != t || r.check == nil || !about(r) {
 			continue
 		}

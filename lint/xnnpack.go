@@ -58,8 +58,8 @@ var (
 		"XNNPACK as of TensorFlow Lite 2.20, src/operators/convolution-nhwc.c, fully-connected-nc.c", nil, nil}
 )
 
-// whole is the first of those rules that a graph breaks, and how; reason is "" of a graph that breaks none. An operator that XNNPACK does not get
-// makes nothing fail.
+// whole is the first of those rules that a graph breaks, and how; reason is "" of a graph that breaks none. Of the sums' scales an operator that
+// XNNPACK does not get breaks nothing.
 func whole(g *graph.Graph, computed []int) (Rule, string) {
 	if r, reason := Fatal(g); reason != "" {
 		return r, reason

@@ -361,7 +361,7 @@ func (c *compiler) softmax(n *graph.Node, op graph.Softmax) (func(), error) {
 	case []int8:
 		scale, _ := n.In[0].Type.Quant.At(0)
 		f := softmaxTable(op.Beta, scale)
-		if r := c.rounding(n); r == quant.Double || r == quant.Single {
+		if r := c.rounding(n); r != quant.DoubleUp {
 			var err error
 			if f, err = softmaxFixed(r, op.Beta, scale, depth); err != nil {
 				return nil, err

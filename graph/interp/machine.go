@@ -64,7 +64,7 @@ func New(g *graph.Graph, opts Options) (*Machine, error) {
 	for i, n := range g.Nodes {
 		run, err := c.node(n)
 		if err != nil {
-			return nil, fmt.Errorf("interp: %s %q: %w", n.Op.Name(), n.Out.Name, err)
+			return nil, fmt.Errorf("interp: %s: %w", n, err)
 		}
 		m.steps = append(m.steps, step{n.Out, c.data[n.Out], run})
 		c.buffers.release(i, n, c.data)

@@ -237,6 +237,12 @@ func TestInfiniteRatio(t *testing.T) {
 			t.Errorf("mean of %v: %v, want %d", x, got, want)
 		}
 	}
+	g.Inputs[0].Type.Quant, y.Type.Quant = quant.PerTensor(1e38, -128), quant.PerTensor(1e-5, 5)
+	for x, want := range map[[2]int8]int8{{-128, -128}: 5, {-128, -127}: 127} {
+		if got := eval(t, g, quant.Float32, x[:]); !reflect.DeepEqual(got, []int8{want}) {
+			t.Errorf("mean of %v above -128: %v, want %d", x, got, want)
+		}
+	}
 }
 
 // The four kinds of rounding through one convolution that divides by 4.

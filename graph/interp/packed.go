@@ -10,7 +10,7 @@ const lanes = 8
 // panels calls put for each panel, lane and tap that has a weight: panel p holds the output channels first..first+7 of
 // one group, k counts the taps (ky, kx, i), and i is the weight's place in w. It returns the first channel of each panel.
 func (g *window) panels(put func(p, lane, k, i int)) (first []int) {
-	perGroup, depth := g.OC/(g.C/g.Depth), g.KH*g.KW*g.Depth
+	perGroup, depth := g.PerGroup(), g.KH*g.KW*g.Depth
 	for group := 0; group < g.OC; group += perGroup {
 		for o := group; o < group+perGroup; o += lanes {
 			for lane := range min(lanes, group+perGroup-o) {
@@ -26,13 +26,12 @@ func (g *window) panels(put func(p, lane, k, i int)) (first []int) {
 
 // panelCount is the number of panels.
 func (g *window) panelCount() int {
-	groups := g.C / g.Depth
-	return groups * ((g.OC/groups + lanes - 1) / lanes)
+	return g.C / g.Depth * ((g.PerGroup() + lanes - 1) / lanes)
 }
 
 // width is the number of channels of the panel that begins at o.
 func (g *window) width(o int) int {
-	perGroup := g.OC / (g.C / g.Depth)
+	perGroup := g.PerGroup()
 	return min(lanes, perGroup-o%perGroup)
 }
 

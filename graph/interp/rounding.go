@@ -24,6 +24,9 @@ func builtin(r quant.Rounding) quant.Rounding {
 // the rest. What depends on the scales is decided where they are looked at.
 func (c *compiler) rounding(n *graph.Node) quant.Rounding {
 	r, in, out := c.Rounding, n.In[0].Type.DType, n.Out.Type.DType
+	if in == graph.Int16 {
+		return builtin(r)
+	}
 	switch op := n.Op.(type) {
 	case graph.Conv2D:
 		g, _ := n.Geometry()
@@ -45,6 +48,8 @@ func (c *compiler) rounding(n *graph.Node) quant.Rounding {
 			return optimized(r)
 		}
 		return r
+	case graph.Softmax:
+		return optimized(r)
 	case graph.Activate:
 		return builtin(r)
 	case graph.Pool:
@@ -58,9 +63,6 @@ func (c *compiler) rounding(n *graph.Node) quant.Rounding {
 		if in != out {
 			return builtin(r)
 		}
-	}
-	if in == graph.Int16 {
-		return builtin(r)
 	}
 	return r
 }
@@ -173,6 +175,9 @@ func meanRequant[T int8 | int16](r quant.Rounding, count int, in, out *quant.Par
 		z := float32(zOut) - float32(float32(offset)*f)
 		return func(sum int32) T {
 			y := math.RoundToEven(float64(float32(float32(sum)*f) + z))
+			if math.IsNaN(y) { // both terms are beyond float32
+				y = float64(sum-offset)*float64(f) + float64(zOut)
+			}
 			return T(min(max(y, quant.Int8Min), quant.Int8Max))
 		}
 	}

@@ -148,12 +148,13 @@ func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
 			axes[i][o] = c.place(op, o, x[1+i], out[1+i], n.Out.Type.DType)
 		}
 	}
+	r := c.rounding(n)
 	switch in := c.data[n.In[0]].(type) {
 	case []float32:
 		return bilinear(x, axes, in, c.data[n.Out].([]float32), mixFloat), nil
 	case []int8:
 		mix := mixQ10[int8]
-		switch c.Rounding {
+		switch r {
 		case quant.Single:
 			mix = mixQ10Up[int8]
 		case quant.Float32:
@@ -162,7 +163,7 @@ func (c *compiler) resize(n *graph.Node, op graph.Resize) (func(), error) {
 		return bilinear(x, axes, in, c.data[n.Out].([]int8), mix), nil
 	case []int16:
 		mix := mixQ10[int16]
-		if c.Rounding == quant.Single {
+		if r == quant.Single {
 			mix = mixQ10Up[int16]
 		}
 		return bilinear(x, axes, in, c.data[n.Out].([]int16), mix), nil

@@ -143,7 +143,7 @@ func (e *encoder) tensorMap(names []string, kind string, index []int32) []obj {
 func (e *encoder) node(n *graph.Node) error {
 	c := codecOf(n.Op)
 	if c == nil {
-		return fmt.Errorf("%s %q has no form in a file", n.Op.Name(), n.Out.Name)
+		return fmt.Errorf("%s has no form in a file", n)
 	}
 	options, operands := c.encode(n)
 	inputs := slices.Concat(n.In, operands)

@@ -249,7 +249,7 @@ func typeName(t int8) string {
 	return fmt.Sprintf("TensorType(%d)", t)
 }
 
-// Members of BuiltinOperator: those that a graph has a form for, and those that are read as others.
+// Members of BuiltinOperator: those that a graph has a form for, those that are read as others, SHAPE, which is computed, and CUSTOM.
 const (
 	opAdd                   = 0
 	opAveragePool2D         = 1

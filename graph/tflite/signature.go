@@ -18,7 +18,7 @@ func apart(kind string, tensors []string) []string {
 	for _, name := range tensors {
 		own[name] = true
 	}
-	k := 0 // no number below is free
+	k := 0 // from the place on, no number below is free
 	for i, name := range tensors {
 		if taken[name] {
 			for k = max(k, i); ; k++ {

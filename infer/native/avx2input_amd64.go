@@ -27,7 +27,7 @@ func (c *compiler) wordImage(f *conv) *operand {
 		}
 		return in
 	}
-	m, in := c.image(f, f.C, 1) // all of a byteImage
+	m, in := c.image(f, f.C, 1) // first as bytes, all of which are then widened
 	if in == nil {
 		return nil
 	}

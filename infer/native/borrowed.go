@@ -1,7 +1,6 @@
 package native
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -32,8 +31,8 @@ func (c *compiler) borrow(n *graph.Node) (work, error) {
 		from = append(from, b)
 		data = append(data, make([]int8, v.Type.Elements()))
 	}
-	if n.Out.Type.DType != graph.Int8 {
-		return nil, fmt.Errorf("%v: this engine computes in int8", n.Out.Type.DType)
+	if err := wantInt8(n.Out.Type.DType); err != nil {
+		return nil, err
 	}
 	m, err := c.machine(n, in)
 	if err != nil {
@@ -109,8 +108,8 @@ func (c *compiler) every(n *graph.Node, shapes ...[]int) ([]int8, error) {
 	var data []any
 	for i, v := range n.In {
 		t := v.Type
-		if t.DType != graph.Int8 {
-			return nil, fmt.Errorf("%v: this engine computes in int8", t.DType)
+		if err := wantInt8(t.DType); err != nil {
+			return nil, err
 		}
 		t.Shape = shapes[i]
 		in, data = append(in, &graph.Value{Name: v.Name, Type: t}), append(data, all)

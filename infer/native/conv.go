@@ -19,7 +19,7 @@ type conv struct {
 	weights   []int8  // as Geometry.Weight has them
 	bias      []int32 // (OC)
 	sums      []int32 // (OC): of each channel's weights
-	most      []int64 // (OC): a bound of the results' absolute values
+	most      []int64 // (OC): a bound of the accumulators' absolute values
 }
 
 func (c *compiler) conv(n *graph.Node) (work, error) {
@@ -33,8 +33,8 @@ func (c *compiler) conv(n *graph.Node) (work, error) {
 	if f.x, err = c.read(x); err != nil {
 		return nil, err
 	}
-	if n.Out.Type.DType != graph.Int8 {
-		return nil, fmt.Errorf("%v: this engine computes in int8", n.Out.Type.DType)
+	if err := wantInt8(n.Out.Type.DType); err != nil {
+		return nil, err
 	}
 	if n.In[1].Type.DType != graph.Int8 {
 		return nil, fmt.Errorf("%v weights: this engine computes with int8", n.In[1].Type.DType)
@@ -79,20 +79,20 @@ func (c *compiler) rows(f *conv) work {
 // maxTable bounds the number of offsets that a kernel's table may have: output pixels times taps.
 const maxTable = 1 << 24
 
-// weigh fills sums and most, from the weights at hand, and reports a channel whose result could leave int32. No term of it is
+// weigh fills sums and most, from the weights at hand, and reports a channel whose accumulator could leave int32. No term of it is
 // larger than |w| times x's largest distance from its zero point, so no partial sum is either, whatever the order.
 func (f *conv) weigh() error {
 	distance := int64(max(f.inputZero, math.MaxUint8-f.inputZero))
 	f.sums, f.most = make([]int32, f.OC), make([]int64, f.OC)
 	for o, b := range f.bias {
-		sum, size := 0, 0
+		var sum, size int64
 		for tap := range f.taps() {
 			for _, w := range f.weights[f.Weight(o, tap):][:f.Depth] {
-				sum, size = sum+int(w), size+max(int(w), -int(w))
+				sum, size = sum+int64(w), size+max(int64(w), -int64(w))
 			}
 		}
 		f.sums[o] = int32(sum)
-		if f.most[o] = int64(size)*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
+		if f.most[o] = size*distance + max(int64(b), -int64(b)); f.most[o] > math.MaxInt32 {
 			return fmt.Errorf("channel %d, with bias %d, may overflow its accumulator", o, b)
 		}
 	}

@@ -18,8 +18,8 @@
 //	borrowed.go   the other int8 operators, by graph/interp
 //	profile.go    what each step takes
 //
-// What the assembler families share is which calls of kernels make up an operator; what they do not is how weights lie and
-// what a kernel is told.
+// What the assembler families share is which calls of kernels make up an operator and how weights are packed for them; what
+// they do not is the shape of their kernels and what these are told.
 //
 //	kernels.go         what a family has
 //	calls.go           calls, shared by threads; what panels of weights begin with

@@ -50,12 +50,13 @@ func (c *compiler) image(f *conv, pixel, element int) (m *image, in *operand) {
 		return int32(m.offset + ((n*m.h+y)*m.w+x)*pixel*element)
 	}
 	return m, &operand{
-		taps: f.taps() / neighbours, k: roundUp(row, 4/element), element: element,
+		taps: f.taps() / neighbours, k: row, element: element,
 		at: at, weights: f.tapWeights(pixel, neighbours), buffer: m.buffer,
 	}
 }
 
-// byteImage has rows of the filter as taps, of x's bytes, if possible without room for further channels.
+// byteImage has rows of the filter as taps, of x's bytes: with x's room for further channels where that is for less than four, since rows are
+// then copied whole, else without.
 func (c *compiler) byteImage(f *conv) *operand {
 	pixel := f.C
 	if f.x.stride <= roundUp(f.C, 4) {

@@ -6,7 +6,8 @@ import "unsafe"
 
 // Convolutions as matrix products: of what the taps of each output pixel see, by the weights of each output channel.
 
-// operand is the input as a product reads it: taps, of each of which k elements lie side by side.
+// operand is the input as a product reads it: taps, of each of which k elements lie side by side; what a kernel
+// reads beyond them meets weights 0.
 type operand struct {
 	taps, k int
 	element int                                   // bytes of one
@@ -19,7 +20,7 @@ type operand struct {
 // pixelTaps has the pixels of x as taps. Channels that an output channel's group does not have meet weights 0.
 func (c *compiler) pixelTaps(f *conv) *operand {
 	c.pad(f, roundUp(f.C, chunk))
-	return &operand{taps: f.taps(), k: roundUp(f.C, 4), element: 1, at: f.tap, weights: f.tapWeights(f.C, 1), buffer: f.x}
+	return &operand{taps: f.taps(), k: f.C, element: 1, at: f.tap, weights: f.tapWeights(f.C, 1), buffer: f.x}
 }
 
 // tapWeights is operand.weights if a tap is so many neighbours of the filter, each of so many elements.
@@ -64,10 +65,15 @@ func (c *compiler) gemm(f *conv, in *operand, choose func(m, left int) gemmKerne
 	if in == nil {
 		return nil
 	}
-	c.charge(f.pixels() * in.taps * 4)
+	tables := map[int][][]rowBlocks{} // by the rows of the kernels that read them, later
+	f.eachPanel(func(_, left int, _ []int) (channels int) {
+		k := choose(f.fewest(), left)
+		tables[k.rows] = nil
+		return k.channels
+	})
+	c.charge(len(tables) * f.pixels() * in.taps * 4)
 	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
-		tables := map[int][][]rowBlocks{} // by rows
 		for _, p := range c.panels(f, in, choose) {
 			if tables[p.rows] == nil {
 				tables[p.rows] = f.rowBlocks(p.rows, in)

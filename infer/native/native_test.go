@@ -147,6 +147,31 @@ func TestRatioBeyondFloat32(t *testing.T) {
 	}
 }
 
+// Nor is the mean of nothing but zero points anything else where both terms of its sum are beyond float32.
+func TestMeanBeyondFloat32(t *testing.T) {
+	g := graph.New("mean")
+	g.Level = graph.Quantized
+	y := g.Apply("y", graph.Mean{Axes: []int{1, 2}}, g.Input("x", graphtest.Ints(graph.Int8, 1e38, -128, 1, 2, 1, 1)))
+	g.Outputs = []*graph.Value{graphtest.As(y, 1e-5, 5)}
+	b, err := tflite.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range native.Families() {
+		s, err := native.New(native.Options{Family: f}).Open(b, infer.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for second, want := range map[byte]int8{0x80: 5, 0x81: 127} {
+			out := make([]byte, 1)
+			if err := errors.Join(s.Write([]byte{0x80, second}), s.Invoke(), s.Read(out)); err != nil || int8(out[0]) != want {
+				t.Errorf("%s: of -128 and %d %d, %v, want %d", f, int8(second), int8(out[0]), err, want)
+			}
+		}
+		s.Close()
+	}
+}
+
 // A pool whose window is the image has as many taps as pixels at each pixel: no table is made of them, which a file of a few hundred bytes
 // could ask for by the gigabyte.
 func TestPoolTable(t *testing.T) {

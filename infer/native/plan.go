@@ -93,7 +93,7 @@ func newPlan(g *graph.Graph, family Family, r quant.Rounding, threads int, hooks
 			err = c.afford()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("native: %s %q: %w: %w", n.Op.Name(), n.Out.Name, infer.ErrUnavailable, err)
+			return nil, fmt.Errorf("native: %s: %w: %w", n, infer.ErrUnavailable, err)
 		}
 		before := len(c.phases.stretches)
 		c.moments = append(c.moments, c.phases.add(work, hooks.apart))
@@ -266,10 +266,18 @@ func (c *compiler) read(v *graph.Value) (*buffer, error) {
 // readInt8 is read for what computes in int8 only.
 func (c *compiler) readInt8(v *graph.Value) (*buffer, error) {
 	b, err := c.read(v)
-	if err == nil && b.dtype != graph.Int8 {
-		err = fmt.Errorf("%v: this engine computes in int8", b.dtype)
+	if err == nil {
+		err = wantInt8(b.dtype)
 	}
 	return b, err
+}
+
+// wantInt8 refuses every other type.
+func wantInt8(d graph.DType) error {
+	if d != graph.Int8 {
+		return fmt.Errorf("%v: this engine computes in int8", d)
+	}
+	return nil
 }
 
 // node returns what computes n, or nil if that is left to the reader of its value.

@@ -52,12 +52,9 @@ func (f *conv) pack() [][lanes / 2]int64 {
 
 // width is the number of channels of the panel that begins at channel first.
 func (f *conv) width(first int) int {
-	perGroup := f.perGroup()
+	perGroup := f.PerGroup()
 	return min(lanes, perGroup-first%perGroup)
 }
-
-// perGroup is the number of output channels of a group.
-func (f *conv) perGroup() int { return f.OC / (f.C / f.Depth) }
 
 func unpair(sum int64, half int) int32 {
 	low := int32(sum)
@@ -70,7 +67,7 @@ func unpair(sum int64, half int) int32 {
 // panels: sum[m,o] = bias[o] + the sum over taps and i of (x[tap of m, group + i] - zero) * w[o, tap, i]. It gathers the
 // taps of some pixels of a group, and takes all panels of the group over them.
 func (f *conv) panels(arena []byte, at []int32, packed [][lanes / 2]int64, taps []byte, finish finisher) {
-	terms, perGroup, zero := f.taps()*f.Depth, f.perGroup(), int64(f.inputZero)
+	terms, perGroup, zero := f.taps()*f.Depth, f.PerGroup(), int64(f.inputZero)
 	var rows [gathered][]byte
 	for first := 0; first < f.pixels(); first += gathered {
 		n := min(gathered, f.pixels()-first)

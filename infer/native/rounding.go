@@ -166,7 +166,7 @@ func (m *multiplier) apply(a, b byte) byte {
 type mean struct {
 	float        bool
 	factor, bias float32 // float: round half to even(sum * factor + bias)
-	offset       int32   // else: round((sum - offset) * mult), within bounds
+	offset       int32   // what sum is of zero points alone; else: round((sum - offset) * mult), within bounds
 	mult         quant.Multiplier
 	rounding     quant.Rounding
 	bounds
@@ -178,7 +178,7 @@ func newMean(r quant.Rounding, count int, in, out *quant.Params) mean {
 	offset := zIn * int32(count)
 	if r == quant.Float32 {
 		f := float32(quant.Rescale(r, sIn, sOut).Ratio() * (1 / float32(count)))
-		return mean{float: true, factor: f, bias: float32(zOut) - float32(float32(offset)*f)}
+		return mean{float: true, factor: f, bias: float32(zOut) - float32(float32(offset)*f), offset: offset, bounds: newBounds(r, graph.Linear, out)}
 	}
 	m := quant.NewMultiplier(float64(sIn) / float64(sOut))
 	k := min(bits.Len(uint(count))-1, 31+m.Shift)
@@ -191,6 +191,9 @@ func (m *mean) finish(sum int32) byte {
 		return m.within(m.rounding.Apply(sum-m.offset, m.mult))
 	}
 	y := math.RoundToEven(float64(float32(float32(sum)*m.factor) + m.bias))
+	if math.IsNaN(y) { // both terms are beyond float32
+		y = float64(sum-m.offset)*float64(m.factor) + float64(m.zero)
+	}
 	return byte(int8(min(max(y, quant.Int8Min), quant.Int8Max))) ^ flip
 }
 

@@ -2,7 +2,7 @@ package native
 
 import "mnet-edge/quant"
 
-// The family avx512vnni: how weights are packed for its kernels, and which calls make up an operator. Of the
+// The family avx512vnni: which calls make up an operator. Of the
 // kernels of sums there are two each: one rounds once, as XNNPACK does, one twice, as TFLite's reference kernels do.
 
 // vnniConv returns what computes f with assembler kernels, or nil.
