@@ -13,7 +13,7 @@ type File struct{ *renameio.PendingFile }
 
 // New begins a file that is to be at path, with the permissions of the one that is there. A folder that can't be written to is an error here.
 func New(path string) (File, error) {
-	path = behind(path)
+	path = Behind(path)
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644), renameio.WithExistingPermissions())
 	return File{f}, err
 }

@@ -79,6 +79,16 @@ func TestLinksAndPermissions(t *testing.T) {
 	if later, err := os.ReadFile(filepath.Join(dir, "later")); err != nil || string(later) != "there" {
 		t.Errorf("behind a link to nothing: %q, error %v", later, err)
 	}
+	// A link that leads up, in a folder that is behind a link itself.
+	far := filepath.Join(dir, "x", "y")
+	err = errors.Join(os.MkdirAll(far, 0o755), os.Mkdir(filepath.Join(dir, "x", "z"), 0o755), os.Symlink(filepath.Join("x", "y"), filepath.Join(dir, "d")),
+		os.Symlink(filepath.Join("..", "z", "real"), filepath.Join(far, "up")), atomicfile.WriteFile(filepath.Join(dir, "d", "up"), []byte("far")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if up, err := os.ReadFile(filepath.Join(dir, "x", "z", "real")); err != nil || string(up) != "far" {
+		t.Errorf("behind two links: %q, error %v", up, err)
+	}
 	if string(content) != "new" || behind.Mode().Perm() != 0o600 || itself.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("%q, of mode %v, behind what is %v", content, behind.Mode(), itself.Mode())
 	}

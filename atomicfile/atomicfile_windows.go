@@ -16,7 +16,7 @@ type File struct {
 
 // New begins a file that is to be at path. A folder that can't be written to is an error here.
 func New(path string) (File, error) {
-	path = behind(path)
+	path = Behind(path)
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"*")
 	return File{f, path}, err
 }

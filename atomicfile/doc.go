@@ -7,17 +7,22 @@ import (
 	"path/filepath"
 )
 
-// behind is the file that a symbolic link leads to, be it there or not: that is replaced, and the link stays. Of what is no link it is the path.
-func behind(path string) string {
+// Behind is the file that a path leads to, through symbolic links, be it there or not: that is replaced, and the links stay.
+func Behind(path string) string {
 	for range 40 { // as many as systems follow
 		to, err := os.Readlink(path)
 		if err != nil {
 			break
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Dir(path) + string(filepath.Separator) + to
+			dir, _ := filepath.Split(path)
+			to = dir + to
 		}
 		path = to
+	}
+	dir, name := filepath.Split(path) // not Dir, for which .. leads back out of a link to a folder
+	if real, err := filepath.EvalSymlinks(dir + "."); err == nil {
+		path = filepath.Join(real, name)
 	}
 	return path
 }

@@ -19,7 +19,7 @@ type Alone struct {
 // mostAlone bounds the samples that EachAlone looks at.
 const mostAlone = 64
 
-// EachAlone quantizes each layer with weights of g, a graph at level Float or Folded, by itself, and gives them in
+// EachAlone quantizes each layer with weights of g, a graph below level Quantized, by itself, and gives them in
 // execution order. It follows r, a recipe without open choices, and leaves g as it is. The error is one of Run's.
 func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32]) ([]Alone, error) {
 	if err := g.Check(); err != nil {
@@ -34,15 +34,15 @@ func EachAlone(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[
 	if err := (&conversion{ctx: ctx, passes: folding, g: own, recipe: r}).apply(nil); err != nil { // layers have their names then
 		return nil, fmt.Errorf("convert: %w", err)
 	}
+	names, err := layerNames(own)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
 	c := &conversion{ctx: ctx, passes: passes, g: own, recipe: r, peaks: peaksOf(own, all), works: newWorks()}
 	some := spread(all, mostAlone)
 	t := &trials{c: c, fit: some, held: some, memo: newMemo()}
 	if err := t.measureFloat(); err != nil {
 		return nil, fmt.Errorf("convert: %w", c.refusal("measuring", err))
-	}
-	names, err := layerNames(c.g)
-	if err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
 	}
 	var found []Alone
 	for _, n := range c.g.Nodes {

@@ -281,4 +281,13 @@ func TestHardSwishBesideLargeValues(t *testing.T) {
 			t.Errorf("%v: %v", scale, err)
 		}
 	}
+	// The swish's input has a scale of its own in spite of the range that it shares.
+	g, samples := tiny(func(g *graph.Graph, x *graph.Value) *graph.Value {
+		large := g.Apply("large", graph.Arithmetic{Fn: graph.Mul}, x, graph.Const("d", graph.Type{DType: graph.Float32}, []float32{1e5}))
+		share := g.Apply("share", graph.Unary{Fn: graph.Logistic}, x)
+		return g.Apply("y", graph.Concat{Axis: 3}, share, g.Apply("swish", graph.Unary{Fn: graph.HardSwish}, share), large)
+	})
+	if _, err := Run(context.Background(), g, plain, each(samples), nil); err != nil {
+		t.Errorf("of a logistic's result: %v", err)
+	}
 }

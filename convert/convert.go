@@ -25,7 +25,7 @@ type Result struct {
 	Layers      []LayerReport
 }
 
-// Run converts g, a graph at level Float or Folded, in place, as the recipe says. samples are calibration inputs: for
+// Run converts g, a graph below level Quantized, in place, as the recipe says. samples are calibration inputs: for
 // each, the values of the graph's one input, row-major; it may be nil where Scheme.Integer is false. observe, if not nil, sees the graph
 // after each pass that ran. The error is ErrNetwork, ErrCalibration, ctx's, or that of Recipe.Check; the graph is of no more use then.
 func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float32], observe func(pass string, g *graph.Graph)) (*Result, error) {
@@ -60,7 +60,11 @@ func Run(ctx context.Context, g *graph.Graph, r Recipe, samples iter.Seq[[]float
 		}
 	}
 	keepOutputNames(g, names)
-	return &Result{Graph: g, Recipe: c.recipe, Trials: c.trials, Calibration: c.calibration, Layers: c.layers}, nil
+	result := &Result{Graph: g, Recipe: c.recipe, Trials: c.trials, Calibration: c.calibration}
+	for _, l := range c.layers {
+		result.Layers = append(result.Layers, l.LayerReport)
+	}
+	return result, nil
 }
 
 // forgetRanges makes a network with ranges one without: of those that come with it nobody knows what they were taken from.
@@ -100,7 +104,7 @@ type conversion struct {
 	seen        *observation // what calibration rests on
 	trials      []Trial
 	memo        *memo // of a trial; nil in a conversion
-	layers      []LayerReport
+	layers      []layer
 	weights     map[*int8]*graph.Value // constants by their first integer
 	works       *works
 }

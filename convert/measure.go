@@ -21,13 +21,16 @@ type LayerReport struct {
 	OutputMin     float32 `json:"output_min"`         // real range of the output, after the activation
 	OutputMax     float32 `json:"output_max"`
 	Alone         *Alone  `json:"alone,omitempty"` // what EachAlone found, where it was asked
-
-	out *graph.Value // the layer's, whose name others may have too
 }
 
-// reportOf names a layer; what became of it is measured once all is done to it.
-func reportOf(n *graph.Node) LayerReport {
-	return LayerReport{Name: n.Out.Name, Op: n.Op.Name(), out: n.Out}
+// layer is one, whose name others may have too, and the report of it: what became of it is measured once all is done to it.
+type layer struct {
+	n *graph.Node
+	LayerReport
+}
+
+func newLayer(n *graph.Node) layer {
+	return layer{n, LayerReport{Name: n.Out.Name, Op: n.Op.Name()}}
 }
 
 // MaxDB bounds reported ratios: JSON has no infinity.
@@ -53,11 +56,9 @@ func (c *conversion) measure() error {
 	}
 	for i := range c.layers {
 		l := &c.layers[i]
-		if twin := c.twin[l.out]; twin != nil {
-			l.compareWeights(floats(twin.Def.In[1]))
-			l.measureBias()
-		}
-		if d, ok := found[l.out]; ok {
+		l.compareWeights(floats(c.twin[l.n.Out].Def.In[1]))
+		l.measureBias()
+		if d, ok := found[l.n.Out]; ok {
 			l.ActivationSNR = decibels(d.signal, d.noise)
 			l.Cosine = 1
 			if d.signal > 0 && d.energy > 0 {
@@ -70,8 +71,8 @@ func (c *conversion) measure() error {
 }
 
 // compareWeights says what has become of the layer's float weights.
-func (l *LayerReport) compareWeights(float []float32) {
-	n := l.out.Def
+func (l *layer) compareWeights(float []float32) {
+	n := l.n
 	axis, _ := n.OutputAxis()
 	w, shape := n.In[1], n.In[1].Type.Shape
 	alive, d := make([]bool, shape[axis]), difference{}
@@ -85,20 +86,22 @@ func (l *LayerReport) compareWeights(float []float32) {
 	l.WeightSNR, l.DeadChannels = decibels(d.signal, d.noise), countFalse(alive)
 }
 
-func (l *LayerReport) measureBias() {
-	largest := 0.0
-	n := l.out.Def
-	switch bias := n.In[2].Data.(type) {
+func (l *layer) measureBias() {
+	most := 0.0
+	switch bias := l.n.In[2].Data.(type) {
 	case []int32:
-		for _, b := range bias {
-			largest = max(largest, math.Abs(float64(b)))
-		}
+		most = farthest(bias)
 	case []int64:
-		for _, b := range bias {
-			largest = max(largest, math.Abs(float64(b)))
-		}
+		most = farthest(bias)
 	}
-	l.BiasHeadroom = math.Log2(biasMost(n.In[0].Type.DType)+1) - math.Log2(largest+1)
+	l.BiasHeadroom = math.Log2(biasMost(l.n.In[0].Type.DType)+1) - math.Log2(most+1)
+}
+
+func farthest[T int32 | int64](integers []T) (most float64) {
+	for _, i := range integers {
+		most = max(most, math.Abs(float64(i)))
+	}
+	return most
 }
 
 // difference is how far the int8 values y of an activation are from the float values x.
@@ -169,9 +172,8 @@ func (c *conversion) compare(samples [][]float32) (map[*graph.Value]difference, 
 // differ compares one tensor: x real, q integers of type t.
 func differ[T int8 | int16](x []float32, q []T, t graph.Type) difference {
 	scale, zero := t.Quant.At(0)
-	least, most := t.DType.Limits()
-	lo := quant.Dequantize(least, scale, zero) - scale/2
-	hi := quant.Dequantize(most, scale, zero) + scale/2
+	span := spanOf(t)
+	lo, hi := span.Min-scale/2, span.Max+scale/2
 	var signal, energy, product, noise float64 // not in d, so that they stay in registers
 	clipped := 0
 	for i, real := range x[:len(q)] {

@@ -106,9 +106,10 @@ func (c *conversion) quantizeNode(n *graph.Node) error {
 			in := n.In[0]
 			s := in.Type.Quant.Scale[0]
 			if atLeast(n, s/64); n.Out.Type.Quant.Scale[0] > 256*s {
+				span := spanOf(in.Type) // in.Range may be a shared one, of which its quantization was set apart
 				// Who shares its range has far larger values than the kernel reaches from this input's. The curve's own lie between half of a negative
 				// input, or its least, and a positive one.
-				n.Out.Type.Quant = rangeQuant(d, graph.Interval{Min: max(-0.375, min(in.Range.Min, 0)/2), Max: max(in.Range.Max, 4*s)})
+				n.Out.Type.Quant = rangeQuant(d, graph.Interval{Min: max(-0.375, min(span.Min, 0)/2), Max: max(span.Max, 4*s)})
 			}
 		}
 	case graph.Mean, graph.Activate, graph.Softmax:
@@ -156,6 +157,13 @@ func (c *conversion) oneQuant(n *graph.Node) {
 			}
 		}
 	}
+}
+
+// spanOf is what integers of type t stand for, from the smallest to the largest.
+func spanOf(t graph.Type) graph.Interval {
+	lo, hi := t.DType.Limits()
+	scale, zero := t.Quant.At(0)
+	return graph.Interval{Min: quant.Dequantize(lo, scale, zero), Max: quant.Dequantize(hi, scale, zero)}
 }
 
 // holds says whether integers of type d reach all of a range, to within half of one.
@@ -251,9 +259,9 @@ func (c *conversion) quantizeWeights(n *graph.Node) error {
 	}
 	t := graph.Type{DType: graph.BiasType(in.DType), Shape: []int{channels}, Quant: q}
 	n.SetInput(2, biasConst(biasName(n), t, integers))
-	report := reportOf(n)
-	report.OutputMin, report.OutputMax = n.Out.Range.Min, n.Out.Range.Max
-	c.layers = append(c.layers, report)
+	l := newLayer(n)
+	l.OutputMin, l.OutputMax = n.Out.Range.Min, n.Out.Range.Max
+	c.layers = append(c.layers, l)
 	return nil
 }
 
@@ -304,11 +312,11 @@ func (c *conversion) roundWeight(n *graph.Node, d graph.DType, least func(channe
 	if !c.recipe.perChannel(n.Op) {
 		q = quant.PerTensor(slices.Max(scales), 0)
 	}
-	r, err := c.works.round(c, weights, shape, axis, d, q)
+	integers, err := c.works.round(c, weights, shape, axis, d, q)
 	if err != nil {
 		return err
 	}
-	n.SetInput(1, c.weight(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, r.integers))
+	n.SetInput(1, c.weight(w.Name, graph.Type{DType: d, Shape: shape, Quant: q}, integers))
 	return nil
 }
 

@@ -36,9 +36,7 @@ func Ranges(ctx context.Context, g *graph.Graph, samples iter.Seq[[]float32]) ([
 		forChannels(n.In[1].Type.Shape, axis, func(channel, i int) { widen(&weights[channel], w(i, channel)) })
 		l := LayerRanges{Name: n.Out.Name, Weights: weights, Outputs: intervals(lastDim(n.Out))}
 		if t := n.Out.Type; t.Quant != nil {
-			lo, hi := t.DType.Limits()
-			scale, zero := t.Quant.At(0)
-			l.Span = graph.Interval{Min: quant.Dequantize(lo, scale, zero), Max: quant.Dequantize(hi, scale, zero)}
+			l.Span = spanOf(t)
 		}
 		layers = append(layers, l)
 	}

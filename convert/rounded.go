@@ -30,10 +30,10 @@ type rounded struct {
 }
 
 // round is the weights, which are finite, of the scales q, as integers of type d.
-func (w *works) round(c *conversion, weights []float32, shape []int, axis int, d graph.DType, q *quant.Params) (rounded, error) {
+func (w *works) round(c *conversion, weights []float32, shape []int, axis int, d graph.DType, q *quant.Params) ([]int8, error) {
 	for _, r := range w.rounds[&weights[0]] {
 		if r.dtype == d && r.scales.Axis == q.Axis && slices.Equal(r.scales.Scale, q.Scale) {
-			return r, nil
+			return r.integers, nil
 		}
 	}
 	first, step, taps := channelLayout(shape, axis)
@@ -54,11 +54,10 @@ func (w *works) round(c *conversion, weights []float32, shape []int, axis int, d
 		}
 	})
 	if err != nil {
-		return rounded{}, err
+		return nil, err
 	}
-	r := rounded{d, q, integers}
-	w.rounds[&weights[0]] = append(w.rounds[&weights[0]], r)
-	return r, nil
+	w.rounds[&weights[0]] = append(w.rounds[&weights[0]], rounded{d, q, integers})
+	return integers, nil
 }
 
 // roundTaps makes of the weights x of one channel integers of scale s, within ±most, as quant.Quantize does. They are

@@ -64,9 +64,9 @@ func weightsOnly(c *conversion) error {
 		if err != nil {
 			return fmt.Errorf("layer %q: %w", n.Out.Name, err)
 		}
-		report := reportOf(n)
-		report.compareWeights(float)
-		c.layers = append(c.layers, report)
+		l := newLayer(n)
+		l.compareWeights(float)
+		c.layers = append(c.layers, l)
 	}
 	dropRanges(c.g)
 	return nil

@@ -101,11 +101,9 @@ func (s *source) pictures(split string) (pics []picture, classes []string, err e
 	count := make(map[string]int)
 	for _, f := range s.files {
 		if f.path == split && !f.dir { // which may lead nowhere
-			r, err := f.open()
-			if err != nil {
-				return nil, nil, within(f.path, err)
+			if _, err := s.head(f, 1); err != nil {
+				return nil, nil, err
 			}
-			r.Close()
 			return nil, nil, refuse("%q is no folder", f.path)
 		}
 		rest, ok := strings.CutPrefix(f.path, split+"/")

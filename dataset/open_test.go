@@ -41,7 +41,7 @@ func sources(t *testing.T, tr tree) map[string]string {
 }
 
 func classTree() tree {
-	tr := tree{"README.txt": []byte("not looked at"), "train/.DS_Store": []byte("nor this"), "__MACOSX/train/x/y": nil}
+	tr := tree{"README.txt": []byte("not looked at"), "train/.DS_Store": []byte("nor this"), "train/cat/Icon\r": nil, "__MACOSX/train/x/y": nil}
 	for c, class := range []string{"cat", "cat-b", "dog"} {
 		for i := range 3 {
 			tr[fmt.Sprintf("train/%s/%d.png", class, i)] = pngBytes(solid(32, 32, color.NRGBA{byte(10 * c), byte(i), 1, 255}))
@@ -652,7 +652,10 @@ func TestParseClasses(t *testing.T) {
 
 // What lies beside the splits may be anything; in one of them it is named.
 func TestOpenOddEntries(t *testing.T) {
-	for _, c := range []struct{ at, want string }{{"latest", ""}, {"train/cat/latest.png", "no such file"}, {"test", "no such file"}} {
+	for _, c := range []struct{ at, to, want string }{
+		{"latest", "gone", ""}, {"train/cat/latest.png", "gone", "no such file"}, {"test", "gone", "no such file"},
+		{"latest", "latest", ""}, {"latest", "README.txt/x", ""}, {"test", "README.txt/x", "not a directory"},
+	} {
 		dir := classTree().folder(t)
 		if c.at == "test" {
 			if err := os.RemoveAll(filepath.Join(dir, c.at)); err != nil {
@@ -662,12 +665,12 @@ func TestOpenOddEntries(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(c.at)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink("gone", filepath.Join(dir, c.at)); err != nil {
+		if err := os.Symlink(c.to, filepath.Join(dir, c.at)); err != nil {
 			t.Skip("this system makes no links:", err)
 		}
 		_, err := Open(t.Context(), dir, Options{})
 		if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, ErrData) || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("a link to nothing at %s: %v, want %q", c.at, err, c.want)
+			t.Errorf("a link to %s at %s: %v, want %q", c.to, c.at, err, c.want)
 		}
 	}
 }

@@ -108,8 +108,8 @@ func (s *source) addFolder(ctx context.Context, root, rel string, depth int) err
 		f := file{path: at, open: func() (io.ReadCloser, error) { return os.Open(full) }}
 		info, err := os.Stat(full) // not e.Info: links to folders and files count as what they lead to
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // a link to nothing; it may lie where nobody looks
-			gone := classify(ErrData, err)
+		case err != nil && e.Type()&fs.ModeSymlink != 0: // a link that leads nowhere; it may lie where nobody looks
+			gone := err
 			f.open = func() (io.ReadCloser, error) { return nil, gone }
 		case err != nil:
 			return classify(ErrData, err)
@@ -233,13 +233,13 @@ func (s *source) add(f file) error {
 	if f.path == "" || f.path == "." {
 		return nil // the archive's own root
 	}
-	if !fs.ValidPath(f.path) || strings.ContainsFunc(f.path, unfit) || !utf8.ValidString(f.path) {
-		return refuse("name %q: absolute, leading out of the source, or with characters no name should have", f.path)
-	}
 	for part := range strings.SplitSeq(f.path, "/") {
 		if ignored(part) {
-			return nil
+			return nil // nobody reads it
 		}
+	}
+	if !fs.ValidPath(f.path) || strings.ContainsFunc(f.path, unfit) || !utf8.ValidString(f.path) {
+		return refuse("name %q: absolute, leading out of the source, or with characters no name should have", f.path)
 	}
 	if len(s.files) >= s.limit.Entries {
 		return refuse("more than %d files and folders", s.limit.Entries)

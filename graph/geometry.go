@@ -74,8 +74,11 @@ func (g *Geometry) Weight(o, tap int) int {
 }
 
 // OutputAxis is the dimension of the node's weight that counts channels of the result; false if it has no weight.
-func (n *Node) OutputAxis() (axis int, ok bool) {
-	switch n.Op.(type) {
+func (n *Node) OutputAxis() (axis int, ok bool) { return OutputAxis(n.Op) }
+
+// OutputAxis is Node.OutputAxis of an operator.
+func OutputAxis(op Op) (axis int, ok bool) {
+	switch op.(type) {
 	case Conv2D, FullyConnected:
 		return 0, true
 	case DepthwiseConv2D:

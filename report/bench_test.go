@@ -316,7 +316,7 @@ func TestBenchNames(t *testing.T) {
 	}
 }
 
-// As many rows as a comparison may have are told apart.
+// Sixteen rows are told apart.
 func TestSeries(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range 2 * seriesStyles {

@@ -43,10 +43,11 @@ func aloneText(l convert.LayerReport) string {
 	return fmt.Sprintf("%.2f", 100*l.Alone.Agreement)
 }
 
-// shorten keeps the end of a long name, which tells it from others.
+// shorten keeps the ends of a long name, which tell it from others: a layer's its last part, a model's its first folder.
 func shorten(name string, most int) string {
 	if r := []rune(name); len(r) > most {
-		return "…" + string(r[len(r)-most+1:])
+		head := most / 3
+		return string(r[:head]) + "…" + string(r[len(r)-(most-head-1):])
 	}
 	return name
 }

@@ -38,14 +38,14 @@ func sameFile(a, b string) bool {
 	if errX == nil && errY == nil {
 		return os.SameFile(x, y)
 	}
-	x1, errX := filepath.Abs(a)
-	y1, errY := filepath.Abs(b)
+	x1, errX := filepath.Abs(atomicfile.Behind(a))
+	y1, errY := filepath.Abs(atomicfile.Behind(b))
 	return errX == nil && errY == nil && x1 == y1
 }
 
 // newPage begins a page for people; nil for no path.
 func newPage(path string) (*page, error) {
-	if isModelFile(path) {
+	if isModelFile(path) || isModelFile(atomicfile.Behind(path)) {
 		return nil, usagef("%s: a page would have a model's name", path)
 	}
 	return begin(path)

@@ -40,10 +40,8 @@ type Layer struct {
 }
 
 func (l Layer) axis() int {
-	if _, ok := l.Op.(graph.DepthwiseConv2D); ok {
-		return 3
-	}
-	return 0
+	axis, _ := graph.OutputAxis(l.Op)
+	return axis
 }
 
 // Channels is how many results the layer has at a pixel.

@@ -119,9 +119,12 @@ func (d *decoder) model(model table) (*graph.Graph, error) {
 	if len(operators) > maxNodes {
 		return nil, fmt.Errorf("%d operators: at most %d are read", len(operators), maxNodes)
 	}
-	d.reads(sub, operators)
+	if d.reads(sub, operators); d.f.err != nil {
+		return nil, nil
+	}
 	for i, o := range operators {
-		if err := d.operator(g, i, o); err != nil || d.f.err != nil {
+		d.where = fmt.Sprintf("operator %d", i)
+		if err := d.operator(g, o); err != nil || d.f.err != nil {
 			return nil, err
 		}
 		for len(d.origins) < len(g.Nodes) {
@@ -167,13 +170,13 @@ func (d *decoder) outputs(g *graph.Graph, tensors []int32) (err error) {
 	return nil
 }
 
-// operator decodes operator i, or leaves it to the tail.
-func (d *decoder) operator(g *graph.Graph, i int, o table) error {
+// operator decodes the operator that d.where is at, or leaves it to the tail.
+func (d *decoder) operator(g *graph.Graph, o table) error {
 	nodes := len(g.Nodes)
 	if d.partly && slices.ContainsFunc(o.int32s(operatorInputs), func(t int32) bool { return d.has(t) && d.behind[t] }) {
-		return d.leave(g, i, nodes, o)
+		return d.leave(g, nodes, o)
 	}
-	err := d.node(g, i, o)
+	err := d.node(g, o)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", d.where, err)
 	}
@@ -183,7 +186,7 @@ func (d *decoder) operator(g *graph.Graph, i int, o table) error {
 	if d.refusal == nil {
 		d.refusal = err
 	}
-	return d.leave(g, i, nodes, o)
+	return d.leave(g, nodes, o)
 }
 
 func level(g *graph.Graph) graph.Level {
@@ -211,14 +214,16 @@ func (d *decoder) reads(sub table, operators []table) {
 		}
 	}
 	note(sub.int32s(subgraphOutputs))
-	for _, o := range operators {
-		note(o.int32s(operatorInputs))
+	for i, o := range operators {
+		if note(o.int32s(operatorInputs)); d.f.err != nil {
+			d.where = fmt.Sprintf("operator %d", i)
+			return
+		}
 	}
 }
 
-// node decodes operator i and appends it to the graph.
-func (d *decoder) node(g *graph.Graph, i int, o table) error {
-	d.where = fmt.Sprintf("operator %d", i)
+// node decodes an operator and appends it to the graph.
+func (d *decoder) node(g *graph.Graph, o table) error {
 	ins, outs := o.int32s(operatorInputs), o.int32s(operatorOutputs)
 	code, err := d.code(o.uint32(operatorCode))
 	if err != nil {
@@ -337,7 +342,7 @@ func (d *decoder) codeOf(i uint32) (operatorVersion, error) {
 // one. A bias whose scale is the product of input and weight scale but for rounding gets exactly their float32 product:
 // TensorFlow's converter rounds it later, and runtimes compute with the two scales, not with the bias's.
 func (d *decoder) bias(op graph.Op, name string, in []*graph.Value) []*graph.Value {
-	_, weighted := (&graph.Node{Op: op}).OutputAxis()
+	_, weighted := graph.OutputAxis(op)
 	if !weighted || len(in) < 2 || in[0].Type.Quant == nil || in[1].Type.Quant == nil || len(in[0].Type.Quant.Scale) != 1 {
 		return in
 	}

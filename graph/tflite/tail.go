@@ -189,8 +189,7 @@ func (e *encoder) tail(t *Tail, g *graph.Graph) ([]int32, error) {
 
 // leave makes operator o part of the tail, since Decode does not take it, or since it reads what the tail gives. The graph had so many
 // nodes before it; what its decoding added is taken out again.
-func (d *decoder) leave(g *graph.Graph, i, nodes int, o table) error {
-	where := fmt.Sprintf("operator %d", i)
+func (d *decoder) leave(g *graph.Graph, nodes int, o table) error {
 	for len(g.Nodes) > nodes {
 		if err := g.Remove(g.Nodes[len(g.Nodes)-1]); err != nil {
 			return err
@@ -202,12 +201,12 @@ func (d *decoder) leave(g *graph.Graph, i, nodes int, o table) error {
 			continue
 		}
 		if err := d.readable(t); err != nil {
-			return fmt.Errorf("%s: input %d: %w", where, k, err)
+			return fmt.Errorf("%s: input %d: %w", d.where, k, err)
 		}
 	}
 	for k, t := range o.int32s(operatorOutputs) {
 		if err := d.free(t); err != nil {
-			return fmt.Errorf("%s: output %d: %w", where, k, err)
+			return fmt.Errorf("%s: output %d: %w", d.where, k, err)
 		}
 		d.behind[t] = true
 	}
