@@ -21,32 +21,13 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/interp"
 	"mnet-edge/graph/tflite"
+	"mnet-edge/internal/golden"
 	"mnet-edge/model"
 	"mnet-edge/quant"
 )
 
 // The draws of rapid are the same in every run; -rapid.seed=0 draws others, as make soak does.
 func init() { flag.Set("rapid.seed", "1") }
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
-
-// golden compares the text of graphs with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s: the graph differs; go test ./convert -update, and read the diff", path)
-	}
-}
 
 // checkpoint is a network with random weights and plausible BN statistics: small, but with every layer of the real one.
 func checkpoint(change func(*model.Spec)) *model.Checkpoint {
@@ -194,7 +175,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, b.Bytes())
+		golden.Compare(t, filepath.Join("testdata", name+".golden"), b.String())
 	}
 }
 

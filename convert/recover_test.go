@@ -17,6 +17,7 @@ import (
 	"mnet-edge/graph"
 	"mnet-edge/graph/graphtest"
 	"mnet-edge/graph/tflite"
+	"mnet-edge/internal/golden"
 	"mnet-edge/model"
 )
 
@@ -594,5 +595,5 @@ func TestRecoveryGolden(t *testing.T) {
 		}
 		b.WriteString(string(text) + "\n" + convertTo(t, checkpoint(nil), r).Graph.String())
 	}
-	golden(t, "recovery", b.Bytes())
+	golden.Compare(t, "testdata/recovery.golden", b.String())
 }

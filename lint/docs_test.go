@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mnet-edge/internal/golden"
 	"mnet-edge/lint"
 )
 
@@ -25,7 +26,7 @@ func TestDocs(t *testing.T) {
 	for _, r := range lint.Rules() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.ID, r.Severity, r.What, r.Source)
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}

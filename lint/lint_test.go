@@ -1,18 +1,15 @@
 package lint_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"mnet-edge/graph"
+	"mnet-edge/internal/golden"
 	"mnet-edge/lint"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 // Every finding about every test model stands in one golden file: a change of a rule shows what it changes.
 func TestFindings(t *testing.T) {
@@ -38,23 +35,7 @@ func TestFindings(t *testing.T) {
 			}
 		}
 	}
-	const path = "testdata/findings.txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := strings.Split(b.String(), "\n"), strings.Split(string(text), "\n"); !slices.Equal(got, want) {
-		i := 0
-		for i < min(len(got), len(want))-1 && got[i] == want[i] {
-			i++
-		}
-		t.Errorf("%s:%d: got %q, want %q; go test ./lint -update, and read the diff", path, i+1, got[i], want[i])
-	}
+	golden.Compare(t, "testdata/findings.txt", b.String())
 	for _, name := range append(computedBreaks(t), meansBreak(t)...) {
 		broken[name] = true
 	}

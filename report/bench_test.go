@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,27 +13,8 @@ import (
 
 	"mnet-edge/devices"
 	"mnet-edge/infer"
+	"mnet-edge/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
-}
 
 // comparison is two models, of which the second is not to be trusted, and was profiled.
 func comparison() Bench {
@@ -73,7 +52,7 @@ func comparison() Bench {
 func TestBenchText(t *testing.T) {
 	var s strings.Builder
 	comparison().Text(&s)
-	golden(t, "bench.txt", s.String())
+	golden.Compare(t, "testdata/bench.txt", s.String())
 }
 
 func TestBenchMarkdown(t *testing.T) {
@@ -81,7 +60,7 @@ func TestBenchMarkdown(t *testing.T) {
 	if err := comparison().Markdown(&s); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "bench.md", s.String())
+	golden.Compare(t, "testdata/bench.md", s.String())
 }
 
 func TestBenchCSV(t *testing.T) {
@@ -89,7 +68,7 @@ func TestBenchCSV(t *testing.T) {
 	if err := comparison().CSV(&s); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "bench.csv", s.String())
+	golden.Compare(t, "testdata/bench.csv", s.String())
 }
 
 // The field names are a contract with scripts.
@@ -102,7 +81,7 @@ func TestBenchJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "bench.json", string(j)+"\n")
+	golden.Compare(t, "testdata/bench.json", string(j)+"\n")
 }
 
 // A row that computes something else than the reference says so, in every form.
