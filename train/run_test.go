@@ -272,7 +272,7 @@ func TestResumeOtherClasses(t *testing.T) {
 
 // What is left is counted in steps of their own length.
 func TestLeft(t *testing.T) {
-	r := &run{c: Config{Epochs: 5}, recipe: Recipe{Grow: 0.4, SAM: 0.1, SAMLast: 0.2}, epoch: 1}
+	r := &run{c: Config{Epochs: 5}, recipe: Recipe{Epochs: 5, Grow: 0.4, SAM: 0.1, SAMLast: 0.2}, epoch: 1}
 	if got := r.left(4, 10); got != 6*0.25+10+10+20 {
 		t.Errorf("%v steps", got)
 	}
