@@ -189,8 +189,8 @@ func (j *job) measured(r *report.Convert) (*convert.Result, []byte, error) {
 	return result, encoded, err
 }
 
-// warn adds to what makes the calibration images doubtful what only the labels show.
-func (j *job) warn(cal *convert.Calibration) {
+// addWarning adds to what makes the calibration images doubtful what only the labels show.
+func (j *job) addWarning(cal *convert.Calibration) {
 	if s := &j.set.Train; len(j.set.Classes) > 1 && !slices.ContainsFunc(s.Labels, func(l uint16) bool { return l != s.Labels[0] }) {
 		cal.Warnings = append(cal.Warnings, fmt.Sprintf("all %d calibration images are of one class, %s", s.N, j.set.Classes[s.Labels[0]]))
 	}
@@ -203,7 +203,7 @@ func (j *job) run(r convert.Recipe) (*convert.Result, []byte, error) {
 		return nil, nil, err
 	}
 	if result.Calibration != nil {
-		j.warn(result.Calibration)
+		j.addWarning(result.Calibration)
 	}
 	if err := j.record(result).Attach(result.Graph); err != nil {
 		return nil, nil, err
