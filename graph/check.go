@@ -95,14 +95,6 @@ func (c *checker) edges(g *Graph) {
 	}
 }
 
-// String is what errors call a node: conv2d "features.0".
-func (n *Node) String() string {
-	if n.Out == nil {
-		return n.Op.Name()
-	}
-	return fmt.Sprintf("%s %q", n.Op.Name(), n.Out.Name)
-}
-
 func (c *checker) value(v *Value) {
 	if c.checked[v] {
 		return

@@ -103,6 +103,14 @@ func (g *Graph) Apply(name string, op Op, in ...*Value) *Value {
 	return n.Out
 }
 
+// String is what errors call a node: conv2d "features.0".
+func (n *Node) String() string {
+	if n.Out == nil {
+		return n.Op.Name()
+	}
+	return fmt.Sprintf("%s %q", n.Op.Name(), n.Out.Name)
+}
+
 // Infer is the element type and shape that the node's operator gives for its inputs, without quantization.
 func (n *Node) Infer() (Type, error) {
 	return infer(n.Op, types(n.In))

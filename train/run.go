@@ -297,17 +297,17 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	r.record.Started = r.old.Started
-	if r.last == nil {
-		return r.fresh(), r.record.follow(r.old)
-	}
-	if before, then := r.old.BackendUsed, ", then "+backend; before == backend || strings.HasSuffix(before, then) {
-		r.record.BackendUsed = before
-	} else {
-		r.record.BackendUsed = before + then
-		r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", before, backend))
+	if before, then := r.old.BackendUsed, ", then "+backend; r.last != nil && before != backend {
+		if r.record.BackendUsed = before; !strings.HasSuffix(before, then) {
+			r.record.BackendUsed += then
+			r.note(fmt.Sprintf("begun on backend %s, going on with %s: the weights will differ in the last digits from an unbroken run's", before, backend))
+		}
 	}
 	if err := r.record.follow(r.old); err != nil {
 		return nil, err
+	}
+	if r.last == nil {
+		return r.fresh(), nil
 	}
 	return r.last, r.restore(r.last)
 }

@@ -360,6 +360,8 @@ func TestRunRefuses(t *testing.T) {
 		{"batch larger than the set", ErrConfig, func(c *Config) { c.Batch = 55 }, set},
 		{"rate", ErrConfig, func(c *Config) { c.LR = math.NaN() }, set},
 		{"validation fraction", ErrConfig, func(c *Config) { c.ValFraction = 0.9 }, set},
+		{"nothing left of the images", ErrConfig, func(c *Config) { c.Changes = []byte(`{"cutout": 63}`) }, set},
+		{"nor more", ErrConfig, func(c *Config) { c.Changes = []byte(`{"cutout": 64}`) }, set},
 		{"spec", ErrConfig, func(c *Config) { c.Spec.Width = -1 }, set},
 		{"no folder", ErrConfig, func(c *Config) { c.Out = "" }, set},
 		{"classes", ErrData, func(c *Config) { c.Spec.Classes = 5 }, set},

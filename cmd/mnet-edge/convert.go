@@ -306,6 +306,9 @@ func loadFloat(c *cli.Context, input string, partly bool) (*floatModel, error) {
 	}
 	if known.Mean != nil {
 		f.Graph.Meta.Mean, f.Graph.Meta.Std = known.Mean, known.Std
+		if len(known.Mean) != len(known.Std) { // of which one stands for all channels
+			f.Graph.Meta.Mean, f.Graph.Meta.Std = f.Mean[:], f.Std[:]
+		}
 	}
 	if known.Labels != nil {
 		f.Graph.Meta.Labels = known.Labels

@@ -79,14 +79,6 @@ func given(c *cli.Context) (infer.Given, error) {
 	if (g.Mean == nil) != (g.Std == nil) {
 		return g, usagef("--mean and --std go together: one value, or R,G,B")
 	}
-	if n := max(len(g.Mean), len(g.Std)); n > 1 { // one value stands for all channels
-		if len(g.Mean) == 1 {
-			g.Mean = slices.Repeat(g.Mean, n)
-		}
-		if len(g.Std) == 1 {
-			g.Std = slices.Repeat(g.Std, n)
-		}
-	}
 	if slices.ContainsFunc(g.Std, func(x float32) bool { return x <= 0 }) {
 		return g, usagef("--std %s: want more than 0", c.String("std"))
 	}

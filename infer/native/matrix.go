@@ -65,16 +65,15 @@ func (c *compiler) gemm(f *conv, in *operand, choose func(m, left int) gemmKerne
 	if in == nil {
 		return nil
 	}
-	tables := map[int][][]rowBlocks{} // by the rows of the kernels that read them, later
-	f.eachPanel(func(_, left int, _ []int) (channels int) {
-		k := choose(f.fewest(), left)
-		tables[k.rows] = nil
-		return k.channels
-	})
+	panels, tables := f.matrixPanels(in, choose), map[int][][]rowBlocks{} // by the rows of the kernels that read them
+	for _, p := range panels {
+		tables[p.rows] = nil
+	}
 	c.charge(len(tables) * f.pixels() * in.taps * 4)
 	calls := newCalls[gemmArgs](c)
 	c.late = append(c.late, func() {
-		for _, p := range c.panels(f, in, choose) {
+		c.pack(f, in, panels)
+		for _, p := range panels {
 			if tables[p.rows] == nil {
 				tables[p.rows] = f.rowBlocks(p.rows, in)
 			}
@@ -94,23 +93,29 @@ func (c *compiler) gemm(f *conv, in *operand, choose func(m, left int) gemmKerne
 	return append(in.fill, share(calls, f.out, f.reading(in.buffer))...)
 }
 
-// panels packs f's weights, one panel after the other, so that a kernel can call for the next in time.
-func (c *compiler) panels(f *conv, in *operand, choose func(m, left int) gemmKernel) (all []panel) {
-	size := 0
+// matrixPanels are those that f's weights are to be packed in.
+func (f *conv) matrixPanels(in *operand, choose func(m, left int) gemmKernel) (all []panel) {
 	f.eachPanel(func(o, left int, threads []int) (channels int) {
 		p := panel{gemmKernel: choose(f.fewest(), left), first: o, threads: threads}
 		p.see(f, in)
 		all = append(all, p)
-		size += p.size(f, in)
 		return p.channels
 	})
+	return all
+}
+
+// pack packs f's weights, one panel after the other, so that a kernel can call for the next in time.
+func (c *compiler) pack(f *conv, in *operand, all []panel) {
+	size := 0
+	for i := range all {
+		size += all[i].size(f, in)
+	}
 	room := c.hooks.memory(size)
 	for i := range all {
 		p := &all[i]
 		p.bytes, room = room[:p.size(f, in)], room[p.size(f, in):]
 		p.fill(f, in)
 	}
-	return all
 }
 
 // see finds out which elements of a tap the channels depend on: in groups, only those of theirs.
