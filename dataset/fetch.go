@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mnet-edge/atomicfile"
@@ -25,8 +27,9 @@ const (
 // remote is an archive that may be fetched.
 type remote struct {
 	url, file, unpacked string
-	md5                 string // as the publisher gives it; against faults of transfer, not against forgery
-	bytes               int64  // at most
+	md5                 string            // as the publisher gives it; against faults of transfer, not against forgery
+	bytes               int64             // at most
+	files               map[string]string // the MD5 of each file of unpacked that results depend on
 }
 
 // cifar10 is the archive of the data set's own page.
@@ -36,6 +39,14 @@ var cifar10 = remote{
 	unpacked: "cifar-10-batches-bin",
 	md5:      "c32a1d4ab5d03f1284b67883e8d87530",
 	bytes:    256 << 20,
+	files: map[string]string{
+		"data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+		"data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+		"data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+		"data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+		"data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+		"test_batch.bin":   "803d5f7f4d78ea53de84dbe85f74fb6d",
+	},
 }
 
 // openCache opens CIFAR-10 from the cache: unpacked there, as the archive with the right checksum, or as the archive
@@ -61,7 +72,7 @@ func openCache(ctx context.Context, o Options) (*Set, error) {
 func (r remote) locate(ctx context.Context, folder string, progress func(done, total int)) (string, error) {
 	unpacked := filepath.Join(folder, r.unpacked)
 	if info, err := os.Stat(unpacked); err == nil && info.IsDir() {
-		return unpacked, nil
+		return unpacked, r.check(unpacked)
 	}
 	archive := filepath.Join(folder, r.file)
 	sum, err := fileMD5(archive)
@@ -75,6 +86,23 @@ func (r remote) locate(ctx context.Context, folder string, progress func(done, t
 		return "", err
 	}
 	return archive, nil
+}
+
+// check refuses an unpacked folder whose files are others than the archive's: a run's record names the data set, and its figures
+// are held to other people's. A file that is missing is left to whoever reads the folder.
+func (r remote) check(folder string) error {
+	for _, name := range slices.Sorted(maps.Keys(r.files)) {
+		path := filepath.Join(folder, name)
+		sum, err := fileMD5(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("dataset: %w", err)
+		case sum != r.files[name]:
+			return refuse("%s has MD5 %s, not %s: remove %s, or pass it as --data if it is meant to be other images", path, sum, r.files[name], folder)
+		}
+	}
+	return nil
 }
 
 func fileMD5(path string) (string, error) {

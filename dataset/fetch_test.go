@@ -39,7 +39,7 @@ func fakeCIFAR(t *testing.T, content []byte, handler http.HandlerFunc) (cache st
 	before := cifar10
 	t.Cleanup(func() { cifar10 = before })
 	sum := md5.Sum(content)
-	cifar10.url, cifar10.md5 = server.URL+"/cifar-10-binary.tar.gz", hex.EncodeToString(sum[:])
+	cifar10.url, cifar10.md5, cifar10.files = server.URL+"/cifar-10-binary.tar.gz", hex.EncodeToString(sum[:]), nil
 	return filepath.Join(cache, "mnet-edge"), hits
 }
 
@@ -78,6 +78,15 @@ func TestCIFAR10Downloads(t *testing.T) {
 	}
 	if s := mustOpen(t, "cifar10", Options{}); s.Name != "cifar10" || s.Train.N != 0 || s.Test.N != 1 || *hits != 2 {
 		t.Errorf("unpacked: %s, %d + %d images, %d requests", s.Name, s.Train.N, s.Test.N, *hits)
+	}
+
+	// Its files are the archive's, or the folder isn't CIFAR-10.
+	sum := md5.Sum(cifarRecords(1))
+	cifar10.files = map[string]string{"test_batch.bin": hex.EncodeToString(sum[:]), "data_batch_1.bin": "of a file that is missing"}
+	mustOpen(t, "cifar10", Options{})
+	cifar10.files["test_batch.bin"] = cifar10.md5
+	if _, err := Open(t.Context(), "cifar10", Options{}); !errors.Is(err, ErrData) || !strings.Contains(err.Error(), "test_batch.bin has MD5 "+hex.EncodeToString(sum[:])) {
+		t.Errorf("another file: %v", err)
 	}
 }
 

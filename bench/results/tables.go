@@ -90,7 +90,7 @@ var source = []struct {
 // not run says so, with the command that runs it. Nets that were taught by others are not in it.
 func sourceTable(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | source, 200 epochs | ours, test top-1 | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| net | source, 200 epochs | ours, test top-1 | data | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|---|\n")
 	groups := slices.DeleteFunc(grouped(runs), func(g runsOf) bool { return g.key.teacher != "" })
 	done := map[string]bool{}
 	for _, s := range source {
@@ -102,7 +102,7 @@ func sourceTable(runs []run) string {
 			}
 		}
 		if n == 0 {
-			fmt.Fprintf(&b, "| %s | %.2f %% | not run: `mnet-edge train %s --preset seed` | | | | | |\n", s.name, s.accuracy, s.command)
+			fmt.Fprintf(&b, "| %s | %.2f %% | not run: `mnet-edge train %s --preset seed` | | | | | | |\n", s.name, s.accuracy, s.command)
 		}
 		done[s.name] = true
 	}
@@ -117,7 +117,7 @@ func sourceTable(runs []run) string {
 // teachers shows what runs with a teacher came to, beside the teacher and the same net by the preset without one.
 func teachers(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | taught by | its test top-1 | test top-1 | the preset's without a teacher | seeds | recipe, highest rate | images × epochs | machine |\n|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| net | taught by | its test top-1 | test top-1 | the preset's without a teacher | data | seeds | recipe, highest rate | images × epochs | machine |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	groups := grouped(runs)
 	for _, g := range groups {
 		if g.key.teacher == "" {
@@ -138,8 +138,8 @@ func teachers(runs []run) string {
 			}
 			theirs = append(theirs, top1)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
-			strings.Join(theirs, ", "), figure, own, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)
+		fmt.Fprintf(&b, "| %s | %s | %s | **%s** | %s | %s | %s | %s, %g | %d × %d | %s, %d processors |\n", g.key.name(), g.key.teacher,
+			strings.Join(theirs, ", "), figure, own, g.key.data, seeds, g.key.recipe, g.key.rate, g.key.images, g.key.epochs, g.runs[0].Result.Backend, r.CPUs)
 	}
 	return b.String()
 }
@@ -197,14 +197,14 @@ func (g runsOf) row(b *strings.Builder, source string) {
 		seconds = append(seconds, r.Result.Seconds)
 	}
 	r := g.runs[0]
-	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, seeds,
+	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, g.key.data, seeds,
 		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
 }
 
 // midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.
 func midReLU(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| net | data | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|\n")
 	groups := grouped(runs)
 	for _, with := range groups {
 		if with.key.spec.Net != model.NetD || !with.key.spec.MidReLU {
@@ -217,7 +217,7 @@ func midReLU(runs []run) string {
 			continue
 		}
 		if c, ok := compare(with, groups[i], func(r run) float64 { return r.Result.TestTop1 }); ok {
-			fmt.Fprintf(&b, "| %s | %d | %d | %.2f %% | %.2f %% | %s |\n", with.key.name(), with.key.epochs, c.seeds, c.a, c.b, c.difference())
+			fmt.Fprintf(&b, "| %s | %s | %d | %d | %.2f %% | %.2f %% | %s |\n", with.key.name(), with.key.data, with.key.epochs, c.seeds, c.a, c.b, c.difference())
 		}
 	}
 	return b.String()
@@ -226,7 +226,7 @@ func midReLU(runs []run) string {
 // recipes compares the validation top-1 of runs with a changed recipe with the preset's: seed by seed, the same net, data and epochs.
 func recipes(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | epochs | recipe | seeds | validation top-1 | the preset's | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| net | data | epochs | recipe | seeds | validation top-1 | the preset's | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|---|\n")
 	groups := grouped(runs)
 	for _, preset := range groups {
 		for _, changed := range groups {
@@ -236,7 +236,7 @@ func recipes(runs []run) string {
 				continue
 			}
 			if c, ok := compare(changed, preset, func(r run) float64 { return r.Result.ValTop1 }); ok {
-				fmt.Fprintf(&b, "| %s | %d | %s | %d | %.2f %% | %.2f %% | %s |\n", k.name(), k.epochs, changed.key.recipeName(), c.seeds, c.a, c.b, c.difference())
+				fmt.Fprintf(&b, "| %s | %s | %d | %s | %d | %.2f %% | %.2f %% | %s |\n", k.name(), k.data, k.epochs, changed.key.recipeName(), c.seeds, c.a, c.b, c.difference())
 			}
 		}
 	}
