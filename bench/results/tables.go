@@ -102,7 +102,7 @@ func sourceTable(runs []run) string {
 			}
 		}
 		if n == 0 {
-			fmt.Fprintf(&b, "| %s | %.2f %% | not run: `mnet-edge train %s --preset seed` | | | | | | |\n", s.name, s.accuracy, s.command)
+			fmt.Fprintf(&b, "| %s | %.2f %% | not run: `mnet-edge train --data cifar10 %s --preset seed` | | | | | | |\n", s.name, s.accuracy, s.command)
 		}
 		done[s.name] = true
 	}
