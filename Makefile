@@ -7,6 +7,7 @@ GOOS        := $(shell $(GO) env GOOS)
 GOARCH      := $(shell $(GO) env GOARCH)
 NATIVE      := native/$(GOOS)-$(GOARCH)
 export GOFLAGS := -buildvcs=false
+STAMP       := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
 
 # A CIFAR-10 archive lying beside the project is passed on to the tests that want it; elsewhere they skip.
 MNET_CIFAR10 ?= $(if $(wildcard ../shared/data/cifar10-images.zip),$(CURDIR)/../shared/data/cifar10-images.zip)
@@ -31,7 +32,7 @@ native: ## fetch the TFLite and XLA libraries (pinned, checked); seconds when th
 
 build: native ## bin/mnet-edge with what it needs beside it
 	@mkdir -p bin
-	$(GO) build $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge
+	$(GO) build -buildvcs=$(STAMP) $(TAGS) -o bin/mnet-edge ./cmd/mnet-edge # with its commit, which runs record
 	@for f in $(wildcard $(NATIVE)/*.so); do [ "bin/$${f##*/}" -nt "$$f" ] || { cp "$$f" bin/.new; mv bin/.new "bin/$${f##*/}"; }; done # not into a file that a program may be running from
 
 windows: ## bin/mnet-edge.exe: no TFLite, LiteRT and XLA, everything else

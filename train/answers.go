@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 
 	"mnet-edge/dataset"
+	"mnet-edge/model"
 )
 
 // Answers are those of a teacher that no run of this program left, nor any net of package model: a model in a file, which whoever opens it
@@ -36,6 +37,11 @@ func (t *trainer) askedOn(d, i int, pixels []byte) (compute.Buffer, error) {
 	logits := make([]float32, (to-from)*t.spec.Classes)
 	if err := teacher.Ask(logits, averaged(part, size, teacher.Size)); err != nil {
 		return nil, fmt.Errorf("train: teacher %d: %w", i+1, err)
+	}
+	for _, v := range logits {
+		if !finite(float64(v)) { // else the loss would say that the pupil diverged
+			return nil, fmt.Errorf("train: teacher %d answers %v: %w", i+1, v, model.ErrCheckpoint)
+		}
 	}
 	b, err := t.backend.BufferFromFlatData(compute.DeviceNum(d), logits, shapes.Make(dtypes.Float32, to-from, t.spec.Classes))
 	if err != nil {

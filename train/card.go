@@ -69,7 +69,7 @@ func (r *run) card(res *Result) []byte {
 		}
 	}
 	p("| seed | %d |", r.c.Seed)
-	p("| machine | backend %s on %s, %.0f s |", res.Backend, rec.Platform, res.Seconds)
+	p("| machine | backend %s on %s, %.0f s |", res.Backend, rec.Machine(), res.Seconds)
 	p("\nOne run with one seed: the spread between seeds is not known from it. Labels, in the order of the outputs:\n")
 	for i, name := range r.set.Classes {
 		p("%d. %s", i, name)

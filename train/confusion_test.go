@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"reflect"
 	"testing"
+
+	"mnet-edge/model"
 )
 
 // The picture has a dark square where a class was taken for what it is or for another, and white where it never was.
@@ -57,5 +60,37 @@ func TestConfusionPictureOfMany(t *testing.T) {
 	}
 	if _, err := png.Decode(bytes.NewReader(b)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A run counts each test image in the row of its label and the column of what it is taken for.
+func TestConfusionCounts(t *testing.T) {
+	r, err := Preset(PresetSeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Batch = 8
+	set := patterns(8, 23).Test // no multiple of the batch
+	tr := testTrainer(t, goBackend(t), tinySpec(model.NetD), r, 10)
+	got := newConfusion(4)
+	_, correct, err := (&run{t: tr}).evaluate(t.Context(), &set, got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, off := newConfusion(4), 0
+	for i, label := range set.Labels {
+		_, _, predicted, err := tr.Eval(set.Image(i), []int32{int32(label)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want[label][predicted[0]]++; int32(label) != predicted[0] {
+			off++
+		}
+	}
+	if !reflect.DeepEqual(got, want) || correct != set.N-off {
+		t.Errorf("%d right, counted as %v; one by one %v", correct, got, want)
+	}
+	if off == 0 {
+		t.Error("no image is taken for another: rows and columns are not told apart")
 	}
 }

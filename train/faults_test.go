@@ -126,6 +126,44 @@ func TestBestDamaged(t *testing.T) {
 	}
 }
 
+// Another run's best weights, of a net with the same parameters or with others, are not taken for this one's, whether it has ended or not.
+func TestBestOfAnotherRun(t *testing.T) {
+	set := patterns(60, 8)
+	run := func(change func(*Config)) Config {
+		c := tinyConfig(t)
+		change(&c)
+		if _, err := Run(context.Background(), c, set); err != nil {
+			t.Fatal(err)
+		}
+		c.Resume = true
+		return c
+	}
+	for name, change := range map[string]func(*Config){
+		"no intermediate ReLU": func(c *Config) { c.Spec.MidReLU = false },
+		"width":                func(c *Config) { c.Spec.Width *= 2 },
+		"seed":                 func(c *Config) { c.Seed++ },
+	} {
+		for _, closed := range []bool{true, false} {
+			own, other := run(func(*Config) {}), run(change)
+			best := filepath.Join(own.Out, "checkpoint", "best")
+			if err := errors.Join(os.RemoveAll(best), os.RemoveAll(best+".old"), os.CopyFS(best, os.DirFS(filepath.Join(other.Out, "checkpoint", "best")))); err != nil {
+				t.Fatal(err)
+			}
+			if !closed {
+				if err := os.Remove(filepath.Join(own.Out, cardFile)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := Run(context.Background(), own, set); !errors.Is(err, model.ErrCheckpoint) || !strings.Contains(err.Error(), "best") {
+				t.Errorf("%s, closed %v: %v", name, closed, err)
+			}
+			if c, _, err := model.Load(other.Out); err != nil || c.Spec != other.Spec {
+				t.Errorf("%s: the other run's are %v, error %v", name, c, err)
+			}
+		}
+	}
+}
+
 // Whichever write of a run fails, as on a full disk or on one that breaks, the error is of that kind and names the file, what
 // was in the folder is there, old or new but whole, and the run can be gone on with.
 func TestFailingWrites(t *testing.T) {

@@ -2,15 +2,18 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +21,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"mnet-edge/devices"
 	"mnet-edge/model"
 )
 
@@ -113,9 +117,10 @@ type Record struct {
 	TaughtBy    []NetRecord       `json:"taught_by,omitempty"`  // Config.Teachers, as they were found
 	BegunWith   *NetRecord        `json:"begun_with,omitempty"` // Config.From, likewise
 	BackendUsed string            `json:"backend_used"`
-	Device      string            `json:"backend_description"` // as the backend has it, with its version
+	Device      string            `json:"backend_description"` // as the backend has it, with its version, and its first device
 	Started     time.Time         `json:"started"`
 	Platform    string            `json:"platform"`
+	CPU         string            `json:"cpu,omitempty"`
 	CPUs        int               `json:"cpus"`     // that this process may run on
 	Versions    map[string]string `json:"versions"` // Go, this program, and the modules that compute
 }
@@ -180,6 +185,25 @@ func (r *Record) matches(now Record) error {
 	return nil
 }
 
+// Machine says on what the run was trained: "AMD EPYC, 2 processors, linux/amd64".
+func (r *Record) Machine() string {
+	machine := fmt.Sprintf("%d processors, %s", r.CPUs, r.Platform)
+	if r.CPU != "" { // older runs do not say
+		machine = r.CPU + ", " + machine
+	}
+	return machine
+}
+
+// otherBuild says which part of the program that r was begun with is another one now; nothing where none is.
+func (r *Record) otherBuild(now Record) string {
+	for _, part := range slices.Sorted(maps.Keys(now.Versions)) {
+		if was, is := r.Versions[part], now.Versions[part]; was != "" && was != is {
+			return fmt.Sprintf("begun with %s %s, going on with %s", part, was, is)
+		}
+	}
+	return ""
+}
+
 // taughtAlike reports that now has other teachers than r.
 func (r *Record) taughtAlike(now Record) error {
 	return now.alike("teacher", weightsOf(r.TaughtBy), weightsOf(now.TaughtBy))
@@ -198,6 +222,9 @@ func (r *run) newRecord() Record {
 		Config: r.c, Recipe: r.recipe, Input: r.input, Started: time.Now().UTC().Truncate(time.Second),
 		Dataset:  DataRecord{r.set.Name, r.set.SHA256, r.set.Lossy, r.train.N, r.val.N, r.set.Test.N},
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Versions: map[string]string{"go": runtime.Version()},
+	}
+	if host, err := devices.Probe(context.Background()); err == nil { // a run does not depend on it
+		rec.CPU = host.CPU
 	}
 	if before := cmp.Or(r.from, r.trained); before != nil {
 		from := netRecord(before)

@@ -132,7 +132,7 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		defer unlock()
 	}
 	r.note(note)
-	start, err := r.start(backend, be.Description())
+	start, err := r.start(backend, be.Description()+", "+be.DeviceDescription(0))
 	if err != nil {
 		be.Finalize()
 		return nil, err
@@ -297,6 +297,9 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	r.record.Started = r.old.Started
+	if other := r.old.otherBuild(r.record); other != "" && r.last != nil {
+		r.note(other + ": the weights may differ from an unbroken run's")
+	}
 	if before, then := r.old.BackendUsed, ", then "+backend; r.last != nil && before != backend {
 		if r.record.BackendUsed = before; !strings.HasSuffix(before, then) {
 			r.record.BackendUsed += then
@@ -506,7 +509,7 @@ func (r *run) ended() *Result {
 	if none(filepath.Join(r.c.Out, cardFile)) { // the last file that finish writes
 		return nil
 	}
-	if _, note, err := model.Load(r.c.Out); err != nil || note != "" {
+	if best, note, err := model.Load(r.c.Out); err != nil || note != "" || r.owns(best) != nil {
 		return nil
 	}
 	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
@@ -556,8 +559,12 @@ func (r *run) loadBest() (best *model.Checkpoint, row epochRow, err error) {
 	}
 	r.note(note)
 	row, ok := r.history.at(best.Step)
-	if !ok {
-		return nil, row, fmt.Errorf("train: %s: step %d is not the end of an epoch of this run: %w", r.folder("best"), best.Step, model.ErrCheckpoint)
+	err = r.owns(best)
+	if err == nil && !ok {
+		err = fmt.Errorf("step %d is not the end of an epoch of this run", best.Step)
+	}
+	if err != nil {
+		return nil, row, fmt.Errorf("train: %s: %w: %w", r.folder("best"), err, model.ErrCheckpoint)
 	}
 	return best, row, r.t.setWeights(best.Weights)
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -254,6 +256,37 @@ func interrupt(t *testing.T, c Config, set *dataset.Set) {
 	}
 	if _, err := Run(ctx, c, set); !errors.Is(err, context.Canceled) {
 		t.Fatalf("interrupted run: error %v", err)
+	}
+}
+
+// A run that goes on with another build of the program says so, since its weights may be others; the folder keeps what it was begun with.
+func TestResumeOtherBuild(t *testing.T) {
+	set := patterns(40, 8)
+	c := tinyConfig(t)
+	interrupt(t, c, set)
+	record, err := LoadRecord(c.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Versions["go"] == "" || record.CPUs == 0 || record.Machine() == "" || record.Device == "" {
+		t.Errorf("the record does not say what made it: %+v", record)
+	}
+	record.Versions["go"] = "go1.0"
+	record.Out, record.files = c.Out, model.OSFiles{}
+	if err := record.write(); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = true
+	res, err := Run(t.Context(), c, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "begun with go go1.0, going on with " + runtime.Version()
+	if !slices.ContainsFunc(res.Notes, func(n string) bool { return strings.Contains(n, want) }) {
+		t.Errorf("notes %q, want %q", res.Notes, want)
+	}
+	if again, err := LoadRecord(c.Out); err != nil || again.Versions["go"] != "go1.0" {
+		t.Errorf("the record now has %v, error %v", again.Versions, err)
 	}
 }
 

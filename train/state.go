@@ -83,18 +83,26 @@ func momentaOf(c *model.Checkpoint) model.Weights {
 	return m
 }
 
+// owns reports what makes c a checkpoint of another run.
+func (r *run) owns(c *model.Checkpoint) error {
+	if c.Spec != r.c.Spec {
+		return fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name())
+	}
+	for key, want := range map[string]string{"seed": strconv.FormatUint(r.c.Seed, 10), "data_sha256": r.set.SHA256} {
+		if got := c.State[key]; got != "" && got != want {
+			return fmt.Errorf("is of a run with %s %s, this one has %s", key, got, want)
+		}
+	}
+	return nil
+}
+
 // restore puts the run where checkpoint c left it.
 func (r *run) restore(c *model.Checkpoint) error {
 	refuse := func(err error) error {
 		return fmt.Errorf("train: %s: %w: %w", r.folder("last"), err, model.ErrCheckpoint)
 	}
-	if c.Spec != r.c.Spec {
-		return refuse(fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name()))
-	}
-	for key, want := range map[string]string{"seed": strconv.FormatUint(r.c.Seed, 10), "data_sha256": r.set.SHA256} {
-		if got := c.State[key]; got != "" && got != want {
-			return refuse(fmt.Errorf("is of a run with %s %s, this one has %s", key, got, want))
-		}
+	if err := r.owns(c); err != nil {
+		return refuse(err)
 	}
 	if c.Optimizer == nil {
 		return refuse(errors.New("has no optimizer state"))

@@ -363,12 +363,12 @@ func TestStepRepeats(t *testing.T) {
 		t.Skip("no XLA: ", err)
 	}
 	defer xla.Finalize()
-	r, err := Preset(PresetSeed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Batch = 64
-	for _, net := range []model.Net{model.NetD, model.NetP} {
+	for net, preset := range map[model.Net]string{model.NetD: PresetFast, model.NetC: PresetSeed, model.NetP: PresetSeed} { // the one with Muon, too
+		r, err := Preset(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Batch = 64
 		spec := model.DefaultSpec(net)
 		spec.Width = 0.125
 		t.Run(spec.Name(), func(t *testing.T) { testStepRepeats(t, xla, spec, r) })

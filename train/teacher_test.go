@@ -372,6 +372,24 @@ func TestRunTaughtByFile(t *testing.T) {
 			t.Errorf("%s: opened %d times, closed %d times", name, opened, closed)
 		}
 	}
+	// One that has no answer to some image ends the run where it was, and is told from a pupil that diverges.
+	lost, steps := c, 0
+	lost.Out = filepath.Join(t.TempDir(), "lost")
+	lost.OpenTeacher = func(string) (*Answers, error) {
+		a := patternRule(set.Classes, &closed)
+		rule := a.Ask
+		a.Ask = func(logits []float32, pixels []byte) error {
+			if steps++; steps == 3 {
+				logits[1] = float32(math.Inf(1))
+				return nil
+			}
+			return rule(logits, pixels)
+		}
+		return a, nil
+	}
+	if _, err := Run(t.Context(), lost, wrong); !errors.Is(err, model.ErrCheckpoint) || errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "teacher 1 answers +Inf") {
+		t.Errorf("a teacher that answers with infinity: %v", err)
+	}
 }
 
 // Patches are other images from the first epoch at the whole resolution on, and the card says so.

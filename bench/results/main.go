@@ -55,13 +55,21 @@ func results(add string) error {
 	if err != nil {
 		return err
 	}
-	out := string(text)
-	for mark, table := range map[string]string{"source table": sourceTable(runs), "intermediate ReLU": midReLU(runs), "recipes": recipes(runs), "teachers": teachers(runs)} {
-		if out, err = between(out, mark, table); err != nil {
-			return err
-		}
+	out, err := written(string(text), runs)
+	if err != nil {
+		return err
 	}
 	return atomicfile.WriteFile(document, []byte(out))
+}
+
+// written is the document with the tables of these runs.
+func written(out string, runs []run) (_ string, err error) {
+	for mark, table := range map[string]string{"source table": sourceTable(runs), "intermediate ReLU": midReLU(runs), "recipes": recipes(runs), "teachers": teachers(runs)} {
+		if out, err = between(out, mark, table); err != nil {
+			return "", err
+		}
+	}
+	return out, nil
 }
 
 // keep copies a finished run's figures to docs/runs. Of its command line, folders and files keep only their last name.

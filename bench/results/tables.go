@@ -202,8 +202,8 @@ func (g runsOf) row(b *strings.Builder, source string) {
 		seconds = append(seconds, r.Result.Seconds)
 	}
 	r := g.runs[0]
-	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %.0f | %s, %d processors, %s |\n", g.key.name(), source, figure, g.key.data, seeds,
-		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.CPUs, r.Record.Platform)
+	fmt.Fprintf(b, "| %s | %s | **%s** | %s | %s | %s, %g | %d × %d | %.0f | %s, %s |\n", g.key.name(), source, figure, g.key.data, seeds,
+		g.key.recipe, g.key.rate, g.key.images, g.key.epochs, stat.Mean(seconds, nil), r.Result.Backend, r.Record.Machine())
 }
 
 // midReLU compares net D's test top-1 with and without the intermediate ReLU: seed by seed, the same recipe, data and epochs.

@@ -75,3 +75,51 @@ func TestRunsAlike(t *testing.T) {
 		}
 	}
 }
+
+// The document's tables are those of the runs that lie beside it.
+func TestDocument(t *testing.T) {
+	t.Chdir(filepath.Join("..", ".."))
+	runs, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := written(string(text), runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again != string(text) {
+		t.Errorf("%s: its tables are not those of %s (make results writes them anew)", document, folder)
+	}
+}
+
+// Means, spreads and intervals are those of a table of Student's distribution: 4.3027 for three seeds. Runs without a partner count in no difference.
+func TestFigures(t *testing.T) {
+	runsOfTop1 := func(top1 map[uint64]float64) (g runsOf) {
+		for seed := range uint64(10) {
+			if v, ok := top1[seed]; ok {
+				g.runs = append(g.runs, run{train.Record{Config: train.Config{Seed: seed}}, train.Result{TestTop1: v}})
+			}
+		}
+		return g
+	}
+	a := runsOfTop1(map[uint64]float64{1: 0.71, 2: 0.72, 3: 0.73})
+	b := runsOfTop1(map[uint64]float64{1: 0.70, 2: 0.70, 3: 0.70, 4: 0.99})
+	if figure, seeds := a.top1(); figure != "72.00 % ± 1.00" || seeds != "1, 2, 3" {
+		t.Errorf("%s of seeds %s", figure, seeds)
+	}
+	if figure, _ := (runsOf{runs: a.runs[:1]}).top1(); figure != "71.00 %" {
+		t.Errorf("of one seed: %s", figure)
+	}
+	top1 := func(r run) float64 { return r.Result.TestTop1 }
+	c, ok := compare(a, b, top1)
+	if got := c.difference(); !ok || c.seeds != 3 || got != "+2.00 | -0.48 to +4.48" { // 4.3027 / √3 = 2.484
+		t.Errorf("difference of %d seeds: %s", c.seeds, got)
+	}
+	if _, ok := compare(a, runsOf{runs: b.runs[:1]}, top1); ok {
+		t.Error("one seed gives an interval")
+	}
+}

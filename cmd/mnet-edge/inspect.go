@@ -205,7 +205,7 @@ func runRows(t report.Table, r train.Record) {
 	t.Row("", fmt.Sprintf("label smoothing %g, crop %d, flip %s", r.Recipe.LabelSmoothing, r.Recipe.Crop, r.Recipe.Flip))
 	t.Row("seed", fmt.Sprint(r.Seed))
 	t.Row("backend", strings.TrimSuffix(r.BackendUsed+": "+r.Device, ": "))
-	t.Row("machine", fmt.Sprintf("%s, %d processors", r.Platform, r.CPUs))
+	t.Row("machine", r.Machine())
 	t.Row("begun", r.Started.Format(time.DateTime)+" UTC")
 	for _, name := range sortedKeys(r.Versions) {
 		t.Row("version", name+" "+r.Versions[name])

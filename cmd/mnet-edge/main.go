@@ -73,7 +73,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	out := &plainWriter{to: stdout}
 	app := newApp(stdin, out, stderr)
-	err := app.RunContext(ctx, intersperse(app, args))
+	err := orderly(ctx, patience, func() error { return app.RunContext(ctx, intersperse(app, args)) })
 	var child *exec.ExitError                                                         // has the methods of the library's
 	if exit := cli.ExitCoder(nil); errors.As(err, &exit) && !errors.As(err, &child) { // the library's own, about the command line
 		err = usageError{err}
@@ -82,6 +82,27 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	return fail(err, args, stdout, stderr)
+}
+
+// patience is how long an interrupted command may take to its orderly end. What can't be told to stop, a training step of half a minute for
+// one, is left then: files are replaced whole or not at all, at whatever moment a process ends.
+const patience = 8 * time.Second
+
+// orderly is what do returns or, where ctx is cancelled and do has not returned in patience from then on, an error that wraps ctx's; do goes on then.
+func orderly(ctx context.Context, patience time.Duration, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("interrupted; what was under way did not end within %v and was left, with all files as they were last stored: %w", patience, ctx.Err())
+	}
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {

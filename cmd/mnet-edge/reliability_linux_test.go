@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,5 +82,52 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "another")); !os.IsNotExist(err) {
 		t.Errorf("a folder was made: %v", err)
+	}
+}
+
+// The program itself sees to the allocator's settings that XLA on a CPU wants, for training on it and for nothing else, and leaves alone what the
+// environment has of them.
+func TestAllocatorSettings(t *testing.T) {
+	plugin, err := filepath.Abs(filepath.Join("..", "..", "native", runtime.GOOS+"-"+runtime.GOARCH, "pjrt_c_api_cpu_plugin.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(plugin); err != nil {
+		t.Skip("make native brings XLA's plugin: ", err)
+	}
+	t.Setenv("MNET_PJRT", plugin)
+	for _, test := range []struct {
+		backend, own string
+		want         bool
+	}{
+		{train.BackendXLA, "", true},
+		{train.BackendAuto, "", true},
+		{train.BackendGo, "", false},
+		{train.BackendXLA, "glibc.malloc.arena_max=2", false},
+	} {
+		t.Setenv("GLIBC_TUNABLES", test.own)
+		if test.own == "" {
+			os.Unsetenv("GLIBC_TUNABLES")
+		}
+		p := start(t, append(short(filepath.Join(t.TempDir(), "run"), 1000), "--backend", test.backend)...)
+		if !p.waitFor("compiling") {
+			_, stderr := p.end()
+			t.Fatalf("backend %s:\n%s", test.backend, stderr)
+		}
+		environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var settings string
+		for _, variable := range strings.Split(string(environment), "\x00") {
+			if value, ok := strings.CutPrefix(variable, "GLIBC_TUNABLES="); ok {
+				settings = value
+			}
+		}
+		if got := strings.Contains(settings, "hugetlb"); got != test.want || !test.want && settings != test.own {
+			t.Errorf("backend %s, with %q: the training process has %q", test.backend, test.own, settings)
+		}
+		p.cmd.Process.Kill()
+		p.end()
 	}
 }

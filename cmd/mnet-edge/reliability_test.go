@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -154,6 +155,47 @@ func TestKilledTraining(t *testing.T) {
 		modeltest.SameWeights(t, fmt.Sprintf("after %d kills", killed), run, whole)
 	}
 	t.Logf("%d kills in %d runs, each of which ended with the unbroken run's weights", killed, finished)
+}
+
+// A run that is killed within an epoch goes on within it: checkpoints are stored there too, and what was stored is trained once.
+func TestKilledWithinEpoch(t *testing.T) {
+	dir := t.TempDir()
+	// The first of two epochs, of 450 steps, lasts longer than the test waits for its first checkpoints.
+	long := func(out string) []string { return append(short(out, 2), "--limit", "4000") }
+	run := filepath.Join(dir, "run")
+	p := start(t, long(run)...)
+	stored := func() int64 {
+		c, _, err := model.Load(filepath.Join(run, "checkpoint", "last"))
+		if err != nil {
+			return 0
+		}
+		return c.Step
+	}
+	for began := time.Now(); stored() < 3; time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			p.cmd.Process.Kill()
+			_, stderr := p.end()
+			t.Fatalf("after a minute there is no checkpoint of the third step\n%s", stderr)
+		}
+	}
+	before := stored()
+	p.cmd.Process.Kill()
+	if _, stderr := p.end(); strings.Contains(stderr, "epoch 1/") {
+		t.Fatalf("the epoch is over:\n%s", stderr)
+	}
+	c := modeltest.LoadLast(t, run)
+	if c.Epoch != 0 || c.Step < before {
+		t.Fatalf("step %d had been stored; after the kill there is step %d of epoch %d", before, c.Step, c.Epoch)
+	}
+	p = start(t, resume(run)...)
+	for stored() == c.Step {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if now := stored(); now < c.Step {
+		t.Errorf("killed at step %d, it went on to step %d", c.Step, now)
+	}
+	p.cmd.Process.Kill()
+	p.end()
 }
 
 // A conversion that is killed leaves the model of before, or none, or the whole new one.
@@ -336,5 +378,23 @@ func TestInterrupted(t *testing.T) {
 	modeltest.SameWeights(t, "interrupted twice", twice, whole)
 	if atOnce == 0 {
 		t.Error("none of 8 ended by the second interrupt")
+	}
+}
+
+// What does not end when it is interrupted is left after a while, and counts as interrupted.
+func TestOrderly(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	failed := errors.New("failed")
+	if err := orderly(ctx, time.Hour, func() error { return failed }); err != failed {
+		t.Errorf("of what ended by itself: %v", err)
+	}
+	cancel()
+	if err := orderly(ctx, time.Hour, func() error { return failed }); err != failed {
+		t.Errorf("of what ended once it was interrupted: %v", err)
+	}
+	never := make(chan struct{})
+	defer close(never)
+	if err := orderly(ctx, time.Millisecond, func() error { <-never; return nil }); exitCode(err) != exitInterrupted || !strings.Contains(err.Error(), "1ms") {
+		t.Errorf("of what did not end: %v", err)
 	}
 }
