@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,14 +87,7 @@ func TestReadOnlyFolder(t *testing.T) {
 // The program itself sees to the allocator's settings that XLA on a CPU wants, for training on it and for nothing else, and leaves alone what the
 // environment has of them.
 func TestAllocatorSettings(t *testing.T) {
-	plugin, err := filepath.Abs(filepath.Join("..", "..", "native", runtime.GOOS+"-"+runtime.GOARCH, "pjrt_c_api_cpu_plugin.so"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(plugin); err != nil {
-		t.Skip("make native brings XLA's plugin: ", err)
-	}
-	t.Setenv("MNET_PJRT", plugin)
+	withXLA(t)
 	for _, test := range []struct {
 		backend, own string
 		want         bool

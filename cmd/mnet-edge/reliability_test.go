@@ -115,26 +115,41 @@ func mustRun(t *testing.T, args ...string) {
 // Training runs are killed at random moments and resumed until they end, with the weights of one that was left alone. No
 // epoch that was announced as done is ever lost.
 func TestKilledTraining(t *testing.T) {
+	t.Run(train.BackendGo, func(t *testing.T) { testKilledTraining(t, train.BackendGo, kills(t, 8)) })
+	t.Run(train.BackendXLA, func(t *testing.T) {
+		withXLA(t)
+		testKilledTraining(t, train.BackendXLA, kills(t, 30)/10) // it compiles before each
+	})
+}
+
+func testKilledTraining(t *testing.T, backend string, wanted int) {
 	const epochs = 3
 	dir, rng := t.TempDir(), rand.New(rand.NewPCG(11, 11))
+	begin := func(out string) []string { return append(short(out, epochs), "--backend", backend) }
 	whole := filepath.Join(dir, "whole")
-	mustRun(t, short(whole, epochs)...)
-	killed, runs, finished := 0, 0, 0
-	for wanted := min(kills(t, 8), 50); killed < wanted; runs++ {
+	var began time.Time
+	p := start(t, begin(whole)...)
+	first := afterCheckpoint(whole, func() { began = time.Now() })
+	if code, stderr := p.end(); code != exitOK {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	first()
+	usual := time.Since(began)
+	killed, writing, runs, finished := 0, 0, 0, 0
+	for ; killed < wanted; runs++ {
 		run, announced := filepath.Join(dir, fmt.Sprint("run", runs)), 0
 		for {
 			args := resume(run)
 			if _, err := train.LoadConfig(run); err != nil {
-				args = short(run, epochs)
+				args = begin(run)
 			}
 			p := start(t, args...)
-			p.waitFor("compiling")
-			kill := time.AfterFunc(time.Duration(rng.Int64N(int64(900*time.Millisecond))), func() { p.cmd.Process.Kill() })
-			if killed >= wanted {
-				kill.Stop() // so that it ends on the slowest of machines
+			stop := func() {}
+			if after := time.Duration(rng.Int64N(int64(usual))); killed < wanted { // once there were enough it ends, on the slowest of machines too
+				stop = afterCheckpoint(run, func() { time.Sleep(after); p.cmd.Process.Kill() })
 			}
 			code, stderr := p.end()
-			kill.Stop()
+			stop()
 			for _, line := range p.said {
 				fmt.Sscanf(line, "epoch %d/", &announced)
 			}
@@ -145,6 +160,9 @@ func TestKilledTraining(t *testing.T) {
 				t.Fatalf("exit %d after a kill:\n%s", code, stderr)
 			}
 			killed++
+			if begun, _ := filepath.Glob(filepath.Join(run, "checkpoint", "*.new")); len(begun) > 0 {
+				writing++
+			}
 			if announced > 0 {
 				if c := modeltest.LoadLast(t, run); c.Epoch < announced {
 					t.Fatalf("epoch %d was done; the checkpoint is of epoch %d, step %d", announced, c.Epoch, c.Step)
@@ -154,7 +172,42 @@ func TestKilledTraining(t *testing.T) {
 		finished++
 		modeltest.SameWeights(t, fmt.Sprintf("after %d kills", killed), run, whole)
 	}
-	t.Logf("%d kills in %d runs, each of which ended with the unbroken run's weights", killed, finished)
+	t.Logf("%d kills, %d of them while a checkpoint was being written, in %d runs, each of which ended with the unbroken run's weights", killed, writing, finished)
+}
+
+// afterCheckpoint calls do once the run has stored a checkpoint, counted from now on, unless stop is called before: then it waits for do, if that was called.
+func afterCheckpoint(run string, do func()) (stop func()) {
+	manifest := filepath.Join(run, "checkpoint", "last", "manifest.json")
+	before, _ := os.ReadFile(manifest)
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if now, err := os.ReadFile(manifest); err == nil && !bytes.Equal(now, before) {
+				do()
+				return
+			}
+			select {
+			case <-stopped:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(stopped); <-done }
+}
+
+// withXLA has the program find XLA's plugin, or skips.
+func withXLA(t *testing.T) {
+	t.Helper()
+	plugin, err := filepath.Abs(filepath.Join("..", "..", "native", runtime.GOOS+"-"+runtime.GOARCH, "pjrt_c_api_cpu_plugin.so"))
+	if err == nil {
+		_, err = os.Stat(plugin)
+	}
+	if err != nil {
+		t.Skip("make native brings XLA's plugin: ", err)
+	}
+	t.Setenv(train.PluginEnv, plugin)
 }
 
 // A run that is killed within an epoch goes on within it: checkpoints are stored there too, and what was stored is trained once.
