@@ -110,10 +110,11 @@ bench-litert: native ## Invoke through infer/litert against LiteRT's Python inte
 
 WIDTH ?= 1,0.25
 BATCH ?= 128
-bench-train: native ## the training step against Keras' (brings TensorFlow by pip); WIDTH=1,0.25 BATCH=128
+LOOP  ?= -loop
+bench-train: native ## the loop of training, with the loader, against Keras' step alone (brings TensorFlow by pip); WIDTH=1,0.25 BATCH=128 LOOP= for step against step
 	$(call venv,.venv-train,tensorflow-cpu==2.21.0)
 	@mkdir -p bin && $(GO) build -o bin/bench-train ./bench/train
-	bin/bench-train -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin '$(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so'
+	bin/bench-train $(LOOP) -python .venv-train/bin/python -width $(WIDTH) -batch $(BATCH) -plugin '$(CURDIR)/$(NATIVE)/pjrt_c_api_cpu_plugin.so'
 
 tensorboard-test: ## TensorBoard's own reader on a run's events (brings it by pip)
 	$(call venv,.venv-tensorboard,tensorboard==2.20.0)

@@ -260,17 +260,23 @@ func (r *run) prepareData() error {
 		r.input = before.Input // which its weights are for
 	}
 
-	flips := map[Flip]dataset.Flip{FlipNone: dataset.FlipNone, FlipRandom: dataset.FlipRandom, FlipAlternating: dataset.FlipAlternating}
-	gray := byte(r.input.Mean)
 	var err error
-	r.loader, err = dataset.NewLoader(&r.train, dataset.LoaderOptions{
-		Batch: r.c.Batch, Pad: inPixels(r.recipe.Crop, spec.Size), Fill: [3]byte{gray, gray, gray}, Mirror: r.recipe.CropMirrored, Flip: flips[r.recipe.Flip],
-		Cutout: inPixels(r.recipe.Cutout, spec.Size), Mix: r.recipe.Mix, Patch: r.recipe.Patch, PatchFrom: r.recipe.smallEpochs(), Seed: r.c.Seed,
+	r.loader, err = newLoader(&r.train, r.c, r.recipe, r.input)
+	return err
+}
+
+// newLoader makes the batches that the recipe asks for of s.
+func newLoader(s *dataset.Split, c Config, recipe Recipe, input model.Input) (*dataset.Loader, error) {
+	flips := map[Flip]dataset.Flip{FlipNone: dataset.FlipNone, FlipRandom: dataset.FlipRandom, FlipAlternating: dataset.FlipAlternating}
+	gray, size := byte(input.Mean), c.Spec.Size
+	l, err := dataset.NewLoader(s, dataset.LoaderOptions{
+		Batch: c.Batch, Pad: inPixels(recipe.Crop, size), Fill: [3]byte{gray, gray, gray}, Mirror: recipe.CropMirrored, Flip: flips[recipe.Flip],
+		Cutout: inPixels(recipe.Cutout, size), Mix: recipe.Mix, Patch: recipe.Patch, PatchFrom: recipe.smallEpochs(), Seed: c.Seed,
 	})
 	if err != nil {
-		return fmt.Errorf("train: %w: %w", err, ErrConfig)
+		return nil, fmt.Errorf("train: %w: %w", err, ErrConfig)
 	}
-	return nil
+	return l, nil
 }
 
 // normalization makes one mean and one deviation of the three channels', the mean a whole number; see model.Input.

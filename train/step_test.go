@@ -558,7 +558,7 @@ func BenchmarkStep(b *testing.B) {
 		b.Run(fmt.Sprintf("w=%g", w), func(b *testing.B) {
 			spec := model.DefaultSpec(model.NetD)
 			spec.Width = w
-			step, err := NewStepBench(Config{Spec: spec, Batch: 64})
+			step, err := NewStepBench(Config{Spec: spec, Batch: 64}, false)
 			if err != nil {
 				b.Fatal(err)
 			}

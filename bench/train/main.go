@@ -1,12 +1,16 @@
 // Train compares the training step of net D with Keras' on the same machine:
 //
 //	go run ./bench/train -python VENV/bin/python [-width 1,0.25] [-batch 128] [-rounds 5] [-plugin FILE] [-min 1]
+//	go run ./bench/train -loop ...
 //	go run ./bench/train -against 1 [-devices 2] [-preset fast] ...
 //
 // For each width, both run in processes of their own that compile and warm up first. Then they take turns, one working while the
 // other waits, so that a machine that drifts or is shared treats both alike. Each round gives a ratio, ours over Keras'; their
 // median is the result. The exit code is 1 when one of the medians is below -min. Both do SGD with momentum and weight decay, which
 // is preset seed's rule; the fast preset's rule for matrices, Muon, has no counterpart in Keras.
+//
+// With -loop our side is the whole loop of training: each batch is another one, shuffled, cropped and mirrored by the loader while the step before it
+// runs. Keras' side stays the step alone, over one batch.
 //
 // With -against N the other side is ours too, on N of XLA's devices: what sharing each batch among several brings.
 package main
@@ -35,6 +39,7 @@ type ours struct {
 	width          float64
 	batch, devices int
 	preset, plugin string
+	loop           bool
 }
 
 func main() {
@@ -49,6 +54,7 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 128, "images a step")
 	flag.IntVar(&o.devices, "devices", 0, "of XLA's that share each batch (0: as many as the program takes)")
 	flag.StringVar(&o.preset, "preset", train.PresetSeed, "the recipe of our side")
+	flag.BoolVar(&o.loop, "loop", false, "our side makes its batches, as in training")
 	flag.StringVar(&o.plugin, "plugin", "", "PJRT plugin of XLA for CPUs (default: looked for as the program does)")
 	flag.Parse()
 	var errs []error
@@ -79,12 +85,13 @@ func (o ours) serve() error {
 	spec.Width = o.width
 	b, err := train.NewStepBench(train.Config{
 		Spec: spec, Preset: o.preset, Batch: o.batch, Backend: train.BackendXLA, Plugin: o.plugin, Devices: o.devices,
-	})
+	}, o.loop)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	fmt.Printf("ready mnet-edge, GoMLX on XLA, %s, preset %s, %d devices, %d parameters\n", runtime.Version(), o.preset, b.Devices(), spec.Counts().Total)
+	what := map[bool]string{true: "whole loop", false: "step alone"}[o.loop]
+	fmt.Printf("ready mnet-edge, GoMLX on XLA, %s, preset %s, %s, %d devices, %d parameters\n", runtime.Version(), o.preset, what, b.Devices(), spec.Counts().Total)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		steps, err := strconv.Atoi(lines.Text())
@@ -107,7 +114,7 @@ func (o ours) command() *exec.Cmd {
 		return &exec.Cmd{Err: err}
 	}
 	cmd := exec.Command(self, "-serve", "-width", fmt.Sprint(o.width), "-batch", strconv.Itoa(o.batch), "-devices", strconv.Itoa(o.devices),
-		"-preset", o.preset, "-plugin", o.plugin)
+		"-preset", o.preset, "-plugin", o.plugin, "-loop="+strconv.FormatBool(o.loop))
 	cmd.Env = append(os.Environ(), train.Tunables()...)
 	return cmd
 }
