@@ -117,7 +117,7 @@ type Record struct {
 	TaughtBy    []NetRecord       `json:"taught_by,omitempty"`  // Config.Teachers, as they were found
 	BegunWith   *NetRecord        `json:"begun_with,omitempty"` // Config.From, likewise
 	BackendUsed string            `json:"backend_used"`
-	Device      string            `json:"backend_description"` // as the backend has it, with its version, and its first device
+	Device      string            `json:"backend_description"` // as the backend has it, with its version, and a GPU
 	Started     time.Time         `json:"started"`
 	Platform    string            `json:"platform"`
 	CPU         string            `json:"cpu,omitempty"`

@@ -132,7 +132,11 @@ func Run(ctx context.Context, c Config, set *dataset.Set) (*Result, error) {
 		defer unlock()
 	}
 	r.note(note)
-	start, err := r.start(backend, be.Description()+", "+be.DeviceDescription(0))
+	description := be.Description()
+	if backend == onCUDA {
+		description += ", " + be.DeviceDescription(0) // which GPU
+	}
+	start, err := r.start(backend, description)
 	if err != nil {
 		be.Finalize()
 		return nil, err

@@ -25,8 +25,6 @@ type trainer struct {
 
 	devices int // that share a step's batch; 0: one; see devices.go
 
-	heap heap
-
 	state [][]compute.Buffer // on each device the same: the weights, one a param, then the momenta, one a trainable param
 
 	steps [stages]*program // nil of a stage that the recipe does not have
@@ -359,7 +357,6 @@ func (t *trainer) stepBy(p *program, pixels []byte, labels []int32, rate float64
 		t.state = nil
 		return 0, 0, fmt.Errorf("train: step: %w", err)
 	}
-	t.heap.afterStep()
 	each := len(outputs) / p.devices
 	for d := range t.state {
 		t.state[d] = outputs[d*each+2 : (d+1)*each : (d+1)*each]

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
 
+	"mnet-edge/internal/allocator"
 	"mnet-edge/model"
 )
 
@@ -552,7 +554,42 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// BenchmarkStep measures the training step of net D, batch 64, on XLA where it is there. Mind Tunables.
+// The plugin, which is loaded while the program runs, takes the memory of its steps from our allocator, and takes no more with more of them.
+func TestStepsKeepMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("nothing is kept here")
+	}
+	xla, err := openPlugin(BackendXLA, "", 0)
+	if err != nil {
+		t.Skip("no XLA: ", err)
+	}
+	defer xla.Finalize()
+	r, err := Preset(PresetFast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Batch = 64
+	spec := model.DefaultSpec(model.NetD)
+	spec.Width = 0.0625
+	pixels, labels := randomBatch(rand.New(rand.NewPCG(8, 8)), r.Batch, spec)
+	before := allocator.Held()
+	tr := testTrainer(t, xla, spec, r, 2)
+	steps := func(n int) uint64 {
+		for range n {
+			if _, _, err := tr.Step(pixels, labels, 0.1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return allocator.Held()
+	}
+	if few := steps(10); few == before {
+		t.Error("none of a step's memory is from our allocator")
+	} else if many := steps(40); many > few+few/4 {
+		t.Errorf("%d bytes after 10 steps, %d after 50", few, many)
+	}
+}
+
+// BenchmarkStep measures the training step of net D, batch 64, on XLA where it is there.
 func BenchmarkStep(b *testing.B) {
 	for _, w := range []float64{0.25, 1} {
 		b.Run(fmt.Sprintf("w=%g", w), func(b *testing.B) {

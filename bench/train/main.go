@@ -113,10 +113,8 @@ func (o ours) command() *exec.Cmd {
 	if err != nil {
 		return &exec.Cmd{Err: err}
 	}
-	cmd := exec.Command(self, "-serve", "-width", fmt.Sprint(o.width), "-batch", strconv.Itoa(o.batch), "-devices", strconv.Itoa(o.devices),
+	return exec.Command(self, "-serve", "-width", fmt.Sprint(o.width), "-batch", strconv.Itoa(o.batch), "-devices", strconv.Itoa(o.devices),
 		"-preset", o.preset, "-plugin", o.plugin, "-loop="+strconv.FormatBool(o.loop))
-	cmd.Env = append(os.Environ(), train.Tunables()...)
-	return cmd
 }
 
 func keras(python string, o ours) *exec.Cmd {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"io"
-	"os"
 	"strings"
 	"unicode"
 )
@@ -32,12 +31,6 @@ func (w *plainWriter) Write(b []byte) (int, error) {
 	n, err := w.to.Write(plain)
 	w.err = cmp.Or(w.err, err)
 	return n, err
-}
-
-// isStdout reports whether w leads to this process's standard output.
-func isStdout(w io.Writer) bool {
-	p, ok := w.(*plainWriter)
-	return ok && p.to == io.Writer(os.Stdout)
 }
 
 // plain is text on one line without control characters.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -59,7 +58,6 @@ func trainAction(c *cli.Context) error {
 	if c.Args().Present() {
 		return usagef("train takes no argument: %q", c.Args().First())
 	}
-	withAllocatorSettings(c)
 	config, data, err := trainConfig(c)
 	if err != nil {
 		return err
@@ -307,28 +305,6 @@ func (p *trainProgress) show(s train.Progress) {
 		say(p.c, "epoch %d/%d  loss %.3f  validation %.2f %%  %.0f images/s  waiting %.1f %%%s",
 			s.Epoch, s.Epochs, s.Loss, 100*s.ValTop1, s.ImagesPerSecond, 100*s.WaitShare, mark)
 	}
-}
-
-// reexecEnv marks a process that was started again with the allocator's settings.
-const reexecEnv = "MNET_REEXEC"
-
-// withAllocatorSettings starts the program again with the settings of the C library's allocator that make XLA on a CPU
-// a good deal faster: they are read when a process starts, and not later. It returns where that makes no difference, or
-// can't be done; the run is the same without, only slower.
-func withAllocatorSettings(c *cli.Context) {
-	settings := train.Tunables()
-	if len(settings) == 0 || os.Getenv(reexecEnv) != "" || !isStdout(c.App.Writer) {
-		return
-	}
-	if b := c.String("backend"); b != train.BackendXLA && b != train.BackendAuto {
-		return
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return
-	}
-	env := append(append(os.Environ(), settings...), reexecEnv+"=1")
-	syscall.Exec(exe, os.Args, env) // returns only on failure
 }
 
 // allAbsolute is absolute of each; nil of none.
