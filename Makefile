@@ -55,11 +55,11 @@ builtin: build ## make RUN=runs/NAME the model that the binary carries
 	@test -n "$(RUN)" || { echo "say which: make builtin RUN=runs/NAME"; exit 2; }
 	bin/mnet-edge convert --int8 --eval 10000 -o builtin/model.tflite $(RUN)
 
-soak: native ## reliability at full length: hostile files, leaks, a thousand kills; half an hour
+soak: native ## reliability at full length: hostile files, leaks, thousands of kills; an hour
 	MNET_SOAK=1 $(GO) test $(TAGS) -v -count=1 -timeout 60m ./infer/soak
 	MNET_SOAK=1 $(GO) test -race $(TAGS) -v -count=1 -timeout 60m -run Concurrent ./infer/soak
 	$(GO) test -count=1 -timeout 60m ./quant ./graph/interp ./convert ./infer/native -rapid.seed=0 -rapid.checks=2000
-	MNET_KILLS=1000 $(GO) test $(TAGS) -v -count=1 -timeout 60m -run Killed ./model ./cmd/mnet-edge
+	MNET_KILLS=1000 $(GO) test $(TAGS) -v -count=1 -timeout 120m -run Killed ./model ./cmd/mnet-edge
 
 FUZZTIME ?= 60s
 fuzz: ## every parser against what a fuzzer makes of its inputs, each for FUZZTIME=60s

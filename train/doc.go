@@ -18,7 +18,7 @@
 //	folder.go    the run's folder, its lock, config.json
 //	history.go, events.go, confusion.go, card.go   the files made of the epochs and of the test
 //	backend.go   which backend, and where its plugin lies; xla.go is the only file that needs cgo, noxla.go what there is without
-//	bench.go     the step alone, for comparison with other frameworks
+//	bench.go     the step alone, or with the loader, for comparison with other frameworks
 //
 // The step is one pure function, (weights, momenta, batch, rate) -> (weights, momenta, loss, hits), whose gradient is written
 // out but with int8's rounding in the step, where it is GoMLX's. Weights and momenta stay on the device from step to step; the loss is read

@@ -194,12 +194,15 @@ func (r *Record) Machine() string {
 	return machine
 }
 
-// otherBuild says which part of the program that r was begun with is another one now; nothing where none is.
-func (r *Record) otherBuild(now Record) string {
-	for _, part := range slices.Sorted(maps.Keys(now.Versions)) {
-		if was, is := r.Versions[part], now.Versions[part]; was != "" && was != is {
-			return fmt.Sprintf("begun with %s %s, going on with %s", part, was, is)
+// moved says which part of the program that r was begun with is another one now, or the processor; nothing where none is. What r does not say is not compared.
+func (r *Record) moved(now Record) string {
+	for _, part := range slices.Sorted(maps.Keys(r.Versions)) {
+		if was, is := r.Versions[part], now.Versions[part]; was != is {
+			return fmt.Sprintf("begun with %s %s, going on with %s", part, was, cmp.Or(is, "one that is not known"))
 		}
+	}
+	if r.CPU != "" && r.CPU != now.CPU {
+		return fmt.Sprintf("begun on %s, going on with %s", r.CPU, now.CPU)
 	}
 	return ""
 }

@@ -307,7 +307,7 @@ func (r *run) start(backend, description string) (*model.Checkpoint, error) {
 		return nil, err
 	}
 	r.record.Started = r.old.Started
-	if other := r.old.otherBuild(r.record); other != "" && r.last != nil {
+	if other := r.old.moved(r.record); other != "" && r.last != nil {
 		r.note(other + ": the weights may differ from an unbroken run's")
 	}
 	if before, then := r.old.BackendUsed, ", then "+backend; r.last != nil && before != backend {

@@ -268,7 +268,7 @@ func TestResumeOtherBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if record.Versions["go"] == "" || record.CPUs == 0 || record.Machine() == "" || record.Device == "" {
+	if record.Versions["go"] == "" || record.CPUs == 0 || record.Device == "" || !strings.Contains(record.Machine(), record.CPU) {
 		t.Errorf("the record does not say what made it: %+v", record)
 	}
 	record.Versions["go"] = "go1.0"

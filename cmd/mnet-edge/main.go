@@ -74,6 +74,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &plainWriter{to: stdout}
 	app := newApp(stdin, out, stderr)
 	err := orderly(ctx, patience, func() error { return app.RunContext(ctx, intersperse(app, args)) })
+	if errors.Is(err, errLeft) {
+		if len(args) > 1 && args[1] == "train" {
+			err = withHint(err, "mnet-edge train --resume goes on from the last checkpoint")
+		}
+		return fail(err, args, stdout, stderr)
+	}
 	var child *exec.ExitError                                                         // has the methods of the library's
 	if exit := cli.ExitCoder(nil); errors.As(err, &exit) && !errors.As(err, &child) { // the library's own, about the command line
 		err = usageError{err}
@@ -85,8 +91,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // patience is how long an interrupted command may take to its orderly end. What can't be told to stop, a training step of half a minute for
-// one, is left then: files are replaced whole or not at all, at whatever moment a process ends.
+// one, is left then: files are replaced whole or not at all, at whatever moment a process ends, and what was trained since the last checkpoint is trained again.
 const patience = 8 * time.Second
+
+// errLeft is of a command that was left before its end. It may still be at work.
+var errLeft = errors.New("was left")
 
 // orderly is what do returns or, where ctx is cancelled and do has not returned in patience from then on, an error that wraps ctx's; do goes on then.
 func orderly(ctx context.Context, patience time.Duration, do func() error) error {
@@ -101,7 +110,7 @@ func orderly(ctx context.Context, patience time.Duration, do func() error) error
 	case err := <-done:
 		return err
 	case <-time.After(patience):
-		return fmt.Errorf("interrupted; what was under way did not end within %v and was left, with all files as they were last stored: %w", patience, ctx.Err())
+		return fmt.Errorf("interrupted; what was under way did not end within %v and %w: %w", patience, errLeft, ctx.Err())
 	}
 }
 

@@ -1,7 +1,7 @@
 //go:build linux && (amd64 || arm64)
 
-// The functions of the C library that hand out aligned memory and take memory back, for the whole process: the dynamic linker finds the
-// program's before the library's. Until allocator_use is called they only pass on.
+// The functions of the C library that hand out memory and take it back, for the whole process: the dynamic linker finds the program's before the
+// library's. All of them are replaced, those too that only pass on: another allocator that is preloaded would else hand out what free here does not know.
 
 #define _GNU_SOURCE
 #include "allocator.h"
@@ -16,6 +16,10 @@
 
 #ifdef __GLIBC__ // another library has no names of its own for the functions replaced here
 
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t each);
+void *__libc_valloc(size_t size);
+void *__libc_pvalloc(size_t size);
 void *__libc_memalign(size_t align, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void __libc_free(void *p);
@@ -74,8 +78,8 @@ static void give_back(void) {
 	}
 }
 
-// take_span returns n slabs side by side, those of that number that were freed last, or new ones; nothing where there is no address left. That a number of
-// slabs was never asked for before means that the work has changed: what lies free is of before.
+// take_span returns n slabs side by side, those of that number that were freed last, or new ones; nothing where there is no address left: spans are neither
+// split nor joined, so that each new size uses some up. Where more of a large size are wanted than ever before the work has changed, and what lies free is of before.
 static char *take_span(size_t n, int class) {
 	char *span = 0;
 	pthread_mutex_lock(&slabs_lock);
@@ -87,8 +91,8 @@ static char *take_span(size_t n, int class) {
 		span = begin + slab * SLAB;
 		break;
 	}
+	if (!span && class == SPAN) give_back();
 	if (!span && n <= SLABS - 1 - used) {
-		give_back();
 		char *fresh = begin + used * SLAB;
 		if (!mprotect(fresh, n * SLAB, PROT_READ | PROT_WRITE)) {
 			madvise(fresh, n * SLAB, MADV_HUGEPAGE);
@@ -167,6 +171,14 @@ int posix_memalign(void **p, size_t align, size_t size) {
 	return 0;
 }
 
+void *malloc(size_t size) { return __libc_malloc(size); }
+
+void *calloc(size_t n, size_t each) { return __libc_calloc(n, each); }
+
+void *valloc(size_t size) { return __libc_valloc(size); }
+
+void *pvalloc(size_t size) { return __libc_pvalloc(size); }
+
 void *aligned_alloc(size_t align, size_t size) { return aligned(align, size); }
 
 void *memalign(size_t align, size_t size) { return aligned(align, size); }
@@ -218,10 +230,13 @@ size_t allocator_held(void) {
 
 int allocator_owns(void *p) { return ours(p); }
 
+int allocator_replaces(void) { return 1; }
+
 #else
 
 void allocator_use(void) {}
 size_t allocator_held(void) { return 0; }
 int allocator_owns(void *p) { return 0; }
+int allocator_replaces(void) { return 0; }
 
 #endif

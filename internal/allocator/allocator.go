@@ -7,19 +7,20 @@
 // meanwhile and to be cleared anew, page by page. Here the piece that was freed last is the next one of its size, in huge pages that stay.
 // docs/decisions/0004-training-step.md has what that is worth.
 //
-// It replaces posix_memalign, aligned_alloc, memalign, free, realloc and malloc_usable_size of the whole process, those of libraries that are loaded later too. Until Use
-// is called, which training does, and for small pieces, they do what the C library does.
+// It replaces malloc and its kin in the whole process, in libraries that are loaded later too. Until Use is called, which training does, and for small pieces, they do what
+// glibc's do. Another allocator that is preloaded serves nobody in the program; and a program that is linked statically with glibc has two of each and is refused by the linker.
 package allocator
 
 // #cgo LDFLAGS: -ldl
 // #include "allocator.h"
+// #include <malloc.h>
 // #include <stdlib.h>
 import "C"
 
 import "unsafe"
 
-// Use has pieces of 32 KiB and more that are asked for with an alignment kept from now on. What was freed is given back to the system when a size
-// above 1 MiB is asked for that was not asked for before, else never.
+// Use has pieces of 32 KiB and more that are asked for with an alignment kept from now on. Of those above 1 MiB all that lie free are given back to the system when
+// more of some such size are wanted at once than ever before; smaller ones are kept for good.
 func Use() { C.allocator_use() }
 
 // Held returns how much memory is kept or handed out, in bytes.
@@ -34,6 +35,16 @@ func aligned(align, size int) unsafe.Pointer {
 	}
 	return p
 }
+
+func alignedAlloc(align, size int) unsafe.Pointer {
+	return C.aligned_alloc(C.size_t(align), C.size_t(size))
+}
+
+func memalign(align, size int) unsafe.Pointer { return C.memalign(C.size_t(align), C.size_t(size)) }
+
+func usable(p unsafe.Pointer) int { return int(C.malloc_usable_size(p)) }
+
+func replaces() bool { return C.allocator_replaces() != 0 }
 
 func free(p unsafe.Pointer) { C.free(p) }
 

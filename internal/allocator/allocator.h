@@ -8,5 +8,8 @@ void allocator_use(void);
 // allocator_held is how much memory is kept or handed out, in bytes.
 size_t allocator_held(void);
 
+// allocator_replaces says whether the C library is one whose functions are replaced: glibc.
+int allocator_replaces(void);
+
 // allocator_owns says whether a piece is one of those.
 int allocator_owns(void *p);

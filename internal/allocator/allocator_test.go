@@ -15,18 +15,32 @@ const mib = 1 << 20
 // bytesOf are the n bytes at p.
 func bytesOf(p unsafe.Pointer, n int) []byte { return unsafe.Slice((*byte)(p), n) }
 
-// Before it is used, everything is the C library's, and may be freed afterwards.
+// early is a piece of before Use.
+var early = aligned(64, mib)
+
+// use is Use where it has an effect.
+func use(t *testing.T) {
+	t.Helper()
+	if !replaces() {
+		t.Skip("the C library is not glibc")
+	}
+	if Use(); early != nil {
+		if owns(early) {
+			t.Error("memory is kept without being asked for")
+		}
+		free(early)
+		early = nil
+	}
+	if p := aligned(64, mib); owns(p) {
+		free(p)
+	} else {
+		t.Fatal("a piece that is the C library's")
+	}
+}
+
+// Small pieces and those aligned to more than ours are the C library's.
 func TestPassesOn(t *testing.T) {
-	before := aligned(64, mib)
-	if owns(before) || Held() != 0 {
-		t.Error("memory is kept without being asked for")
-	}
-	Use()
-	Use()
-	after := aligned(64, mib)
-	if !owns(after) {
-		t.Skip("the C library is not glibc, or there is no address space")
-	}
+	use(t)
 	for _, p := range []unsafe.Pointer{aligned(64, 32<<10-1), aligned(8192, mib)} { // small, or aligned to more than pieces are
 		if owns(p) {
 			t.Error("a piece that is the C library's")
@@ -36,18 +50,25 @@ func TestPassesOn(t *testing.T) {
 	if aligned(24, mib) != nil {
 		t.Error("an alignment of 24")
 	}
-	free(before)
-	free(after)
+	for size, p := range map[int]unsafe.Pointer{mib + 1: alignedAlloc(64, mib+1), 40_000: memalign(64, 40_000), 33 << 10: aligned(4096, 33<<10)} {
+		if n := usable(p); !owns(p) || n < size || n > size+size/4+1<<21 {
+			t.Errorf("%d bytes: ours %v, %d usable", size, owns(p), n)
+		}
+		free(p)
+	}
+	for _, p := range []unsafe.Pointer{resized(nil, 100), memalign(64, 100)} {
+		if n := usable(p); n < 100 || n > 200 {
+			t.Errorf("100 bytes of the C library's: %d usable", n)
+		}
+		free(p)
+	}
 }
 
 // The piece that was freed last is the next one of its size, and what was freed does not grow.
 func TestKeeps(t *testing.T) {
-	Use()
+	use(t)
 	for _, size := range []int{32 << 10, 33 << 10, 100_000, mib, mib + 1, 5 * mib} {
 		p, q := aligned(64, size), aligned(64, size)
-		if !owns(p) {
-			t.Skip("not in use here")
-		}
 		held := Held()
 		for range 100 {
 			free(p)
@@ -65,21 +86,34 @@ func TestKeeps(t *testing.T) {
 	}
 }
 
-// A size that was never asked for gives the pages of what lies free back; one that was has what is in it lost, not its place.
+// sizes makes each large size a new one.
+var sizes = 300
+
+// When more of a large size are wanted than ever, the pages of what lies free are given back; what comes to lie there later is zero. Small sizes give back nothing.
 func TestGivesBack(t *testing.T) {
-	Use()
-	p := aligned(64, 301*mib)
-	if !owns(p) {
-		t.Skip("not in use here")
-	}
-	bytesOf(p, 301*mib)[300*mib] = 1
+	use(t)
+	sizes += 2
+	first, second := (sizes-1)*mib*2, sizes*mib*2
+	p := aligned(64, first)
+	bytesOf(p, first)[first/2] = 1
 	free(p)
 	held := Held()
-	q := aligned(64, 203*mib)
-	if now := Held(); now > held-90*mib {
+	for range 100 { // of a size that no other test has, of which some are wanted at once
+		defer free(aligned(64, 800_000))
+	}
+	if now := Held(); now < held {
+		t.Errorf("small pieces took what is held from %d to %d MiB", held/mib, now/mib)
+	}
+	if p = aligned(64, first); bytesOf(p, first)[first/2] != 1 {
+		t.Error("small pieces gave the pages back")
+	}
+	free(p)
+	held = Held()
+	q := aligned(64, second)
+	if now := Held(); now > held+uint64(second)-uint64(first) {
 		t.Errorf("%d MiB are held, before %d", now/mib, held/mib)
 	}
-	if p = aligned(64, 301*mib); bytesOf(p, 301*mib)[300*mib] != 0 {
+	if p = aligned(64, first); bytesOf(p, first)[first/2] != 0 {
 		t.Error("the pages were not given back")
 	}
 	free(p)
@@ -89,7 +123,7 @@ func TestGivesBack(t *testing.T) {
 // Pieces of any size, taken and freed by many threads, another's too, are aligned, large enough, and nobody else's; those that are made larger or
 // smaller keep what is in them.
 func TestPiecesAreApart(t *testing.T) {
-	Use()
+	use(t)
 	type piece struct {
 		p    unsafe.Pointer
 		size int
