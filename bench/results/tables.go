@@ -41,7 +41,7 @@ func key(r run) group {
 }
 
 func (g group) file(seed uint64) string {
-	recipe := g.recipe
+	recipe := strings.ReplaceAll(g.recipe, ", ", "-") // "fast, changed" of a recipe without a name
 	if g.teacher != "" {
 		recipe += "-by-" + g.teacher
 	}
