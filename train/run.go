@@ -519,7 +519,7 @@ func (r *run) ended() *Result {
 	if none(filepath.Join(r.c.Out, cardFile)) { // the last file that finish writes
 		return nil
 	}
-	if best, note, err := model.Load(r.c.Out); err != nil || note != "" || r.owns(best) != nil {
+	if best, note, err := model.Load(r.c.Out); err != nil || note != "" || r.checkOwn(best) != nil {
 		return nil
 	}
 	text, err := os.ReadFile(filepath.Join(r.c.Out, resultFile))
@@ -569,7 +569,7 @@ func (r *run) loadBest() (best *model.Checkpoint, row epochRow, err error) {
 	}
 	r.note(note)
 	row, ok := r.history.at(best.Step)
-	err = r.owns(best)
+	err = r.checkOwn(best)
 	if err == nil && !ok {
 		err = fmt.Errorf("step %d is not the end of an epoch of this run", best.Step)
 	}

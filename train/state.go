@@ -83,8 +83,8 @@ func momentaOf(c *model.Checkpoint) model.Weights {
 	return m
 }
 
-// owns reports what makes c a checkpoint of another run.
-func (r *run) owns(c *model.Checkpoint) error {
+// checkOwn reports what makes c a checkpoint of another run.
+func (r *run) checkOwn(c *model.Checkpoint) error {
 	if c.Spec != r.c.Spec {
 		return fmt.Errorf("is of net %s, this run trains %s", c.Spec.Name(), r.c.Spec.Name())
 	}
@@ -101,7 +101,7 @@ func (r *run) restore(c *model.Checkpoint) error {
 	refuse := func(err error) error {
 		return fmt.Errorf("train: %s: %w: %w", r.folder("last"), err, model.ErrCheckpoint)
 	}
-	if err := r.owns(c); err != nil {
+	if err := r.checkOwn(c); err != nil {
 		return refuse(err)
 	}
 	if c.Optimizer == nil {
