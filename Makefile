@@ -7,7 +7,7 @@ GOOS        := $(shell $(GO) env GOOS)
 GOARCH      := $(shell $(GO) env GOARCH)
 NATIVE      := native/$(GOOS)-$(GOARCH)
 export GOFLAGS := -buildvcs=false
-STAMP       := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
+STAMP        = $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
 
 # A CIFAR-10 archive lying beside the project is passed on to the tests that want it; elsewhere they skip.
 MNET_CIFAR10 ?= $(if $(wildcard ../shared/data/cifar10-images.zip),$(CURDIR)/../shared/data/cifar10-images.zip)

@@ -74,9 +74,12 @@ func endless(l *dataset.Loader, all bool) iter.Seq[*dataset.Batch] {
 	return func(yield func(*dataset.Batch) bool) {
 		for epoch := 0; ; epoch++ {
 			for b := range l.Epoch(epoch, 0) {
-				for again := true; again; again = !all {
+				for {
 					if !yield(b) {
 						return
+					}
+					if all {
+						break
 					}
 				}
 			}

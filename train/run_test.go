@@ -271,6 +271,10 @@ func TestResumeOtherBuild(t *testing.T) {
 	if record.Versions["go"] == "" || record.CPUs == 0 || record.Device == "" || !strings.Contains(record.Machine(), record.CPU) {
 		t.Errorf("the record does not say what made it: %+v", record)
 	}
+	now := record
+	if now.CPU = "another"; record.CPU != "" && record.moved(now) != "begun on "+record.CPU+", going on with another" {
+		t.Errorf("on another processor: %q", record.moved(now))
+	}
 	record.Versions["go"] = "go1.0"
 	record.Out, record.files = c.Out, model.OSFiles{}
 	if err := record.write(); err != nil {

@@ -297,11 +297,7 @@ func polynomials(x []float64, rows int) []float64 {
 // such flip moves a BN gradient by 1e-2 of its norm. 1e-8 of the norm holds even for the gammas in front of a depthwise
 // convolution, whose gradients the next BN makes nearly zero.
 func TestBackendsAgree(t *testing.T) {
-	xla, err := openPlugin(BackendXLA, "", 0)
-	if err != nil {
-		t.Skip("no XLA to compare with: ", err)
-	}
-	defer xla.Finalize()
+	xla := xlaDevices(t, 0)
 	r, err := Preset(PresetFast)
 	if err != nil {
 		t.Fatal(err)
@@ -360,11 +356,7 @@ func TestGradientsAreDerivatives(t *testing.T) {
 
 // On XLA, whose sums over pixels and convolutions are shared among threads, a step gives the same bits every time.
 func TestStepRepeats(t *testing.T) {
-	xla, err := openPlugin(BackendXLA, "", 0)
-	if err != nil {
-		t.Skip("no XLA: ", err)
-	}
-	defer xla.Finalize()
+	xla := xlaDevices(t, 0)
 	for net, preset := range map[model.Net]string{model.NetD: PresetFast, model.NetC: PresetSeed, model.NetP: PresetSeed} { // the one with Muon, too
 		r, err := Preset(preset)
 		if err != nil {
@@ -559,11 +551,7 @@ func TestStepsKeepMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("nothing is kept here")
 	}
-	xla, err := openPlugin(BackendXLA, "", 0)
-	if err != nil {
-		t.Skip("no XLA: ", err)
-	}
-	defer xla.Finalize()
+	xla := xlaDevices(t, 0)
 	r, err := Preset(PresetFast)
 	if err != nil {
 		t.Fatal(err)

@@ -138,7 +138,7 @@ func testKilledTraining(t *testing.T, backend string, wanted int) {
 		t.Fatal("the run stored no checkpoint that was seen")
 	}
 	usual := time.Since(began)
-	killed, writing, runs, finished := 0, 0, 0, 0
+	killed, writing, runs := 0, 0, 0
 	for ; killed < wanted; runs++ {
 		run, announced := filepath.Join(dir, fmt.Sprint("run", runs)), 0
 		for {
@@ -172,10 +172,9 @@ func testKilledTraining(t *testing.T, backend string, wanted int) {
 				}
 			}
 		}
-		finished++
 		modeltest.SameWeights(t, fmt.Sprintf("after %d kills", killed), run, whole)
 	}
-	t.Logf("%d kills, %d of them while a checkpoint was being written, in %d runs, each of which ended with the unbroken run's weights", killed, writing, finished)
+	t.Logf("%d kills, %d of them while a checkpoint was being written, in %d runs, each of which ended with the unbroken run's weights", killed, writing, runs)
 }
 
 // afterCheckpoint calls do once the run has stored a checkpoint, counted from now on, unless stop is called before: then it waits for do, if that was called.
@@ -203,10 +202,7 @@ func afterCheckpoint(run string, do func()) (stop func()) {
 // withXLA has the program find XLA's plugin, or skips.
 func withXLA(t *testing.T) {
 	t.Helper()
-	plugin, err := filepath.Abs(filepath.Join("..", "..", "native", runtime.GOOS+"-"+runtime.GOARCH, "pjrt_c_api_cpu_plugin.so"))
-	if err == nil {
-		_, err = os.Stat(plugin)
-	}
+	plugin, err := train.FindPlugin(train.BackendXLA)
 	if err != nil {
 		t.Skip("make native brings XLA's plugin: ", err)
 	}
@@ -215,44 +211,33 @@ func withXLA(t *testing.T) {
 
 // A run that is killed within an epoch goes on within it: checkpoints are stored there too, and what was stored is trained once.
 func TestKilledWithinEpoch(t *testing.T) {
-	dir := t.TempDir()
-	// The first of two epochs, of 450 steps, lasts longer than the test waits for its first checkpoints.
-	long := func(out string) []string { return append(short(out, 2), "--limit", "4000") }
-	run := filepath.Join(dir, "run")
-	p := start(t, long(run)...)
-	stored := func() int64 {
-		c, _, err := model.Load(filepath.Join(run, "checkpoint", "last"))
-		if err != nil {
-			return 0
+	run := filepath.Join(t.TempDir(), "run")
+	// killedPast kills p once it has stored a later step than that, and returns the step.
+	killedPast := func(step int64, p *process) (stored int64) {
+		t.Helper()
+		for began := time.Now(); stored <= step; time.Sleep(5 * time.Millisecond) {
+			if time.Since(began) > time.Minute {
+				p.cmd.Process.Kill()
+				_, stderr := p.end()
+				t.Fatalf("after a minute there is no checkpoint of a step after %d\n%s", step, stderr)
+			}
+			if c, _, err := model.Load(filepath.Join(run, "checkpoint", "last")); err == nil {
+				stored = c.Step
+			}
 		}
-		return c.Step
-	}
-	for began := time.Now(); stored() < 3; time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			p.cmd.Process.Kill()
-			_, stderr := p.end()
-			t.Fatalf("after a minute there is no checkpoint of the third step\n%s", stderr)
+		p.cmd.Process.Kill()
+		if _, stderr := p.end(); strings.Contains(stderr, "epoch 1/") {
+			t.Fatalf("the epoch is over:\n%s", stderr)
 		}
+		return stored
 	}
-	before := stored()
-	p.cmd.Process.Kill()
-	if _, stderr := p.end(); strings.Contains(stderr, "epoch 1/") {
-		t.Fatalf("the epoch is over:\n%s", stderr)
-	}
+	// The first of two epochs, of 450 steps, lasts longer than its first checkpoints are waited for.
+	before := killedPast(2, start(t, append(short(run, 2), "--limit", "4000")...))
 	c := modeltest.LoadLast(t, run)
 	if c.Epoch != 0 || c.Step < before {
 		t.Fatalf("step %d had been stored; after the kill there is step %d of epoch %d", before, c.Step, c.Epoch)
 	}
-	p = start(t, resume(run)...)
-	for began := time.Now(); stored() <= c.Step; time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			p.cmd.Process.Kill()
-			_, stderr := p.end()
-			t.Fatalf("killed at step %d, a minute after it went on there is no later checkpoint\n%s", c.Step, stderr)
-		}
-	}
-	p.cmd.Process.Kill()
-	p.end()
+	killedPast(c.Step, start(t, resume(run)...))
 }
 
 // A conversion that is killed leaves the model of before, or none, or the whole new one.
